@@ -1,0 +1,33 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One stand-in Hub for all tests of this folder, set back before each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hub.contents import build
+from hub.process import HubProcess
+
+
+@pytest.fixture(scope="session")
+def contents(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("contents")
+    assert build(folder, small=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def running_hub(contents: Path) -> Iterator[HubProcess]:
+    with HubProcess(contents) as hub:
+        yield hub
+
+
+@pytest.fixture
+def hub(running_hub: HubProcess) -> HubProcess:
+    running_hub.control("reset", {})
+    return running_hub
