@@ -69,7 +69,13 @@ class Hub:
         """Return the commit that a revision means now, and the repository's card. One request."""
         # always with a revision: not every Hub-like upstream answers without
         answer = self._ask(
-            repo, revision, self._api.repo_info, repo.repo_id, repo_type=repo.repo_type, revision=revision, timeout=_TIMEOUT
+            repo,
+            revision,
+            self._api.repo_info,
+            repo.repo_id,
+            repo_type=repo.repo_type,
+            revision=revision,
+            timeout=_TIMEOUT,
         )
         if not answer.sha:
             raise MirrorError(f"{self.endpoint} names no commit for {repo}@{revision}")
@@ -97,9 +103,7 @@ class Hub:
         return Listing(commit, files, folders, card)
 
     def _tree(self, repo: Repo, commit: str) -> list[Any]:
-        return list(
-            self._api.list_repo_tree(repo.repo_id, recursive=True, repo_type=repo.repo_type, revision=commit)
-        )
+        return list(self._api.list_repo_tree(repo.repo_id, recursive=True, repo_type=repo.repo_type, revision=commit))
 
     def _ask(self, repo: Repo, revision: str, call: Any, *arguments: Any, **options: Any) -> Any:
         try:

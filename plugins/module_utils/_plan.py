@@ -70,9 +70,7 @@ class RepoPlan:
         return bool(self.fetches or self.seals or self.publishes)
 
 
-def plan_repo(
-    repo: Repo, upstream: Mapping[Wanted, Upstream], facts: RepoFacts, pool: Iterable[str]
-) -> RepoPlan:
+def plan_repo(repo: Repo, upstream: Mapping[Wanted, Upstream], facts: RepoFacts, pool: Iterable[str]) -> RepoPlan:
     """Plan one repository from its whitelist entries and what the Hub answered for each.
 
     Several entries may mean one commit: their files are joined. A snapshot only grows. ``pool`` holds the etags that
