@@ -88,7 +88,7 @@ def _entry(listing: Listing, path: str) -> dict[str, Any]:
 
 
 def _folders(paths: list[str]) -> list[str]:
-    found = set()
+    found: set[str] = set()
     for path in paths:
         parts = path.split("/")[:-1]
         found.update("/".join(parts[: depth + 1]) for depth in range(len(parts)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class File:
 
     size: int
     oid: str
-    sha256: Optional[str] = None
-    pointer_size: Optional[int] = None
+    sha256: str | None = None
+    pointer_size: int | None = None
 
     @property
     def etag(self) -> str:

@@ -15,7 +15,7 @@ import ssl
 import threading
 import traceback
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from ._errors import MirrorError
@@ -25,7 +25,7 @@ from ._hub import Hub
 try:
     import urllib3
 except ImportError:
-    URLLIB3_ERROR: Optional[str] = traceback.format_exc()
+    URLLIB3_ERROR: str | None = traceback.format_exc()
 else:
     URLLIB3_ERROR = None
 
@@ -186,6 +186,6 @@ def _plain(etag: str) -> str:
     return etag[2:].strip('"') if etag.startswith("W/") else etag.strip('"')
 
 
-def _origin(url: str) -> tuple[str, Optional[str], Optional[int]]:
+def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import traceback
-from typing import Any, Optional
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 from ._errors import MirrorError
@@ -24,7 +25,7 @@ try:
     )
     from huggingface_hub.utils import build_hf_headers
 except ImportError:
-    HUGGINGFACE_HUB_ERROR: Optional[str] = traceback.format_exc()
+    HUGGINGFACE_HUB_ERROR: str | None = traceback.format_exc()
 else:
     HUGGINGFACE_HUB_ERROR = None
 
@@ -40,7 +41,7 @@ class Hub:
     an HTTP proxy.
     """
 
-    def __init__(self, endpoint: str, token: Optional[str] = None, proxy: Optional[str] = None) -> None:
+    def __init__(self, endpoint: str, token: str | None = None, proxy: str | None = None) -> None:
         parts = urlsplit(endpoint)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise MirrorError(f"endpoint {endpoint!r} is no http:// or https:// URL")
@@ -71,11 +72,7 @@ class Hub:
         answer = self._ask(
             repo,
             revision,
-            self._api.repo_info,
-            repo.repo_id,
-            repo_type=repo.repo_type,
-            revision=revision,
-            timeout=_TIMEOUT,
+            lambda: self._api.repo_info(repo.repo_id, repo_type=repo.repo_type, revision=revision, timeout=_TIMEOUT),
         )
         if not answer.sha:
             raise MirrorError(f"{self.endpoint} names no commit for {repo}@{revision}")
@@ -90,7 +87,7 @@ class Hub:
         """List all files of a commit with size and hash. One request for each page."""
         files: dict[str, File] = {}
         folders: dict[str, str] = {}
-        for entry in self._ask(repo, commit, self._tree, repo, commit):
+        for entry in self._ask(repo, commit, lambda: self._tree(repo, commit)):
             if not is_safe_path(entry.path):
                 raise MirrorError(f"{repo}@{commit} lists a file name that can't be mirrored: {entry.path!r}")
             if hasattr(entry, "tree_id"):
@@ -105,9 +102,9 @@ class Hub:
     def _tree(self, repo: Repo, commit: str) -> list[Any]:
         return list(self._api.list_repo_tree(repo.repo_id, recursive=True, repo_type=repo.repo_type, revision=commit))
 
-    def _ask(self, repo: Repo, revision: str, call: Any, *arguments: Any, **options: Any) -> Any:
+    def _ask(self, repo: Repo, revision: str, call: Callable[[], Any]) -> Any:
         try:
-            return call(*arguments, **options)
+            return call()
         except GatedRepoError:
             raise MirrorError(
                 f"{repo} is gated: ask for access on its page and give a token of the account that has it"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Optional, Union
+from typing import Union
 
 from ._errors import MirrorError
 from ._facts import File, Listing, Repo
@@ -50,7 +50,7 @@ class Publish:
 
     repo: Repo
     ref: str
-    old: Optional[str]
+    old: str | None
     new: str
 
 
@@ -95,15 +95,15 @@ def plan_repo(repo: Repo, upstream: Mapping[Wanted, Upstream], facts: RepoFacts,
     have = set(pool)
     for commit, listing in listings.items():
         present = facts.snapshots.get(commit)
-        paths = selected[commit] | set(present or ())
-        if present is not None and paths == set(present):
+        union = selected[commit] | set(present or ())
+        if present is not None and union == set(present):
             continue
-        for path in sorted(paths):
+        for path in sorted(union):
             file = listing.files[path]
             if file.etag not in have:
                 plan.fetches.append(Fetch(repo, commit, path, file))
                 have.add(file.etag)
-        plan.seals.append(Seal(repo, listing, tuple(sorted(paths))))
+        plan.seals.append(Seal(repo, listing, tuple(sorted(union))))
     for ref, commit in targets.items():
         if facts.refs.get(ref) != commit:
             plan.publishes.append(Publish(repo, ref, facts.refs.get(ref), commit))

@@ -18,7 +18,6 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Optional
 
 from . import _fs
 from ._documents import commit_documents, refs_document
@@ -126,7 +125,7 @@ class Store:
         _fs.sync_dir(self.pool)
         part.unlink()
 
-    def upstream(self, repo: Repo, commit: str) -> Optional[Listing]:
+    def upstream(self, repo: Repo, commit: str) -> Listing | None:
         """Return the Hub's listing of a commit if it was seen before: a commit never changes."""
         file = self.hub / repo.folder / ".mirror" / "upstream" / f"{commit}.json"
         try:
@@ -179,7 +178,7 @@ class Store:
             target.rename(snapshot)
             _fs.sync_dir(snapshot.parent)
 
-    def publish(self, repo: Repo, ref: str, old: Optional[str], new: str) -> None:
+    def publish(self, repo: Repo, ref: str, old: str | None, new: str) -> None:
         """Let a ref name a sealed commit. ``.mirror/rev/REF`` is the truth, the rest is derived from it."""
         folder = self.hub / repo.folder
         rev = folder / ".mirror" / "rev"

@@ -126,7 +126,7 @@ class Sync:
             facts = self._store.facts(_repo(wanted))
             commit = wanted.revision if wanted.is_commit else facts.refs.get(wanted.revision)
             files = dict(facts.snapshots.get(commit or "", {}))
-            if not done and isinstance(answer, Listing):
+            if not done and isinstance(answer, Listing) and str(wanted) not in plan.failures:
                 files = {path: file.etag for path, file in answer.files.items()}
             if files:
                 selected = _selected(wanted, files)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, Optional
+from typing import Any
 
 from ._errors import MirrorError
 
@@ -37,8 +37,8 @@ class Wanted:
     repo_id: str
     repo_type: str = "model"
     revision: str = "main"
-    files: Optional[tuple[str, ...]] = None
-    allow_patterns: Optional[tuple[str, ...]] = None
+    files: tuple[str, ...] | None = None
+    allow_patterns: tuple[str, ...] | None = None
     views: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -135,7 +135,7 @@ def _repo_id(value: Any) -> str:
         or value.endswith(".git")
     ):
         raise ValueError(f"repo_id {value!r} is not of the form ORGANISATION/NAME")
-    return value
+    return str(value)
 
 
 def _repo_type(value: Any) -> str:
@@ -153,7 +153,7 @@ def _revision(value: Any) -> str:
     return value
 
 
-def _strings(given: Mapping[str, Any], key: str) -> Optional[tuple[str, ...]]:
+def _strings(given: Mapping[str, Any], key: str) -> tuple[str, ...] | None:
     if key not in given:
         return None
     value = given[key]
