@@ -41,8 +41,8 @@ class FetchError(MirrorError):
     """A file did not arrive."""
 
 
-class HashMismatch(FetchError):
-    """A file arrived whole and is not what the Hub declares. ``got`` is what came instead."""
+class HashMismatchError(FetchError):
+    """A file arrived whole and is not what the Hub declares."""
 
 
 class Fetcher:
@@ -73,7 +73,7 @@ class Fetcher:
     def fetch(self, repo: Repo, commit: str, path: str, file: File, part: Path) -> None:
         """Complete ``part`` with the bytes of a file and verify it, or raise FetchError and leave a prefix of it.
 
-        Wrong content is thrown away and asked for once more from the start, then HashMismatch is raised.
+        Wrong content is thrown away and asked for once more from the start, then HashMismatchError is raised.
         """
         name = f"{path} of {repo}@{commit}"
         for last_try in (False, True):
@@ -83,7 +83,7 @@ class Fetcher:
             part.unlink()
             if last_try:
                 kind = "SHA-256" if file.sha256 else "Git blob SHA-1"
-                raise HashMismatch(f"{name} is corrupt upstream: expected {kind} {file.etag}, got {got}")
+                raise HashMismatchError(f"{name} is corrupt upstream: expected {kind} {file.etag}, got {got}")
 
     def _complete(self, repo: Repo, commit: str, path: str, file: File, part: Path, name: str) -> str:
         """Append to ``part`` until it has the file's size; return the hash of all of it."""

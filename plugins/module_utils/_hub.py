@@ -23,7 +23,6 @@ try:
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
-    from huggingface_hub.utils import build_hf_headers
 except ImportError:
     HUGGINGFACE_HUB_ERROR: str | None = traceback.format_exc()
 else:
@@ -37,8 +36,8 @@ _TIMEOUT = 30  # seconds
 class Hub:
     """The upstream, or anything that answers as the Hub does.
 
-    ``endpoint`` is a URL such as ``https://huggingface.co``; ``token`` goes to that origin only; ``proxy`` is the URL of
-    an HTTP proxy.
+    ``endpoint`` is a URL such as ``https://huggingface.co``; ``token`` goes to that origin only; ``proxy`` is an HTTP
+    proxy's URL.
     """
 
     def __init__(self, endpoint: str, token: str | None = None, proxy: str | None = None) -> None:
@@ -56,7 +55,7 @@ class Hub:
     @property
     def headers(self) -> dict[str, str]:
         """Headers for requests to the Hub's own origin, the token included."""
-        return dict(build_hf_headers(token=self._token or False))
+        return dict(huggingface_hub.utils.build_hf_headers(token=self._token or False))
 
     def file_url(self, repo: Repo, commit: str, path: str) -> str:
         """Return the URL at which the Hub resolves a file of a commit."""
@@ -111,7 +110,7 @@ class Hub:
             ) from None
         except RepositoryNotFoundError:
             raise MirrorError(
-                f"{self.endpoint} has no {repo.repo_type} {repo.repo_id}, or it is private and the token doesn't open it"
+                f"{self.endpoint} has no {repo.repo_type} {repo.repo_id}, or the token does not open it"
             ) from None
         except RevisionNotFoundError:
             raise MirrorError(f"{repo} has no revision {revision}") from None

@@ -175,7 +175,9 @@ def run(module: AnsibleModule) -> None:
     is_store = store.check()
     for library, error in (("huggingface_hub", HUGGINGFACE_HUB_ERROR), ("urllib3", URLLIB3_ERROR)):
         if error and module.check_mode:
-            module.exit_json(skipped=True, msg=f"{missing_required_lib(library)} Until then nobody can tell what to fetch.")
+            module.exit_json(
+                skipped=True, msg=f"{missing_required_lib(library)} Until then nobody can tell what to fetch."
+            )
         if error:
             module.fail_json(msg=missing_required_lib(library), exception=error)
     sync = Sync(store, Hub(params["endpoint"], params["token"], params["proxy"]), wanted, params["workers"])

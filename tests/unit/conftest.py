@@ -1,7 +1,7 @@
 # Copyright: modelops.hf_mirror contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One stand-in Hub for all tests of this folder, set back before each."""
+"""One stand-in Hub for all tests, set back before each."""
 
 from __future__ import annotations
 

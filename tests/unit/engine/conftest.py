@@ -1,0 +1,51 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run mirror_models as Ansible does, against the stand-in Hub."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.modelops.hf_mirror.plugins.modules import mirror_models
+
+from hub.process import HubProcess
+
+Run = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    (tmp_path / "store").mkdir()
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def sync(hub: HubProcess, store: Path, capfd: pytest.CaptureFixture[str]) -> Run:
+    def run(*models: Any, check: bool = False, **options: Any) -> dict[str, Any]:
+        arguments = {"store": str(store), "endpoint": hub.url, "models": list(models), **options}
+        capfd.readouterr()
+        with (
+            patch_module_args({**arguments, "_ansible_check_mode": check, "_ansible_diff": True}),
+            pytest.raises(SystemExit),
+        ):
+            mirror_models.main()
+        answer: dict[str, Any] = json.loads(capfd.readouterr().out)
+        return answer
+
+    return run
+
+
+@pytest.fixture
+def listed(hub: HubProcess) -> Callable[[str], dict[str, Any]]:
+    def find(repo_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = next(repo for repo in hub.control("repos") if repo["repo_id"] == repo_id)
+        found["files"] = next(c["files"] for c in found["commits"] if c["commit"] == found["main"])
+        return found
+
+    return find
