@@ -32,9 +32,11 @@ def diff(plan: Plan) -> dict[str, str]:
         for publish in repo.publishes:
             before.append(f"{repo.repo} {publish.ref} {publish.old or 'is not published'}")
             after.append(f"{repo.repo} {publish.ref} {publish.new}")
-        for fetch in repo.fetches:
-            if coming[fetch.file.etag] is fetch:
-                after.append(f"{repo.repo} {fetch.path} {fetch.file.size} bytes {fetch.file.etag}")
+        after += [
+            f"{repo.repo} {fetch.path} {fetch.file.size} bytes {fetch.file.etag}"
+            for fetch in repo.fetches
+            if coming[fetch.file.etag] is fetch
+        ]
     if coming:
         total = sum(fetch.file.size for fetch in coming.values())
         after.append(f"{len(coming)} files, {total} bytes to fetch")

@@ -14,6 +14,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -135,12 +136,18 @@ class Store:
         except (ValueError, KeyError, TypeError) as problem:
             raise StoreError(f"{file} can't be read: {problem}; remove it, it is only a copy") from problem
 
+    @contextmanager
+    def _building(self, repo: Repo) -> Iterator[Path]:
+        """Lend an empty folder on the repository's own file system, in which nothing has its final name yet."""
+        build = _fs.empty_dir(self.hub / repo.folder / ".mirror" / "build")
+        yield build
+        shutil.rmtree(build)
+
     def seal(self, repo: Repo, listing: Listing, paths: tuple[str, ...]) -> None:
         """Make a commit complete by name: every blob is there, then the snapshot, then the documents."""
         folder = self.hub / repo.folder
         for name in ("blobs", "snapshots", "refs", ".mirror/rev", ".mirror/upstream"):
             (folder / name).mkdir(parents=True, exist_ok=True)
-        build = _fs.empty_dir(folder / ".mirror" / "build")
         for path in paths:
             file = listing.files[path]
             blob = folder / "blobs" / file.etag
@@ -148,11 +155,14 @@ class Store:
             if blob.stat().st_size != file.size:
                 raise StoreError(f"{blob} has {blob.stat().st_size} bytes, the Hub declares {file.size}")
         _fs.sync_dir(folder / "blobs")
-        self._link_snapshot(folder, build, listing, paths)
-        upstream = json.dumps(listing.to_json(), ensure_ascii=False).encode()
-        _fs.replace_file(folder / ".mirror" / "upstream" / f"{listing.commit}.json", upstream, build)
-        documents = commit_documents(repo, listing, paths)
-        sealed = folder / ".mirror" / "rev" / listing.commit
+        with self._building(repo) as build:
+            self._link_snapshot(folder, build, listing, paths)
+            upstream = json.dumps(listing.to_json(), ensure_ascii=False).encode()
+            _fs.replace_file(folder / ".mirror" / "upstream" / f"{listing.commit}.json", upstream, build)
+            self._document(folder, build, listing.commit, commit_documents(repo, listing, paths))
+
+    def _document(self, folder: Path, build: Path, commit: str, documents: Mapping[str, bytes]) -> None:
+        sealed = folder / ".mirror" / "rev" / commit
         if sealed.exists():
             # more files of a commit that is served: each document is replaced at one instant, the links are there
             for name, content in documents.items():
@@ -182,20 +192,19 @@ class Store:
         """Let a ref name a sealed commit. ``.mirror/rev/REF`` is the truth, the rest is derived from it."""
         folder = self.hub / repo.folder
         rev = folder / ".mirror" / "rev"
-        build = _fs.empty_dir(folder / ".mirror" / "build")
         now = self.facts(repo).refs.get(ref)
         if now != old:
             raise StoreError(f"{repo}: {ref} names {now} and not {old}, as planned: someone else published, run again")
         if not (rev / new).is_dir():
             raise StoreError(f"{repo}: commit {new} is not sealed")
         (rev / ref).parent.mkdir(parents=True, exist_ok=True)
-        _fs.replace_link(rev / ref, "../" * ref.count("/") + new, build)
-        self.derive(repo)
+        with self._building(repo) as build:
+            _fs.replace_link(rev / ref, "../" * ref.count("/") + new, build)
+            self._derive(repo, build)
 
-    def derive(self, repo: Repo) -> None:
+    def _derive(self, repo: Repo, build: Path) -> None:
         """Bring what is derived from the refs up to date: ``refs/REF`` for Hub tools and ``refs.json`` for the API."""
         folder = self.hub / repo.folder
-        build = _fs.empty_dir(folder / ".mirror" / "build")
         refs = self.facts(repo).refs
         for ref, commit in refs.items():
             file = folder / "refs" / ref
@@ -206,7 +215,6 @@ class Store:
         document, content = folder / ".mirror" / "refs.json", refs_document(refs)
         if not document.exists() or document.read_bytes() != content:
             _fs.replace_file(document, content, build)
-        build.rmdir()
 
     def has_view(self, name: str, files: Mapping[str, str]) -> bool:
         """Say whether a view holds exactly these files (name -> etag)."""

@@ -11,9 +11,9 @@ module: mirror_models
 short_description: Sync chosen Hugging Face repositories into a mirror's store
 version_added: 0.1.0
 description:
-  - Brings the repositories of a whitelist from the Hub into a store that nginx serves and that any Hub client understands.
-  - Every file is verified against the hash that the Hub declares (SHA-256 for LFS files, the Git blob's SHA-1 for the others)
-    before it gets a name in the store. A branch or tag moves only when all its files are there.
+  - Brings the repositories of a whitelist from the Hub into a store that nginx serves and any Hub client understands.
+  - Every file is verified against the hash that the Hub declares (SHA-256 for LFS files, the Git blob's SHA-1 for the
+    others) before it gets a name in the store. A branch or tag moves only when all its files are there.
   - What is there already is not fetched again, whichever repository it came with. A download that was cut resumes.
   - One repository that fails never stops the others. The task then fails at the end and names it.
   - Nothing is removed. What left the whitelist or the Hub stays served.

@@ -4,8 +4,8 @@
 """Real Git repositories with Git LFS objects, made by ``git`` itself: ``python -m hub.git_lfs_repo CONTENTS TARGET``.
 
 Pointer files are committed and the objects lie where git-lfs keeps them, ``.git/lfs/objects/aa/bb/<sha256>``; git-lfs
-is not needed for that. Repository ``org/name`` becomes ``TARGET/models/org/name``, the layout of olah's ``mirrors-path``
-(``datasets`` and ``spaces`` likewise; a name without organisation is ``TARGET/models/name``).
+is not needed for that. Repository ``org/name`` becomes ``TARGET/models/org/name``, the layout of
+olah's ``mirrors-path`` (``datasets`` and ``spaces`` likewise; a name without organisation is ``TARGET/models/name``).
 
 Files, authors and dates are those of the contents, so Git must arrive at the same commit ids: if ``objects`` computed
 one wrong, ``create`` fails.

@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from hub import git_lfs_repo
 from hub.olah import OlahProcess
 from hub.repos import Library
