@@ -6,9 +6,7 @@
 olah is a Hub mirror by other people; with ``mirrors-path`` it answers from local Git repositories. It pins old
 dependencies, so it lives in a virtual environment of its own and is started as a program::
 
-    python -m venv OLAH && OLAH/bin/pip install olah==0.5.4
-
-    with OlahProcess(python=OLAH/"bin/python", mirrors=TARGET, scratch=tmp) as olah:
+    with OlahProcess(python=venvs.install(FOLDER, REQUIREMENT), mirrors=TARGET, scratch=tmp) as olah:
         ...  # olah.url is an HF_ENDPOINT
 
 ``TARGET`` is what ``git_lfs_repo`` made.
@@ -75,7 +73,7 @@ class OlahProcess:
                 answer.close()
                 return
             except OSError:
-                time.sleep(0.05)
+                time.sleep(0.05)  # between two looks at the port
         raise RuntimeError(f"olah did not start; its output is in {self._log.name}")
 
     def stop(self) -> None:

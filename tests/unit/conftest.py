@@ -10,8 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from hub import olah, venvs
 from hub.contents import build
 from hub.process import HubProcess
+
+#: Kept between runs: what a test needs but can't share an environment with.
+VENVS = Path(__file__).parents[2] / ".cache" / "venvs"
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +35,8 @@ def running_hub(contents: Path) -> Iterator[HubProcess]:
 def hub(running_hub: HubProcess) -> HubProcess:
     running_hub.control("reset", {})
     return running_hub
+
+
+@pytest.fixture(scope="session")
+def olah_python() -> Path:
+    return venvs.install(VENVS / "olah", olah.REQUIREMENT)

@@ -1,28 +1,35 @@
 # Copyright: modelops.hf_mirror contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The installed huggingface_hub, unmodified, against the stand-in."""
+"""huggingface_hub, unmodified and in the versions that people have, against the stand-in."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hub import venvs
 from hub.process import HubProcess
-
-pytest.importorskip("huggingface_hub")
 
 MODEL = "stand-in/tiny-model"
 MANY = "stand-in/many-small-files"
 
 
-def run(hub: HubProcess, home: Path, code: str) -> str:
+VERSIONS = ["0.36.2", "1.33.0", "2.4.0"]
+
+
+@pytest.fixture(scope="session", params=VERSIONS)
+def python(request: pytest.FixtureRequest) -> Path:
+    cache = Path(__file__).parents[3] / ".cache" / "venvs"
+    return venvs.install(cache / f"huggingface_hub-{request.param}", f"huggingface_hub=={request.param}")
+
+
+def run(python: Path, hub: HubProcess, home: Path, code: str) -> str:
     """Run code in a process of its own: huggingface_hub reads its settings when it is imported."""
     settings = {
         "HF_ENDPOINT": hub.url,
@@ -35,7 +42,7 @@ def run(hub: HubProcess, home: Path, code: str) -> str:
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     environment |= settings
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, check=False, text=True, timeout=60
+        [python, "-c", code], env=environment, capture_output=True, check=False, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
@@ -48,11 +55,11 @@ def described(hub: HubProcess, repo_id: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("repo_type", "repo_id"), [("model", MODEL), ("model", MANY), ("dataset", "stand-in/tiny-dataset")]
 )
-def test_snapshot_download(hub: HubProcess, tmp_path: Path, repo_type: str, repo_id: str) -> None:
+def test_snapshot_download(python: Path, hub: HubProcess, tmp_path: Path, repo_type: str, repo_id: str) -> None:
     code = (
         f"from huggingface_hub import snapshot_download; print(snapshot_download({repo_id!r}, repo_type={repo_type!r}))"
     )
-    folder = Path(run(hub, tmp_path, code))
+    folder = Path(run(python, hub, tmp_path, code))
     repo = described(hub, repo_id)
     assert folder.name == repo["main"]
     expected = next(commit["files"] for commit in repo["commits"] if commit["commit"] == repo["main"])
@@ -66,12 +73,13 @@ def test_snapshot_download(hub: HubProcess, tmp_path: Path, repo_type: str, repo
     assert not any(request["authorization"] for request in requests if request["origin"] == "content")
 
 
-def test_one_session(hub: HubProcess, tmp_path: Path) -> None:
+def test_one_session(python: Path, hub: HubProcess, tmp_path: Path) -> None:
     """What is quick to try one after the other: listings, revisions, errors, and a download cut short."""
     hub.control("cut", {"repo_id": MODEL, "path": "model.safetensors", "after": 15_000, "times": 2})
     repo = described(hub, MODEL)
     commits = [commit["commit"] for commit in repo["commits"]]
     run(
+        python,
         hub,
         tmp_path,
         f"""
@@ -120,13 +128,13 @@ for error, question in (
     assert counts["content_get"] == 5, "three for the file that was cut twice, one for each other LFS file"
 
 
-def test_moved_main_fetches_only_what_changed(hub: HubProcess, tmp_path: Path) -> None:
+def test_moved_main_fetches_only_what_changed(python: Path, hub: HubProcess, tmp_path: Path) -> None:
     repo_id = "deepinsight/inswapper-128"
     code = f"from huggingface_hub import snapshot_download; print(snapshot_download({repo_id!r}))"
-    run(hub, tmp_path, code)
+    run(python, hub, tmp_path, code)
     hub.control("move", {"repo_id": repo_id, "commit": 2})
     before = hub.control("requests")["counts"]
-    assert Path(run(hub, tmp_path, code)).name == described(hub, repo_id)["commits"][2]["commit"]
+    assert Path(run(python, hub, tmp_path, code)).name == described(hub, repo_id)["commits"][2]["commit"]
     after = hub.control("requests")["counts"]
     assert after["content_get"] - before["content_get"] == 1
     assert after["resolve_cache_get"] == before["resolve_cache_get"]

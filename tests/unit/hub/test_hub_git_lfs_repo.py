@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -17,8 +15,6 @@ from hub import git_lfs_repo
 from hub.olah import OlahProcess
 from hub.repos import Library
 from hub.wire import get, head
-
-pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -58,14 +54,11 @@ def test_git_arrives_at_our_ids(contents: Path, tmp_path: Path, repo_type: str, 
                 assert hashlib.sha256(content.read_bytes()).hexdigest() == file.lfs
 
 
-def test_olah_serves_it(contents: Path, tmp_path: Path) -> None:
-    python = os.environ.get("OLAH_PYTHON")
-    if not python:
-        pytest.skip("OLAH_PYTHON names no Python that has olah installed")
+def test_olah_serves_it(contents: Path, olah_python: Path, tmp_path: Path) -> None:
     library = Library(contents)
     repo = library.repo("model", "stand-in/tiny-model")
     folder = git_lfs_repo.create(library, repo, tmp_path / "mirrors")
-    with OlahProcess(Path(python), tmp_path / "mirrors", tmp_path) as olah:
+    with OlahProcess(olah_python, tmp_path / "mirrors", tmp_path) as olah:
         for commit in (repo.main, repo.commits[2]):
             git_lfs_repo.move(folder, commit.id)
             assert get(olah.url, f"/api/models/{repo.repo_id}/revision/main").json["sha"] == commit.id
