@@ -1,0 +1,56 @@
+#!/bin/bash
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Install the Debian packages that the test hosts and the checks need. With all of them there it does nothing.
+set -euo pipefail
+
+stop() {
+    echo "make: $1" >&2
+    exit 1
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+id=unknown VERSION_ID=''
+# shellcheck source=/dev/null
+[ ! -r /etc/os-release ] || . /etc/os-release
+case "${ID:-$id} $VERSION_ID" in
+    "debian 12" | "debian 13" | "ubuntu 24.04") ;;
+    *) stop "the test hosts need Debian 12, Debian 13 or Ubuntu 24.04; this is ${PRETTY_NAME:-another system}." ;;
+esac
+
+packages=(
+    podman netavark aardvark-dns uidmap nftables iptables # run hosts
+    mmdebstrap debian-archive-keyring                    # build their images
+    python3-venv git shellcheck ca-certificates
+)
+# crun does not start on version 1 of the cgroups, runc does on both; podman wants one of them.
+if [ -e /sys/fs/cgroup/cgroup.controllers ]; then packages+=(crun); else packages+=(runc); fi
+
+missing=()
+for package in "${packages[@]}"; do
+    status=$(dpkg-query --show --showformat '${db:Status-Status}' "$package" 2>/dev/null) || status=unknown
+    [ "$status" = installed ] || missing+=("$package")
+done
+
+# The hosts have addresses of their own, which podman gives to root only.
+if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || stop "the test hosts need root: run make as root, or install sudo and give it to $(id -un)."
+    sudo -n true 2>/dev/null || sudo -v || stop "the test hosts need root: give $(id -un) the right to use sudo."
+fi
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+echo "installing packages: ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+log=$(mktemp)
+{
+    as_root apt-get update --quiet &&
+        as_root apt-get install --quiet --yes --no-install-recommends "${missing[@]}"
+} >"$log" 2>&1 || {
+    tail -20 "$log" >&2
+    stop "apt-get could not install ${missing[*]}: its last words are above, the rest is in $log."
+}
+rm "$log"
