@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from conftest import CLIENTS, MIRRORS, connect
@@ -65,9 +64,9 @@ def test_huggingface_hub(client: Host, endpoint: str, version: str, library: Lib
 
 
 @pytest.fixture
-def log(mirror: Host) -> Iterator[list[dict[str, object]]]:
+def log(mirror: Host) -> list[dict[str, object]]:
     text = mirror.file("/var/log/nginx/hf-mirror.access.log").content_string
-    yield [json.loads(line) for line in text.splitlines()]
+    return [json.loads(line) for line in text.splitlines()]
 
 
 @pytest.mark.parametrize("address", CLIENTS.values(), ids=CLIENTS.keys())
