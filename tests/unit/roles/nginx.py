@@ -1,0 +1,231 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A small store on disk, and a real nginx on loopback that serves it with the role's own template."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.client
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import yaml
+
+ROLE = Path(__file__).parents[3] / "roles" / "mirror_nginx"
+BLOB_TIME = 1_000_000_000
+
+# As on Debian: what the role's file meets in /etc/nginx/nginx.conf.
+SURROUNDINGS = """
+daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{ }}
+http {{
+    sendfile on;
+    tcp_nopush on;
+    types_hash_max_size 2048;
+    include /etc/nginx/mime.types;
+    gzip on;
+    access_log {folder}/other.log;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include {config};
+}}
+"""
+
+
+def nginx_binary() -> str | None:
+    return shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+
+
+def render(**variables: Any) -> str:
+    """The template with the role's defaults, as Ansible renders it."""
+    settings = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(ROLE / "templates"),
+        trim_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701 - a configuration file, not HTML
+    )
+    return environment.get_template("hf-mirror.conf.j2").render({"__mirror_nginx_ipv6": False, **settings, **variables})
+
+
+def commit_of(name: str) -> str:
+    return hashlib.sha1(name.encode()).hexdigest()
+
+
+def etag_of(content: bytes) -> str:
+    """Small files by git's SHA-1 and larger ones by SHA-256, as on the Hub."""
+    if len(content) < 1000:
+        return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+    return hashlib.sha256(content).hexdigest()
+
+
+def point(link: Path, target: str) -> None:
+    """Make or move a symbolic link in one step."""
+    link.parent.mkdir(parents=True, exist_ok=True)
+    fresh = link.with_name(f"{link.name}.fresh")
+    fresh.symlink_to(target)
+    fresh.replace(link)
+
+
+@dataclass
+class Store:
+    """The layout of the store, written the short way."""
+
+    root: Path
+
+    def __post_init__(self) -> None:
+        self.root.mkdir()
+        self.sentinel.write_text('{"format": 1}\n')
+        (self.root / "hub").mkdir()
+        (self.root / "views").mkdir()
+
+    @property
+    def sentinel(self) -> Path:
+        return self.root / "store.json"
+
+    def folder(self, repo_id: str, kind: str = "models") -> Path:
+        return self.root / "hub" / "--".join([kind, *repo_id.split("/")])
+
+    def commit(self, repo_id: str, commit: str, files: Mapping[str, bytes], kind: str = "models") -> None:
+        repo = self.folder(repo_id, kind)
+        (repo / "blobs").mkdir(parents=True, exist_ok=True)
+        for path, content in files.items():
+            blob = repo / "blobs" / etag_of(content)
+            blob.write_bytes(content)
+            os.utime(blob, (BLOB_TIME, BLOB_TIME))
+            link = repo / "snapshots" / commit / path
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(os.path.relpath(blob, link.parent))
+        self._documents(repo, repo_id, commit, files)
+
+    def _documents(self, repo: Path, repo_id: str, commit: str, files: Mapping[str, bytes]) -> None:
+        rev = repo / ".mirror" / "rev" / commit
+        rev.mkdir(parents=True)
+        info: dict[str, Any] = {"id": repo_id, "sha": commit, "siblings": [{"rfilename": path} for path in files]}
+        (rev / "info.json").write_text(json.dumps(info))
+        for sibling, content in zip(info["siblings"], files.values(), strict=True):
+            sibling |= {"size": len(content), "blobId": etag_of(content)}
+        (rev / "info.blobs.json").write_text(json.dumps(info))
+        entries: dict[str, dict[str, Any]] = {}
+        for path, content in files.items():
+            entries[path] = {"type": "file", "path": path, "size": len(content), "oid": etag_of(content)}
+            for parent in list(Path(path).parents)[:-1]:
+                entries[str(parent)] = {"type": "directory", "path": str(parent), "size": 0, "oid": commit}
+        for folder in [""] + [path for path, entry in entries.items() if entry["type"] == "directory"]:
+            below = [e for p, e in entries.items() if not folder or p.startswith(f"{folder}/")]
+            flat = [e for e in below if str(Path(e["path"]).parent) == (folder or ".")]
+            place = rev / "tree" / folder
+            place.mkdir(parents=True, exist_ok=True)
+            (place / ".mirror.recursive.json").write_text(json.dumps(below))
+            (place / ".mirror.flat.json").write_text(json.dumps(flat))
+
+    def ref(self, repo_id: str, ref: str, commit: str, kind: str = "models") -> None:
+        repo = self.folder(repo_id, kind)
+        point(repo / ".mirror" / "rev" / ref, "../" * ref.count("/") + commit)
+        branches = [{"name": ref, "ref": f"refs/heads/{ref}", "targetCommit": commit}]
+        (repo / ".mirror" / "refs.json").write_text(json.dumps({"branches": branches, "converts": [], "tags": []}))
+
+    def view(self, name: str, files: Mapping[str, bytes]) -> str:
+        digest = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()[:16]
+        folder = self.root / "views" / f".{name}.{digest}"
+        folder.mkdir(parents=True)
+        for path, content in files.items():
+            (folder / path).write_bytes(content)
+            os.utime(folder / path, (BLOB_TIME, BLOB_TIME))
+        point(self.root / "views" / name, folder.name)
+        return digest
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        return self.headers.get(name)
+
+    @property
+    def json(self) -> Any:
+        assert self.header("Content-Type") == "application/json", self.headers
+        return json.loads(self.body)
+
+
+@dataclass
+class Mirror:
+    """A running nginx and the store behind it."""
+
+    store: Store
+    port: int
+    folder: Path
+    address: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.address = f"http://127.0.0.1:{self.port}"
+
+    def ask(self, path: str, method: str = "GET", **headers: str) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        with contextlib.closing(connection):
+            connection.request(method, path, headers={k.replace("_", "-"): v for k, v in headers.items()})
+            response = connection.getresponse()
+            return Answer(response.status, response.headers, response.read())
+
+    def log(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.folder / "access.log").read_text().splitlines()]
+
+    def errors(self) -> list[str]:
+        return (self.folder / "error.log").read_text().splitlines()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def serving(store: Store, folder: Path) -> Iterator[Mirror]:
+    binary = nginx_binary()
+    assert binary
+    folder.mkdir()
+    mirror = Mirror(store, free_port(), folder)
+    config = folder / "hf-mirror.conf"
+    config.write_text(
+        render(
+            mirror_nginx_store=str(store.root),
+            mirror_nginx_port=mirror.port,
+            mirror_nginx_access_log=str(folder / "access.log"),
+        )
+    )
+    whole = folder / "nginx.conf"
+    whole.write_text(SURROUNDINGS.format(folder=folder, config=config))
+    process = subprocess.Popen([binary, "-c", str(whole), "-e", str(folder / "error.log")])
+    try:
+        for _ in range(200):
+            assert process.poll() is None, mirror.errors()
+            with contextlib.suppress(OSError):
+                mirror.ask("/")
+                break
+            time.sleep(0.02)
+        yield mirror
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
