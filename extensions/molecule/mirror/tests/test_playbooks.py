@@ -28,7 +28,8 @@ def recap(output: str) -> dict[str, dict[str, int]]:
 def fingerprint(name: str) -> str:
     """Everything about the mirror that a run could touch."""
     return connect(name).check_output(
-        "find /srv/hf-mirror /etc/nginx /opt/hf-mirror -not -name run -printf '%%p %%i %%m %%u %%T@ %%l\\n' | sort | sha256sum"
+        "find /srv/hf-mirror /etc/nginx /opt/hf-mirror -not -name run"
+        " -printf '%%p %%i %%m %%u %%T@ %%l\\n' | sort | sha256sum"
     )
 
 
