@@ -194,8 +194,9 @@ def run(module: AnsibleModule) -> None:
     if module._diff:
         answer["diff"] = diff(plan) if module.check_mode else before
     if plan.failures:
-        lines = [f"{name}: {reason}" for name, reason in plan.failures.items()]
-        module.fail_json(msg=f"{len(lines)} could not be synced, the others were: " + "; ".join(lines), **answer)
+        # what does not fail is published all the same
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in plan.failures.items())
+        module.fail_json(msg=f"{len(plan.failures)} of {len(wanted)} entries failed: {reasons}", **answer)
     module.exit_json(**answer)
 
 
