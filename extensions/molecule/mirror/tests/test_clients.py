@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import quote as percent_encode
 
 import pytest
-from conftest import CLIENTS, MIRRORS, connect
 from testinfra.host import Host
 
 from hub.repos import Library
+from testhosts import CLIENTS, MIRRORS, connect
 
 pytestmark = pytest.mark.usefixtures("hub_switched_off")
 
@@ -98,18 +99,10 @@ def test_every_published_file_downloads(client: Host, library: Library) -> None:
     config = []
     for line in urls:
         folder, commit, _size, path = line.split(" ", 3)
-        url = f"http://{MIRRORS['mirror12']}/{folder.replace('--', '/')}/resolve/{commit}/{quote(path)}"
+        url = f"http://{MIRRORS['mirror12']}/{folder.replace('--', '/')}/resolve/{commit}/{percent_encode(path)}"
         config.append(f'url = "{url}"\noutput = "/dev/null"')
     done = client.run(
-        "curl -sSf -g --config - -w '%%{http_code} %%{size_download}\\n' <<'END'\n"
-        + "\n".join(config).replace("%", "%%")
-        + "\nEND"
+        "curl -sSf -g -w '%{http_code} %{size_download}\\n' --config - <<'END'\n" + "\n".join(config) + "\nEND"
     )
     assert done.rc == 0, done.stderr
     assert done.stdout.splitlines() == [f"200 {line.split(' ')[2]}" for line in urls]
-
-
-def quote(path: str) -> str:
-    from urllib.parse import quote as percent
-
-    return percent(path)

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import pytest
-from conftest import MIRRORS
 from testinfra.host import Host
 
 from hub.repos import Library
+from testhosts import MIRRORS
 
 
 def test_the_client_knows_the_mirror(client: Host) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MIRRORS, connect, container, playbook
+
+from testhosts import MIRRORS, connect, container, playbook
 
 
 def recap(output: str) -> dict[str, dict[str, int]]:
@@ -91,7 +92,7 @@ def test_a_byte_flipped_upstream_is_refused() -> None:
     hub = connect("hub1")
 
     def order(what: str, **body: Any) -> None:
-        hub.check_output("curl -fs http://127.0.0.1/_hub/%s -d %s", what, json.dumps(body))
+        hub.check_output("curl -fs http://10.89.78.10/_hub/%s -d %s", what, json.dumps(body))
 
     repo, path = "stand-in/tiny-model", "model.safetensors"
     order("flip", repo_id=repo, path=path)
