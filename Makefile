@@ -1,0 +1,30 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+SHELL := /bin/bash
+# molecule and others call their neighbours by name
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint clean setup lock
+
+help: ## list the targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | column -t -s "$$(printf '\t')"
+
+demo: setup ## build a mirror on local test hosts and show it (HUB=URL: from a real Hub)
+	@tests/hosts/demo.sh $(HUB)
+
+test: setup ## run all checks
+	@tests/setup/parts.sh
+
+lint: setup ## run the quick checks alone
+	@tests/setup/lint.sh
+
+clean: ## remove every host, network, image and folder that these made
+	@tests/hosts/clean.sh
+
+setup: # install what the others need
+	@tests/setup/machine.sh
+	@tests/setup/venv.sh
+
+lock: setup # renew tests/requirements.txt
+	@tests/setup/lock.sh

@@ -1,0 +1,14 @@
+#!/bin/bash
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Remove what make has made: hosts, networks and images by their label, and the folders in this clone. Nothing else.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+podman=$PWD/tests/hosts/bin/podman
+if [ -x /usr/bin/podman ]; then
+    "$podman" ps --all --quiet --filter label=modelops.hf_mirror | xargs --no-run-if-empty "$podman" rm --force --time 2 >/dev/null
+    "$podman" network ls --quiet --filter label=modelops.hf_mirror | xargs --no-run-if-empty "$podman" network rm >/dev/null
+    "$podman" images --quiet --filter label=modelops.hf_mirror | sort -u | xargs --no-run-if-empty "$podman" rmi --force >/dev/null
+fi
+rm -rf .venv .cache .ansible .mypy_cache .pytest_cache .ruff_cache tests/output

@@ -1,0 +1,44 @@
+#!/bin/bash
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Run all checks, two at a time: what needs hosts beside what needs none. Ends with a table of how long each part took.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+output=tests/output
+rm -rf "$output" && mkdir -p "$output"
+
+# part NAME COMMAND...: run it, keep its output in a file, show it when it fails
+part() {
+    local name=$1 start=$SECONDS code=0
+    shift
+    echo "$name: running, output in $output/$name.log"
+    "$@" >"$output/$name.log" 2>&1 </dev/null || code=$?
+    printf '%s\t%d:%02d\t%s\n' "$name" $(((SECONDS - start) / 60)) $(((SECONDS - start) % 60)) \
+        "$([ $code = 0 ] && echo passed || echo "FAILED ($code)")" >>"$output/table"
+    [ $code = 0 ] && echo "$name: passed" || { tail -n 200 "$output/$name.log" && echo "$name: FAILED, see above"; }
+    return $code
+}
+
+images() {
+    tests/hosts/image.sh debian12 &
+    tests/hosts/image.sh debian13 && wait $!
+}
+
+hosts() {
+    part images images && part hosts molecule test --all
+}
+
+rest() {
+    part lint tests/setup/lint.sh
+    part unit python -m pytest -q --durations=5
+    part sanity tests/setup/sanity.sh
+}
+
+hosts &
+rest &
+wait
+echo
+echo "all together $((SECONDS / 60)):$(printf %02d $((SECONDS % 60)))"
+column -t -s $'\t' "$output/table"
+! grep -q FAILED "$output/table"
