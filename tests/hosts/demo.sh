@@ -19,7 +19,8 @@ quietly() {
 }
 
 step "images of Debian 12 and 13 (the first time some minutes)"
-tests/hosts/image.sh debian12 & tests/hosts/image.sh debian13 && wait $!
+tests/hosts/image.sh debian12 >/dev/null &
+tests/hosts/image.sh debian13 >/dev/null && wait $!
 step "hosts: ${hub:-a stand-in for the Hub}, a mirror, a client"
 quietly ansible-playbook -i inventory/demo tests/hosts/up.yml "${options[@]}"
 quietly ansible-playbook -i inventory/demo tests/hosts/clients.yml "${options[@]}"

@@ -1,7 +1,8 @@
+#!/usr/bin/env python3
 # Copyright: modelops.hf_mirror contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Show the demo's result: what the mirror holds, a download on the client, and where to look."""
+"""Show what the demo came to: what its mirror holds, and a download through it by an unmodified client."""
 
 from __future__ import annotations
 
@@ -11,58 +12,78 @@ import sys
 from pathlib import Path
 from typing import Any
 
-PODMAN = str(Path(__file__).with_name("bin") / "podman")
+PODMAN = Path(__file__).parent / "bin" / "podman"
 MIRROR, CLIENT = "hf-mirror-demo-mirror1", "hf-mirror-demo-client1"
 ADDRESS = "http://10.89.77.11"
-#: What the client runs: an unmodified huggingface_hub that knows nothing but HF_ENDPOINT from its login shell.
+
+#: Runs on the mirror: the store's own documents tell everything.
+LIST = """
+import json, pathlib
+for repo in sorted(pathlib.Path("/srv/hf-mirror/hub").iterdir()):
+    main = repo / ".mirror" / "rev" / "main"
+    if main.exists():
+        info = json.loads((main / "info.blobs.json").read_bytes())
+        files = [(file["rfilename"], file["size"], file.get("lfs", {}).get("sha256")) for file in info["siblings"]]
+        print(json.dumps({"repo_id": info["id"], "type": repo.name.split("--")[0], "commit": info["sha"], "files": files}))
+"""
+#: Runs on the client, which knows the mirror from its login shell only.
 DOWNLOAD = """
-import hashlib, sys, tempfile, time
-from huggingface_hub import hf_hub_download
-with tempfile.TemporaryDirectory() as folder:
-    start = time.monotonic()
-    file = hf_hub_download(sys.argv[1], sys.argv[2], cache_dir=folder)
-    seconds = time.monotonic() - start
-    print(seconds, hashlib.file_digest(open(file, "rb"), "sha256").hexdigest())
+import hashlib, os, sys, tempfile, time
+from huggingface_hub import __version__, constants, hf_hub_download
+with tempfile.TemporaryDirectory() as cache:
+    start = time.perf_counter()
+    path = hf_hub_download(*sys.argv[1:3], cache_dir=cache)
+    seconds = time.perf_counter() - start
+    with open(path, "rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    print(f"huggingface_hub {__version__} from {constants.ENDPOINT}|{seconds:.2f}|{digest.hexdigest()}")
 """
 
 
-def run(host: str, *command: str) -> str:
-    """Run a command on a host and return what it prints."""
-    return subprocess.run([PODMAN, "exec", host, *command], check=True, capture_output=True, text=True).stdout
+def on(host: str, *command: str) -> str:
+    """Run a command on a host and return what it printed."""
+    done = subprocess.run([PODMAN, "exec", host, *command], check=False, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{host}: {done.stdout}{done.stderr}")
+    return done.stdout
 
 
 def size(count: float) -> str:
-    """Write a number of bytes for people."""
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
+    """Return bytes in words."""
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
+
+
+def client_version() -> str:
+    """Return the version of huggingface_hub that the lock has."""
+    lock = Path(__file__).parents[1] / "requirements.txt"
+    return next(line for line in lock.read_text(encoding="utf-8").splitlines() if line.startswith("huggingface-hub=="))
 
 
 def main() -> None:
-    """Print three short paragraphs."""
-    documents = run(MIRROR, "sh", "-c", "cat /srv/hf-mirror/hub/*/.mirror/rev/main/info.blobs.json")
-    repos: list[dict[str, Any]] = []
-    decoder, position = json.JSONDecoder(), 0
-    while position < len(documents):
-        repo, position = decoder.raw_decode(documents, position)
-        repos.append(repo)
-    print(f"The mirror {ADDRESS} holds:\n")
+    """Print the report; fail where the download is not what the mirror holds."""
+    repos: list[dict[str, Any]] = [json.loads(line) for line in on(MIRROR, "python3", "-c", LIST).splitlines()]
+    print(f"\nMirrored on {MIRROR}:\n")
+    print(f"  {'repository':<40} {'commit':<12} {'files':>5} {'bytes':>10}")
     for repo in repos:
-        files = repo["siblings"]
-        total = size(sum(file["size"] for file in files))
-        print(f"  {repo['id']:<40} {repo['sha'][:12]}  {len(files):>4} files {total:>8}")
-    candidates = [(file["size"], repo, file) for repo in repos for file in repo["siblings"] if "lfs" in file]
-    _size, repo, file = max(candidates, key=lambda candidate: candidate[0])
-    command = '"$(echo /opt/huggingface_hub-*/bin/python)" -c "$0" "$@"'
-    seconds, sha256 = run(CLIENT, "bash", "-lc", command, DOWNLOAD, repo["id"], file["rfilename"]).split()
-    right = sha256 == file["lfs"]["sha256"]
-    print(f"\nThe client downloaded {file['rfilename']} of {repo['id']} with huggingface_hub:\n")
-    print(f"  {size(file['size'])} in {float(seconds):.2f} s, SHA-256 {sha256} {'is right' if right else 'IS WRONG'}")
-    print(f"\nLook at {ADDRESS}/models/facefusion/ or try, from this machine:\n")
-    print(f"  HF_ENDPOINT={ADDRESS} .venv/bin/hf download {repo['id']} {file['rfilename']}")
-    sys.exit(not right)
+        total = size(sum(length for _, length, _ in repo["files"]))
+        print(f"  {repo['repo_id']:<40} {repo['commit'][:12]} {len(repo['files']):>5} {total:>10}")
+
+    models = [repo for repo in repos if repo["type"] == "models"]
+    choices = [(length, repo["repo_id"], name, sha) for repo in models for name, length, sha in repo["files"] if sha]
+    if not choices:
+        sys.exit("the mirror holds no large file of a model: nothing to download")
+    length, repo_id, name, sha256 = max(choices)
+    setup = f"test -e /opt/demo || (python3 -m venv /opt/demo.new && /opt/demo.new/bin/pip install -q {client_version()}"
+    on(CLIENT, "sh", "-c", setup + " && mv /opt/demo.new /opt/demo)")
+    command = ["/opt/demo/bin/python3", "-c", DOWNLOAD, repo_id, name]
+    client, seconds, found = on(CLIENT, "bash", "-lc", 'exec "$@"', "-", *command).splitlines()[-1].split("|")
+    print(f"\nDownloaded on {CLIENT}, {client}:\n")
+    print(f"  {repo_id}/{name}: {size(length)} in {seconds} s ({size(length / float(seconds))}/s)")
+    print(f"  SHA-256 {found}: {'as the Hub declares it' if found == sha256 else f'WRONG, the Hub declares {sha256}'}")
+    print(f"\nLook at it: {ADDRESS}/models/facefusion/   Remove all of it: make clean\n")
+    sys.exit(found != sha256)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Run all checks, two at a time: what needs hosts beside what needs none. Ends with a table of how long each part took.
 set -uo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit
 output=tests/output
 rm -rf "$output" && mkdir -p "$output"
 
@@ -16,7 +16,12 @@ part() {
     "$@" >"$output/$name.log" 2>&1 </dev/null || code=$?
     printf '%s\t%d:%02d\t%s\n' "$name" $(((SECONDS - start) / 60)) $(((SECONDS - start) % 60)) \
         "$([ $code = 0 ] && echo passed || echo "FAILED ($code)")" >>"$output/table"
-    [ $code = 0 ] && echo "$name: passed" || { tail -n 200 "$output/$name.log" && echo "$name: FAILED, see above"; }
+    if [ $code = 0 ]; then
+        echo "$name: passed"
+    else
+        tail -n 200 "$output/$name.log"
+        echo "$name: FAILED, see above"
+    fi
     return $code
 }
 

@@ -9,8 +9,8 @@ top=$(mktemp -d)
 trap 'rm -rf "$top"' EXIT
 stage=$top/ansible_collections/modelops/hf_mirror
 mkdir -p "$stage"
-git ls-files -z --cached --others --exclude-standard -- ':!collections' ':!tests/output' |
-    xargs -0 sh -c 'for f; do [ ! -e "$f" ] || printf "%s\\0" "$f"; done' sh | xargs -0 cp -P --parents -t "$stage"
+git ls-files -z --cached --others --exclude-standard -- ':!collections' |
+    tar --create --null --files-from=- --ignore-failed-read | tar --extract --directory "$stage"
 
 # ansible-test would fetch pip's installer from the internet; Python brings one along.
 for version in 25_2 24_0 23_1_2; do
