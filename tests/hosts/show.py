@@ -75,7 +75,9 @@ def main() -> None:
     if not choices:
         sys.exit("the mirror holds no large file of a model: nothing to download")
     length, repo_id, name, sha256 = max(choices)
-    setup = f"test -e /opt/demo || (python3 -m venv /opt/demo.new && /opt/demo.new/bin/pip install -q {client_version()}"
+    setup = (
+        f"test -e /opt/demo || (python3 -m venv /opt/demo.new && /opt/demo.new/bin/pip install -q {client_version()}"
+    )
     on(CLIENT, "sh", "-c", setup + " && mv /opt/demo.new /opt/demo)")
     command = ["/opt/demo/bin/python3", "-c", DOWNLOAD, repo_id, name]
     client, seconds, found = on(CLIENT, "bash", "-lc", 'exec "$@"', "-", *command).splitlines()[-1].split("|")

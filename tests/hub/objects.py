@@ -42,13 +42,13 @@ def tree_ids(blob_ids: Mapping[str, str]) -> dict[str, str]:
         for folder in parents(path):
             folders.setdefault(folder, {})
     for path, blob_id in blob_ids.items():
-        folder, _, name = path.rpartition("/")
+        folder, _slash, name = path.rpartition("/")
         folders[folder][name] = ("100644", blob_id)
     ids: dict[str, str] = {}
     for folder in sorted(folders, key=lambda folder: folder.count("/") + bool(folder), reverse=True):
         ids[folder] = git_object_id("tree", _tree_content(folders[folder]))
         if folder:
-            parent, _, name = folder.rpartition("/")
+            parent, _slash, name = folder.rpartition("/")
             folders[parent][name] = ("40000", ids[folder])
     return ids
 
@@ -57,7 +57,7 @@ def _tree_content(entries: Mapping[str, tuple[str, str]]) -> bytes:
     """Git sorts a tree's entries by name in bytes, a folder as though its name ended in a slash."""
 
     def order(item: tuple[str, tuple[str, str]]) -> bytes:
-        name, (mode, _) = item
+        name, (mode, _oid) = item
         return name.encode() + (b"/" if mode == "40000" else b"")
 
     return b"".join(

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # Copyright: modelops.hf_mirror contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -25,7 +25,7 @@ esac
 packages=(
     podman netavark aardvark-dns uidmap nftables iptables # run hosts
     mmdebstrap debian-archive-keyring                    # build their images
-    python3-venv git shellcheck ca-certificates
+    python3-venv git shellcheck ca-certificates openssh-client
 )
 # crun does not start on version 1 of the cgroups, runc does on both; podman wants one of them.
 if [ -e /sys/fs/cgroup/cgroup.controllers ]; then packages+=(crun); else packages+=(runc); fi

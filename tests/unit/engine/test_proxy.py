@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
+import huggingface_hub
 import pytest
 
 from hub.process import HubProcess
@@ -45,6 +46,8 @@ def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[str]]]:
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "no_proxy"):
         # set once, so that what the module sets is taken back after the test
         monkeypatch.setenv(name, "")
+    # a session that an earlier test opened has read the environment already
+    huggingface_hub.close_session()
     handler = type("Handler", (Proxy,), {"seen": []})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -52,6 +55,7 @@ def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[str]]]:
         yield f"http://127.0.0.1:{server.server_port}", handler.seen  # type: ignore[attr-defined]
         server.shutdown()
         thread.join()
+    huggingface_hub.close_session()
 
 
 def test_everything_goes_through_the_proxy(sync: Run, hub: HubProcess, proxy: tuple[str, list[str]]) -> None:

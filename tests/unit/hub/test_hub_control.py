@@ -63,7 +63,7 @@ def test_flip(hub: HubProcess, path: str) -> None:
 def test_cut(hub: HubProcess, path: str, after: int) -> None:
     honest = fetch(hub, path).body
     hub.control("cut", {"repo_id": REPO, "path": path, "after": after, "times": 2})
-    for _ in range(2):
+    for _round in range(2):
         short = fetch(hub, path)
         assert short.promised == len(honest)
         assert short.body == honest[:after]

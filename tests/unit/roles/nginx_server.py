@@ -219,7 +219,7 @@ def serving(store: Store, folder: Path) -> Iterator[Mirror]:
     whole.write_text(SURROUNDINGS.format(folder=folder, config=config))
     process = subprocess.Popen([binary, "-c", str(whole), "-e", str(folder / "error.log")])
     try:
-        for _ in range(200):
+        for _attempt in range(200):
             assert process.poll() is None, mirror.errors()
             with contextlib.suppress(OSError):
                 mirror.ask("/")

@@ -1,0 +1,63 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""AWX's way: ansible-runner with the clone as its project, hosts over SSH, an unprivileged user who has sudo."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from testhosts import CLIENTS, INVENTORY, MIRRORS, TOP, connect
+
+USER = "operator"
+
+
+@pytest.fixture(scope="module")
+def private_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What AWX gives to ansible-runner for a job: project, inventory, environment and key."""
+    folder = tmp_path_factory.mktemp("job")
+    key = folder / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    for name in ("mirror12", "client13"):
+        host = connect(name)
+        host.check_output("id -u %s || useradd --create-home --shell /bin/bash %s", USER, USER)
+        host.check_output("install -d -m 700 -o %s -g %s /home/%s/.ssh", USER, USER, USER)
+        public = key.with_suffix(".pub").read_text()
+        host.check_output("echo %s > /home/%s/.ssh/authorized_keys", public, USER)
+        host.check_output("echo '%s ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/%s", USER, USER)
+        host.check_output("systemctl start ssh")
+    groups = {"mirrors": {"mirror12": MIRRORS["mirror12"]}, "hub_clients": {"client13": CLIENTS["client13"]}}
+    inventory = {
+        group: {
+            "hosts": {name: {"ansible_host": address} for name, address in hosts.items()},
+            "vars": yaml.safe_load((INVENTORY / "group_vars" / f"{group}.yml").read_text()),
+        }
+        for group, hosts in groups.items()
+    }
+    variables = {"ansible_user": USER, "ansible_python_interpreter": "/usr/bin/python3"}
+    (folder / "inventory").mkdir()
+    (folder / "inventory/hosts.json").write_text(json.dumps({"all": {"vars": variables, "children": inventory}}))
+    (folder / "env").mkdir()
+    (folder / "env/ssh_key").write_text(key.read_text())
+    # AWX knows its hosts by their inventory, not by their keys
+    (folder / "env/envvars").write_text("ANSIBLE_HOST_KEY_CHECKING: 'False'\n")
+    (folder / "project").symlink_to(TOP)
+    return folder
+
+
+@pytest.mark.parametrize("playbook", ["site.yml", "playbooks/sync.yml"])
+def test_ansible_runner(private_data_dir: Path, playbook: str) -> None:
+    ident = playbook.replace("/", "-")
+    command = ["ansible-runner", "run", str(private_data_dir), "-p", playbook, "--ident", ident, "--quiet"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+    artifacts = private_data_dir / "artifacts" / ident
+    output = (artifacts / "stdout").read_text()
+    assert done.returncode == 0, output
+    assert (artifacts / "status").read_text() == "successful"
+    assert "Sync the whitelist into the store" in output
+    assert "mirror12" in output.rpartition("PLAY RECAP")[2]
