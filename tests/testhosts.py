@@ -34,5 +34,7 @@ def podman(*arguments: str) -> str:
 def playbook(name: str, *arguments: str, inventory: Path = INVENTORY) -> subprocess.CompletedProcess[str]:
     """Run one of the collection's playbooks on the hosts, as an operator does."""
     command = ["ansible-playbook", "-i", str(inventory), str(TOP / name), *arguments]
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(TOP / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+    # molecule's own settings are not the operator's
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    environment |= {"ANSIBLE_CONFIG": str(TOP / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
     return subprocess.run(command, cwd=TOP, env=environment, check=False, capture_output=True, text=True, timeout=300)

@@ -24,7 +24,8 @@ for repo in sorted(pathlib.Path("/srv/hf-mirror/hub").iterdir()):
     if main.exists():
         info = json.loads((main / "info.blobs.json").read_bytes())
         files = [(file["rfilename"], file["size"], file.get("lfs", {}).get("sha256")) for file in info["siblings"]]
-        print(json.dumps({"repo_id": info["id"], "type": repo.name.split("--")[0], "commit": info["sha"], "files": files}))
+        kind = repo.name.split("--")[0]
+        print(json.dumps({"repo_id": info["id"], "type": kind, "commit": info["sha"], "files": files}))
 """
 #: Runs on the client, which knows the mirror from its login shell only.
 DOWNLOAD = """
