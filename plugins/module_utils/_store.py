@@ -203,18 +203,25 @@ class Store:
             self._derive(repo, build)
 
     def _derive(self, repo: Repo, build: Path) -> None:
-        """Bring what is derived from the refs up to date: ``refs/REF`` for Hub tools and ``refs.json`` for the API."""
+        for file, content in self._stale(repo).items():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            _fs.replace_file(file, content, build)
+
+    def _stale(self, repo: Repo) -> dict[Path, bytes]:
+        """Return what is out of date of what refs are copied to: ``refs/REF`` for Hub tools, ``refs.json`` for the API."""
         folder = self.hub / repo.folder
         refs = self.facts(repo).refs
-        for ref, commit in refs.items():
-            file = folder / "refs" / ref
-            # Hub clients read it without stripping: no newline
-            if not file.exists() or file.read_bytes() != commit.encode():
-                file.parent.mkdir(parents=True, exist_ok=True)
-                _fs.replace_file(file, commit.encode(), build)
-        document, content = folder / ".mirror" / "refs.json", refs_document(refs)
-        if not document.exists() or document.read_bytes() != content:
-            _fs.replace_file(document, content, build)
+        # Hub clients read refs/REF without stripping: no newline
+        right = {folder / "refs" / ref: commit.encode() for ref, commit in refs.items()}
+        if refs:
+            right[folder / ".mirror" / "refs.json"] = refs_document(refs)
+        return {file: content for file, content in right.items() if not file.exists() or file.read_bytes() != content}
+
+    def recover(self, repo: Repo) -> None:
+        """Finish what a run that was killed left: the first step of every run."""
+        if (self.hub / repo.folder / ".mirror" / "build").exists() or self._stale(repo):
+            with self._building(repo) as build:
+                self._derive(repo, build)
 
     def has_view(self, name: str, files: Mapping[str, str]) -> bool:
         """Say whether a view holds exactly these files (name -> etag)."""

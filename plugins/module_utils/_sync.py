@@ -64,6 +64,8 @@ class Sync:
 
     def execute(self, plan: Plan) -> int:
         """Do what the plan says and return the bytes that were received. What fails is added to ``plan.failures``."""
+        for repo in plan.repos:
+            self._store.recover(repo.repo)
         fetcher = Fetcher(self._hub, self._workers)
         one_at_a_time = {etag: threading.Lock() for etag in plan.fetches}
 

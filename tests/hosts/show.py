@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright: modelops.hf_mirror contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -64,7 +63,7 @@ def main() -> None:
     print(f"\nMirrored on {MIRROR}:\n")
     print(f"  {'repository':<40} {'commit':<12} {'files':>5} {'bytes':>10}")
     for repo in repos:
-        total = size(sum(length for _, length, _ in repo["files"]))
+        total = size(sum(length for _name, length, _sha256 in repo["files"]))
         print(f"  {repo['repo_id']:<40} {repo['commit'][:12]} {len(repo['files']):>5} {total:>10}")
 
     models = [repo for repo in repos if repo["type"] == "models"]

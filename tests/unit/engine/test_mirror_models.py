@@ -284,3 +284,15 @@ def test_the_token_goes_to_the_hub_only(sync: Run, hub: HubProcess) -> None:
     requests = hub.control("requests")["last"]
     assert all(r["authorization"] for r in requests if r["origin"] == "hub")
     assert not any(r["authorization"] for r in requests if r["origin"] == "content")
+
+
+def test_what_a_killed_run_left_is_finished(sync: Run, store: Path, listed: Listed) -> None:
+    sync({"repo_id": TINY})
+    folder = store / "hub/models--stand-in--tiny-model"
+    (folder / ".mirror/build/snapshot").mkdir(parents=True)
+    (folder / "refs/main").write_bytes(b"0" * 40)
+    (folder / ".mirror/refs.json").unlink()
+    assert not sync({"repo_id": TINY})["failures"]
+    assert (folder / "refs/main").read_bytes() == listed(TINY)["main"].encode()
+    assert (folder / ".mirror/refs.json").is_file()
+    check_store(store)
