@@ -208,7 +208,7 @@ class Store:
             _fs.replace_file(file, content, build)
 
     def _stale(self, repo: Repo) -> dict[Path, bytes]:
-        """Return what is out of date of what refs are copied to: ``refs/REF`` for Hub tools, ``refs.json`` for the API."""
+        """Return the copies of refs that are out of date: ``refs/REF`` for Hub tools, ``refs.json`` for the API."""
         folder = self.hub / repo.folder
         refs = self.facts(repo).refs
         # Hub clients read refs/REF without stripping: no newline
