@@ -41,14 +41,19 @@ if [ "$(id -u)" != 0 ]; then
     command -v sudo >/dev/null || stop "the test hosts need root: run make as root, or install sudo and give it to $(id -un)."
     sudo -n true 2>/dev/null || sudo -v || stop "the test hosts need root: give $(id -un) the right to use sudo."
 fi
-[ ${#missing[@]} -gt 0 ] || exit 0
 
-echo "installing packages: ${missing[*]}"
+# The unit tests want nginx' program, but nobody wants its service started on this machine: unpack it into a folder.
+nginx=$(dirname "$0")/../../.cache/nginx
+[ ${#missing[@]} -gt 0 ] || [ ! -x "$nginx/usr/sbin/nginx" ] || exit 0
+
+echo "installing packages: ${missing[*]} and nginx' program"
 export DEBIAN_FRONTEND=noninteractive
 log=$(mktemp)
 {
     as_root apt-get update --quiet &&
-        as_root apt-get install --quiet --yes --no-install-recommends "${missing[@]}"
+        as_root apt-get install --quiet --yes --no-install-recommends "${missing[@]}" libpcre2-8-0 &&
+        mkdir -p "$nginx" && cd "$nginx" && apt-get download nginx nginx-common &&
+        dpkg --extract nginx-common_*.deb . && dpkg --extract nginx_*.deb .
 } >"$log" 2>&1 || {
     tail -20 "$log" >&2
     stop "apt-get could not install ${missing[*]}: its last words are above, the rest is in $log."

@@ -10,7 +10,6 @@ import hashlib
 import http.client
 import json
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -23,6 +22,8 @@ import jinja2
 import yaml
 
 ROLE = Path(__file__).parents[3] / "roles" / "mirror_nginx"
+#: Debian's own nginx, which tests/setup/machine.sh unpacks without installing its service.
+NGINX = Path(__file__).parents[3] / ".cache" / "nginx"
 BLOB_TIME = 1_000_000_000
 
 # As on Debian: what the role's file meets in /etc/nginx/nginx.conf.
@@ -36,7 +37,7 @@ http {{
     sendfile on;
     tcp_nopush on;
     types_hash_max_size 2048;
-    include /etc/nginx/mime.types;
+    include {nginx}/etc/nginx/mime.types;
     gzip on;
     access_log {folder}/other.log;
     client_body_temp_path {folder}/body;
@@ -47,10 +48,6 @@ http {{
     include {config};
 }}
 """
-
-
-def nginx_binary() -> str | None:
-    return shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 
 
 def render(**variables: Any) -> str:
@@ -203,8 +200,6 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def serving(store: Store, folder: Path) -> Iterator[Mirror]:
-    binary = nginx_binary()
-    assert binary
     folder.mkdir()
     mirror = Mirror(store, free_port(), folder)
     config = folder / "hf-mirror.conf"
@@ -216,15 +211,15 @@ def serving(store: Store, folder: Path) -> Iterator[Mirror]:
         )
     )
     whole = folder / "nginx.conf"
-    whole.write_text(SURROUNDINGS.format(folder=folder, config=config))
-    process = subprocess.Popen([binary, "-c", str(whole), "-e", str(folder / "error.log")])
+    whole.write_text(SURROUNDINGS.format(nginx=NGINX, folder=folder, config=config))
+    process = subprocess.Popen([NGINX / "usr/sbin/nginx", "-c", str(whole), "-e", str(folder / "error.log")])
     try:
         for _attempt in range(200):
             assert process.poll() is None, mirror.errors()
             with contextlib.suppress(OSError):
                 mirror.ask("/")
                 break
-            time.sleep(0.02)
+            time.sleep(0.02)  # between two looks at the port
         yield mirror
     finally:
         process.terminate()

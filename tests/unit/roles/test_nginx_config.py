@@ -14,9 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from unit.roles.nginx_server import Answer, Mirror, Store, commit_of, etag_of, nginx_binary, render, serving
-
-pytestmark = pytest.mark.skipif(nginx_binary() is None, reason="nginx is not installed: apt-get install nginx")
+from unit.roles.nginx_server import Answer, Mirror, Store, commit_of, etag_of, render, serving
 
 ONE, TWO, ODD, PLAIN, PR = (commit_of(name) for name in ("one", "two", "odd", "plain", "pr"))
 NOWHERE = commit_of("nowhere")
@@ -594,7 +592,6 @@ print(json.dumps({
 
 
 def test_huggingface_hub(own_mirror: Mirror, client_environment: dict[str, str]) -> None:
-    pytest.importorskip("huggingface_hub")
     done = subprocess.run(
         [sys.executable, "-c", CLIENT],
         env=client_environment,
