@@ -1,0 +1,166 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How the API is answered."""
+
+from __future__ import annotations
+
+import pytest
+from unit.roles.nginx_server import Mirror
+from unit.roles.nginx_store import (
+    MISSING,
+    NOWHERE,
+    ONE,
+    PLAIN,
+    PR,
+    TWO,
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "commit"),
+    [
+        ("/api/models/org/name", ONE),
+        ("/api/models/org/name/revision/main", ONE),
+        ("/api/models/org/name/revision/v1.0", ONE),
+        (f"/api/models/org/name/revision/{TWO}", TWO),
+        ("/api/models/org/name/revision/refs%2Fpr%2F1", PR),
+        ("/api/models/org/name/revision/refs/convert/parquet", PR),
+        ("/api/models/gpt2", PLAIN),
+        ("/api/models/gpt2/revision/main", PLAIN),
+        ("/api/models/models/name", PLAIN),
+        ("/api/datasets/org/name", TWO),
+        ("/api/datasets/canonical/revision/main", TWO),
+        ("/api/spaces/org/name/revision/main", TWO),
+    ],
+)
+def test_info(mirror: Mirror, path: str, commit: str) -> None:
+    answer = mirror.ask(path)
+    assert (answer.status, answer.header("X-Repo-Commit"), answer.json["sha"]) == (200, commit, commit)
+    assert "size" not in answer.json["siblings"][0]
+    for question in ("blobs=true", "blobs=True", "expand=sha&blobs=1"):
+        assert "size" in mirror.ask(f"{path}?{question}").json["siblings"][0]
+    assert "size" not in mirror.ask(f"{path}?blobs=false").json["siblings"][0]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/api/models/org/name/tree/main", {"config.json", "onnx", "empty"}),
+        ("/api/models/org/name/tree/main/", {"config.json", "onnx", "empty"}),
+        ("/api/models/org/name/tree/main?recursive=false&expand=false", {"config.json", "onnx", "empty"}),
+        (
+            f"/api/models/org/name/tree/{ONE}?recursive=true&expand=false",
+            {"config.json", "empty", "onnx", "onnx/deep", "onnx/deep/weights.bin"},
+        ),
+        (
+            "/api/models/org/name/tree/main?recursive=True",
+            {"config.json", "empty", "onnx", "onnx/deep", "onnx/deep/weights.bin"},
+        ),
+        ("/api/models/org/name/tree/main/onnx", {"onnx/deep"}),
+        ("/api/models/org/name/tree/main/onnx/deep", {"onnx/deep/weights.bin"}),
+        ("/api/models/org/name/tree/main/onnx%2Fdeep?recursive=true", {"onnx/deep/weights.bin"}),
+        ("/api/models/org/name/tree/refs%2Fpr%2F1", {"config.json"}),
+        ("/api/models/org/odd/tree/main/resolve%2Fmain", {"resolve/main/inner.txt"}),
+        ("/api/models/gpt2/tree/main", {"config.json"}),
+        ("/api/datasets/canonical/tree/main", {"data.csv"}),
+    ],
+)
+def test_tree(mirror: Mirror, path: str, expected: set[str]) -> None:
+    answer = mirror.ask(path)
+    assert answer.status == 200
+    assert {entry["path"] for entry in answer.json} == expected
+    assert answer.header("X-Repo-Commit")
+    assert answer.header("Last-Modified") is None
+
+
+@pytest.mark.parametrize(
+    ("path", "commit"),
+    [("/api/models/org/name/refs", ONE), ("/api/models/gpt2/refs", PLAIN), ("/api/datasets/canonical/refs", TWO)],
+)
+def test_refs(mirror: Mirror, path: str, commit: str) -> None:
+    assert mirror.ask(path).json["branches"] == [{"name": "main", "ref": "refs/heads/main", "targetCommit": commit}]
+
+
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [
+        ("/api/models/org/nothing", "RepoNotFound"),
+        ("/api/datasets/gpt2", "RepoNotFound"),
+        ("/api/models/org/nothing/revision/main", "RepoNotFound"),
+        ("/api/models/org/nothing/tree/main", "RepoNotFound"),
+        ("/api/models/org/nothing/refs", "RepoNotFound"),
+        ("/api/models/org/name/revision/nothing", "RevisionNotFound"),
+        (f"/api/models/org/name/revision/{NOWHERE}", "RevisionNotFound"),
+        ("/api/models/org/name/revision/dangling", "RevisionNotFound"),
+        ("/api/models/org/name/tree/nothing", "RevisionNotFound"),
+        ("/api/models/org/name/tree/main/absent", "EntryNotFound"),
+        ("/api/models/org/name/tree/main/config.json", "EntryNotFound"),
+        ("/api/models/org/name/tree/main/additional_chat_templates?recursive=false", "EntryNotFound"),
+    ],
+)
+def test_an_api_error(mirror: Mirror, path: str, error: str) -> None:
+    for method in ("GET", "HEAD"):
+        answer = mirror.ask(path, method)
+        assert (answer.status, answer.header("X-Error-Code")) == (404, error)
+        assert answer.header("X-Repo-Commit") is None
+        assert answer.header("Content-Type") == "application/json"
+        if method == "GET":
+            assert answer.json == {"error": MISSING[error]}
+
+
+@pytest.mark.parametrize("path", ["/", "/api/agent-harnesses"])
+def test_small_answers(mirror: Mirror, path: str) -> None:
+    answer = mirror.ask(path)
+    assert (answer.status, mirror.ask(path, "HEAD").status) == (200, 200)
+    if path == "/":
+        assert answer.header("Content-Type") == "text/plain"
+        assert b"HF_ENDPOINT" in answer.body
+    else:
+        assert answer.json == {"standardEnvVars": [], "harnesses": {}}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/favicon.ico",
+        "/nothing/",
+        "/api/models",
+        "/api/telemetry/x",
+        "/hub/models--org--name/blobs/",
+        "/store.json",
+        "/org--name/resolve/main/config.json",  # would be the folder of org/name
+        "/org/na--me/resolve/main/config.json",
+        "/api/models/org--name",
+        "/org/-name/resolve/main/config.json",
+        "/models/.facefusion/x",
+        "/org/name/%72esolve/main",
+        "/_hub/pin",
+        "/_hub/file",
+        "/_hub/document",
+    ],
+)
+def test_what_is_not_there(mirror: Mirror, path: str) -> None:
+    answer = mirror.ask(path)
+    assert answer.status == 404
+    assert answer.header("Location") is None
+    assert answer.header("X-Repo-Commit") is None
+
+
+@pytest.mark.parametrize("attempt", ["/../store.json", "/%2e%2e/store.json", "/..%2f..%2fstore.json"])
+@pytest.mark.parametrize(
+    "start",
+    [
+        f"/org/name/resolve/{ONE}/x",
+        "/org/name/resolve/main",
+        "/models/facefusion",
+        "/models",
+        "/api/models/org/name/tree/main",
+        "/api/models/org/name/revision",
+    ],
+)
+def test_no_way_out_of_a_folder(mirror: Mirror, start: str, attempt: str) -> None:
+    for climb in range(6):
+        answer = mirror.ask(start + "/.." * climb + attempt)
+        assert answer.status in (400, 404)
+        assert b"format" not in answer.body
