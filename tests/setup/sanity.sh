@@ -12,11 +12,11 @@ mkdir -p "$stage"
 git ls-files -z --cached --others --exclude-standard -- ':!collections' |
     tar --create --null --files-from=- --ignore-failed-read | tar --extract --directory "$stage"
 
-# ansible-test would fetch pip's installer from the internet; Python brings one along.
-for version in 25_2 24_0 23_1_2; do
-    installer=~/.ansible/test/cache/get_pip_$version.py
-    [ -e "$installer" ] || { mkdir -p ~/.ansible/test/cache && cp tests/setup/get_pip.py "$installer"; }
-done
+# ansible-test would fetch the installer of the pip that it wants from the internet; Python brings one along.
+requirements=$(python -c 'import importlib.util as u; print(u.find_spec("ansible_test").submodule_search_locations[0])')
+version=$(sed -nE "s/^ +pip='([0-9.]+)',/\1/p" "$requirements/_internal/python_requirements.py")
+installer=~/.ansible/test/cache/get_pip_${version//./_}.py
+[ -e "$installer" ] || { mkdir -p ~/.ansible/test/cache && cp tests/setup/get_pip.py "$installer"; }
 
 cd "$stage"
 python=$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
