@@ -5,6 +5,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 
 class MirrorError(Exception):
-    """A problem that a person can act on; its text is shown as it is."""
+    """A problem that a person can act on; its text is shown as it is.
+
+    ``cause`` is equal for all problems that have one reason (the Hub is down, the disk is full), however many entries
+    they hit.
+    """
+
+    def __init__(self, text: str, cause: str | None = None) -> None:
+        super().__init__(text)
+        self.cause = cause or text
+
+
+class HeldError(MirrorError):
+    """The upstream changed in a way that is not followed by itself; what is published stays served."""
+
+
+def by_cause(problems: Mapping[str, MirrorError]) -> dict[str, list[str]]:
+    """Return cause -> the names that it hit, in order."""
+    causes: dict[str, list[str]] = {}
+    for name, problem in problems.items():
+        causes.setdefault(problem.cause, []).append(name)
+    return causes
+
+
+def sentence(problems: Mapping[str, MirrorError], total: int) -> str:
+    """Return one message for a run that failed in part: one clause for each cause, not for each name."""
+    clauses = [f"{_names(names)}: {cause}" for cause, names in by_cause(problems).items()]
+    return f"{len(problems)} of {total} entries failed: " + "; ".join(clauses)
+
+
+def _names(names: Iterable[str], shown: int = 3) -> str:
+    known = list(names)
+    more = f" and {len(known) - shown} more" if len(known) > shown else ""
+    return ", ".join(known[:shown]) + more

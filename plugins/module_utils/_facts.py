@@ -23,6 +23,13 @@ class Repo:
         """The folder's name in a Hugging Face cache: ``models--ORG--NAME``."""
         return "--".join([f"{self.repo_type}s", *self.repo_id.split("/")])
 
+    @classmethod
+    def of_folder(cls, name: str) -> Repo | None:
+        """Return the repository that a cache folder belongs to, or None."""
+        kind, *parts = name.split("--")
+        known = kind in ("models", "datasets", "spaces") and 1 <= len(parts) <= 2 and all(parts)
+        return cls(kind[:-1], "/".join(parts)) if known else None
+
     def __str__(self) -> str:
         return self.repo_id if self.repo_type == "model" else f"{self.repo_type} {self.repo_id}"
 

@@ -1,191 +1,170 @@
 # Copyright: modelops.hf_mirror contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bytes: one file of one commit from the Hub into a ``.part`` file, verified. Own HTTP over urllib3.
+"""Bytes: one file of one commit into a ``.part`` file, in order, hashed while they arrive, verified at the end.
 
-huggingface_hub's downloads check no hash and, since 1.18, start over after a kill; so the bytes are fetched here.
-A ``.part`` is always a whole prefix of the file: its size is all the bookkeeping that a resume needs.
+huggingface_hub's downloads check no hash, end at 50 GB and, since 1.18, start over after a kill; so the bytes are
+fetched here. A ``.part`` is always a whole prefix of the file: its size is all the bookkeeping that a resume needs.
+Large files come in segments, several at once and never far ahead of what is written: memory has one budget.
 """
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
-import re
-import ssl
 import threading
-import traceback
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-from urllib.parse import urljoin, urlsplit
+from typing import Any, BinaryIO
 
-from ._errors import MirrorError
-from ._facts import File, Repo
-from ._hub import Hub
-
-try:
-    import urllib3
-except ImportError:
-    URLLIB3_ERROR: str | None = traceback.format_exc()
-else:
-    URLLIB3_ERROR = None
+from ._body import SEGMENT, Body, FetchError
+from ._clock import Clock
+from ._facts import File
+from ._fs import Fs
+from ._plan import Fetch
+from ._source import RangesIgnoredError, Source
 
 _BLOCK = 1 << 20
-_REDIRECTS = (301, 302, 303, 307, 308)
-_MAX_REDIRECTS = 5
-#: Attempts that bring no byte further before a fetch is given up.
-_FRUITLESS_ATTEMPTS = 4
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
-
-
-class FetchError(MirrorError):
-    """A file did not arrive."""
+#: What is cut off a part that an earlier process left: its end may have been lost in a power cut.
+_TAIL = 4 << 20
+#: Segments that are asked for ahead of the one that is written next, for one file.
+_AHEAD = 4
 
 
 class HashMismatchError(FetchError):
     """A file arrived whole and is not what the Hub declares."""
 
 
+class DiskFullError(FetchError):
+    """There is no room for the file."""
+
+
 class Fetcher:
-    """Fetch files of one Hub; safe for use by several threads. ``fetched`` counts the bytes that came in."""
+    """Fetch files for all threads of a run.
 
-    def __init__(self, hub: Hub, connections: int) -> None:
-        self._hub = hub
-        self._origin = _origin(hub.endpoint)
-        retries = urllib3.Retry(
-            total=4,
-            redirect=0,
-            backoff_factor=0.5,
-            status_forcelist=(429, 500, 502, 503, 504),
-            raise_on_status=False,
-            respect_retry_after_header=True,
-        )
-        options: dict[str, Any] = {
-            "maxsize": connections,
-            "retries": retries,
-            "timeout": urllib3.Timeout(connect=10, read=30),
-            # the system's trust store, so that a private CA installed by the operator counts
-            "ssl_context": ssl.create_default_context(),
-        }
-        self._http = urllib3.ProxyManager(hub.proxy, **options) if hub.proxy else urllib3.PoolManager(**options)
-        self._counter = threading.Lock()
-        self.fetched = 0
+    ``budget`` is how many bytes of segments may be in memory; ``fetched`` counts the bytes that came in.
+    """
 
-    def fetch(self, repo: Repo, commit: str, path: str, file: File, part: Path) -> None:
+    def __init__(self, source: Source, fs: Fs, clock: Clock, budget: int = 64 << 20) -> None:
+        self._source, self._fs, self._clock = source, fs, clock
+        segments = max(budget // SEGMENT, 1)
+        self._budget = threading.BoundedSemaphore(segments)
+        self._threads = ThreadPoolExecutor(segments, thread_name_prefix="segment")
+
+    @property
+    def fetched(self) -> int:
+        """Return the bytes that came in so far."""
+        return self._source.received
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._threads.shutdown(cancel_futures=True)
+
+    def fetch(self, action: Fetch, part: Path) -> None:
         """Complete ``part`` with the bytes of a file and verify it, or raise FetchError and leave a prefix of it.
 
         Wrong content is thrown away and asked for once more from the start, then HashMismatchError is raised.
         """
-        name = f"{path} of {repo}@{commit}"
-        for last_try in (False, True):
-            got = self._complete(repo, commit, path, file, part, name)
-            if got == file.etag:
-                return
-            part.unlink()
-            if last_try:
-                kind = "SHA-256" if file.sha256 else "Git blob SHA-1"
-                raise HashMismatchError(f"{name} is corrupt upstream: expected {kind} {file.etag}, got {got}")
-
-    def _complete(self, repo: Repo, commit: str, path: str, file: File, part: Path, name: str) -> str:
-        """Append to ``part`` until it has the file's size; return the hash of all of it."""
-        hasher = file.hasher()
-        with part.open("ab+") as target:
-            target.seek(0)
-            if os.fstat(target.fileno()).st_size > file.size:
-                target.truncate(0)
-            while block := target.read(_BLOCK):
-                hasher.update(block)
-            fruitless = 0
-            while target.tell() < file.size:
-                before = target.tell()
+        file, name = action.file, f"{action.path} of {action.repo}@{action.commit[:12]}"
+        with self._open(part, name) as target:
+            for last_try in (False, True):
                 try:
-                    url, headers = self._locate(repo, commit, path, file, name)
-                    hasher = self._receive(url, headers, file, target, hasher, name)
-                    problem = f"the body ended after {target.tell()} of {file.size} bytes"
-                except urllib3.exceptions.HTTPError as error:
-                    problem = f"{type(error).__name__}: {error}"
-                fruitless = 0 if target.tell() > before else fruitless + 1
-                if fruitless >= _FRUITLESS_ATTEMPTS:
-                    raise FetchError(f"{name} can't be fetched: {problem}")
-            target.flush()
-            os.fsync(target.fileno())
+                    got = self._complete(action, target)
+                except OSError as problem:
+                    if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
+                        raise
+                    cause = f"the disk of {part.parent} is full"
+                    raise DiskFullError(f"{name} can't be written: {cause}", cause=cause) from problem
+                if got == file.etag:
+                    self._fs.sync(target)
+                    return
+                self._fs.truncate(target, 0)
+                if last_try:
+                    kind = "SHA-256" if file.sha256 else "Git blob SHA-1"
+                    raise HashMismatchError(f"{name} is corrupt upstream: expected {kind} {file.etag}, got {got}")
+
+    @contextmanager
+    def _open(self, part: Path, name: str) -> Iterator[BinaryIO]:
+        """Open a part for this process alone, without the end that an earlier process may not have written well."""
+        with open(part, "ab+", buffering=0) as target:
+            try:
+                fcntl.flock(target, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise FetchError(f"{name} is being fetched by another process") from None
+            self._fs.truncate(target, max(os.fstat(target.fileno()).st_size - _TAIL, 0))
+            yield target
+
+    def _complete(self, action: Fetch, target: BinaryIO) -> str:
+        """Append to ``target`` until it has the file's size; return the hash of all of it."""
+        file = action.file
+        start = target.seek(0, os.SEEK_END)
+        if start > file.size:
+            self._fs.truncate(target, 0)
+            start = 0
+        body = self._source.body(action)
+        in_one_piece = file.size - start <= SEGMENT or not body.has_ranges
+        for last_try in (False, False, True):
+            try:
+                if in_one_piece:
+                    return self._stream(body, file, target, start)
+                return self._window(body, file, target, start)
+            except RangesIgnoredError:
+                if last_try:
+                    raise
+                self._fs.truncate(target, 0)
+                start, in_one_piece = 0, True
+        raise AssertionError("the last try returns or raises")
+
+    def _stream(self, body: Body, file: File, target: BinaryIO, start: int) -> str:
+        """Take what is missing in one piece."""
+        hasher = _hash_prefix(file, target)
+        for block in body.stream(start):
+            self._fs.write_block(target, block)
+            hasher.update(block)
         return str(hasher.hexdigest())
 
-    def _locate(self, repo: Repo, commit: str, path: str, file: File, name: str) -> tuple[str, dict[str, str]]:
-        """Ask the Hub where the bytes are and check that it means the planned content.
-
-        Returns the URL and the headers to send there: the token stays at the Hub's own origin.
-        """
-        url = self._hub.file_url(repo, commit, path)
-        for _hop in range(_MAX_REDIRECTS):
-            headers = {**self._hub.headers, "Accept-Encoding": "identity"}
-            answer = self._http.request("HEAD", url, headers=headers, redirect=False)
-            if answer.status in (401, 403):
-                raise FetchError(f"{name} is refused ({answer.status}): gated or private, does the token open it?")
-            if answer.status >= 400:
-                code = answer.headers.get("X-Error-Code", "no reason given")
-                raise FetchError(f"{name}: the Hub answers {answer.status} ({code})")
-            _check(answer.headers, commit, file, name)
-            if answer.status not in _REDIRECTS:
-                return url, headers
-            url = urljoin(url, answer.headers.get("Location", ""))
-            if _origin(url) != self._origin:
-                return url, {"Accept-Encoding": "identity", "User-Agent": headers.get("user-agent", "hf-mirror")}
-        raise FetchError(f"{name}: more than {_MAX_REDIRECTS} redirects")
-
-    def _receive(self, url: str, headers: dict[str, str], file: File, target: Any, hasher: Any, name: str) -> Any:
-        """Append one answer's body; start over where the server sends the whole file instead of the rest."""
-        start = target.tell()
-        if start:
-            headers = {**headers, "Range": f"bytes={start}-{file.size - 1}"}
-        answer = self._http.request("GET", url, headers=headers, preload_content=False, redirect=True)
+    def _window(self, body: Body, file: File, target: BinaryIO, start: int) -> str:
+        """Take segments as they come, in order, with some more under way."""
+        starts = iter(range(start, file.size, SEGMENT))
+        under_way: deque[Future[bytearray]] = deque()
         try:
-            if answer.status == 416 or (answer.status == 200 and start):
-                target.truncate(0)
-                target.seek(0)
-                hasher = file.hasher()
-            if answer.status == 416:
-                return hasher
-            if answer.status == 206:
-                _check_range(answer.headers.get("Content-Range", ""), start, file, name)
-            elif answer.status != 200:
-                line = answer.read(200).decode("utf-8", "replace").partition("\n")[0]
-                raise FetchError(f"{name}: {urlsplit(url).netloc} answers {answer.status} {line}".rstrip())
-            for block in answer.stream(_BLOCK, decode_content=False):
-                if target.tell() + len(block) > file.size:
-                    raise FetchError(f"{name}: more than the declared {file.size} bytes arrive")
-                target.write(block)
+            self._ask_ahead(body, file, starts, under_way)
+            hasher = _hash_prefix(file, target)
+            while under_way:
+                try:
+                    block = under_way.popleft().result()
+                finally:
+                    self._budget.release()
+                self._ask_ahead(body, file, starts, under_way)
+                self._fs.write_block(target, block)
                 hasher.update(block)
-                with self._counter:
-                    self.fetched += len(block)
-            return hasher
+            return str(hasher.hexdigest())
         finally:
-            # what is left of a refused body is not worth waiting for: drop the connection
-            answer.close() if not answer.closed else answer.release_conn()
+            body.cancel()
+            for future in under_way:
+                future.cancel()
+                future.exception() if not future.cancelled() else None
+                self._budget.release()
+
+    def _ask_ahead(self, body: Body, file: File, starts: Iterator[int], under_way: deque[Future[bytearray]]) -> None:
+        # the first is waited for, so that every file gets on; those ahead take what is left of the budget
+        while len(under_way) < _AHEAD and self._budget.acquire(blocking=not under_way):
+            start = next(starts, None)
+            if start is None:
+                self._budget.release()
+                return
+            end = min(start + SEGMENT, file.size)
+            under_way.append(self._threads.submit(body.segment, start, end))
 
 
-def _check(headers: Any, commit: str, file: File, name: str) -> None:
-    """Compare what a HEAD tells with the plan; a server need not tell everything, the hash decides in the end."""
-    told = headers.get("X-Repo-Commit")
-    if told and told != commit:
-        raise FetchError(f"{name}: the Hub answers for commit {told}")
-    etag = headers.get("X-Linked-Etag")
-    if etag and _plain(etag) != file.etag:
-        raise FetchError(f"{name}: the listing says {file.etag}, the file's headers say {_plain(etag)}")
-    size = headers.get("X-Linked-Size")
-    if size and size != str(file.size):
-        raise FetchError(f"{name}: the listing says {file.size} bytes, the file's headers say {size}")
-
-
-def _check_range(told: str, start: int, file: File, name: str) -> None:
-    match = _CONTENT_RANGE.fullmatch(told.strip())
-    if not match or tuple(map(int, match.groups())) != (start, file.size - 1, file.size):
-        raise FetchError(f"{name}: asked for bytes {start}-{file.size - 1}/{file.size}, offered {told or 'no range'}")
-
-
-def _plain(etag: str) -> str:
-    return etag[2:].strip('"') if etag.startswith("W/") else etag.strip('"')
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+def _hash_prefix(file: File, target: Any) -> Any:
+    """Hash what is there already; this read can't be avoided, and checks what a crash left."""
+    hasher = file.hasher()
+    target.seek(0)
+    while block := target.read(_BLOCK):
+        hasher.update(block)
+    return hasher

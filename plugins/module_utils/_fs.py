@@ -1,7 +1,10 @@
 # Copyright: modelops.hf_mirror contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Steps on the disk that survive a power cut: what has a name is whole and durable."""
+"""The disk: every call of the engine that changes it, in one object that is passed in.
+
+So a test can cut a run at each call, lose what was not synced, or fill the disk. Reading goes past it.
+"""
 
 from __future__ import annotations
 
@@ -9,67 +12,122 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 
-def sync_dir(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+class Fs:
+    """Single steps. None of them leaves a name on a half-written file, except those that say so."""
 
+    def mkdir(self, folder: Path) -> None:
+        """Make a folder and those above it."""
+        folder.mkdir(parents=True, exist_ok=True)
 
-def sync_tree(top: Path) -> None:
-    """Make the names in a folder and in all below it durable."""
-    for folder, _folders, _files in os.walk(top, topdown=False):
-        sync_dir(Path(folder))
+    def write(self, file: Path, content: bytes) -> None:
+        """Write a new file and make its content durable; half of it may stay after a crash."""
+        with file.open("xb") as target:
+            target.write(content)
+            target.flush()
+            os.fsync(target.fileno())
 
+    def append(self, file: Path, content: bytes, durable: bool) -> None:
+        """Add to a file in a single write."""
+        descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(descriptor, content)
+            if durable:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
-def write_file(file: Path, content: bytes) -> None:
-    """Write a new file durably; its name is made durable by the caller's ``sync_dir`` or ``sync_tree``."""
-    with file.open("xb") as target:
-        target.write(content)
+    def write_block(self, target: BinaryIO, block: bytes | bytearray | memoryview) -> None:
+        """Write at the end of an open file."""
+        target.write(block)
+
+    def truncate(self, target: BinaryIO, size: int) -> None:
+        """Cut an open file, and stand at its end."""
+        target.truncate(size)
+        target.seek(size)
+
+    def sync(self, target: BinaryIO) -> None:
+        """Make the content of an open file durable."""
         target.flush()
         os.fsync(target.fileno())
 
+    def sync_dir(self, folder: Path) -> None:
+        """Make the names in a folder durable."""
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
-def write_files(top: Path, files: Mapping[str, bytes]) -> None:
+    def link(self, source: Path, name: Path) -> None:
+        """Give a file one more name. Raises FileExistsError where the name is taken."""
+        os.link(source, name)
+
+    def symlink(self, target: str, link: Path) -> None:
+        """Make a symbolic link."""
+        link.symlink_to(target)
+
+    def rename(self, source: Path, name: Path) -> None:
+        """Give a file or folder another name, at one instant; an older file of that name is gone."""
+        source.replace(name)
+
+    def unlink(self, name: Path) -> None:
+        """Take a name away; nothing happens where it is gone already."""
+        name.unlink(missing_ok=True)
+
+    def rmtree(self, folder: Path) -> None:
+        """Remove a folder with all that is in it; not at one instant."""
+        if folder.exists():
+            shutil.rmtree(folder)
+
+    def freeze(self, file: Path, mode: int, mtime: int) -> None:
+        """Set a file's final mode and modification time."""
+        file.chmod(mode)
+        os.utime(file, (mtime, mtime))
+
+    def free(self, folder: Path) -> tuple[int, int, int]:
+        """Return the free bytes, all bytes and the free inodes of a file system, as its users may use them."""
+        status = os.statvfs(folder)
+        # a file system without a fixed number of inodes (btrfs) reports none at all
+        inodes = status.f_favail if status.f_files else 1 << 40
+        return status.f_bavail * status.f_frsize, status.f_blocks * status.f_frsize, inodes
+
+
+def sync_tree(fs: Fs, top: Path) -> None:
+    """Make the names in a folder and in all below it durable."""
+    for folder, _folders, _files in os.walk(top, topdown=False):
+        fs.sync_dir(Path(folder))
+
+
+def write_files(fs: Fs, top: Path, files: Mapping[str, bytes]) -> None:
     """Write new files with their folders below ``top``."""
     for name, content in files.items():
-        (top / name).parent.mkdir(parents=True, exist_ok=True)
-        write_file(top / name, content)
+        fs.mkdir((top / name).parent)
+        fs.write(top / name, content)
 
 
-def replace_file(file: Path, content: bytes, scratch: Path) -> None:
+def replace_file(fs: Fs, file: Path, content: bytes, scratch: Path) -> None:
     """Give a file new content at one instant. ``scratch`` is a folder on the same file system."""
     draft = scratch / "draft"
-    draft.unlink(missing_ok=True)
-    write_file(draft, content)
-    draft.replace(file)
-    sync_dir(file.parent)
+    fs.unlink(draft)
+    fs.write(draft, content)
+    fs.rename(draft, file)
+    fs.sync_dir(file.parent)
 
 
-def replace_link(link: Path, target: str, scratch: Path) -> None:
+def replace_link(fs: Fs, link: Path, target: str, scratch: Path) -> None:
     """Point a symbolic link elsewhere at one instant."""
     draft = scratch / "draft"
-    draft.unlink(missing_ok=True)
-    draft.symlink_to(target)
-    draft.replace(link)
-    sync_dir(link.parent)
+    fs.unlink(draft)
+    fs.symlink(target, draft)
+    fs.rename(draft, link)
+    fs.sync_dir(link.parent)
 
 
-def empty_dir(folder: Path) -> Path:
+def empty_dir(fs: Fs, folder: Path) -> Path:
     """Make a folder, without what an interrupted run left in it."""
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
+    fs.rmtree(folder)
+    fs.mkdir(folder)
     return folder
-
-
-def link(source: Path, name: Path) -> None:
-    """Give a file one more name; a name that is there already stays as it is."""
-    try:
-        os.link(source, name)
-    except FileExistsError:
-        return

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Union
 
-from ._errors import MirrorError
+from ._errors import HeldError, MirrorError
 from ._facts import File, Listing, Repo
-from ._whitelist import Wanted
+from ._wanted import Wanted, substance
 
 #: A listing, or why there is none.
 Upstream = Union[Listing, MirrorError]
@@ -19,95 +19,224 @@ Upstream = Union[Listing, MirrorError]
 
 @dataclass(frozen=True)
 class RepoFacts:
-    """What the store has of a repository: ref -> commit, and commit -> path -> etag."""
+    """What the store has of a repository.
+
+    ``refs``: ref -> published commit; ``snapshots``: sealed commit -> path -> etag; ``history``: ref -> all commits
+    that were published, the oldest first; ``serials``: ref -> number of its last publish; ``pending``: ref -> commit
+    that is sealed and waits for a person.
+    """
 
     refs: Mapping[str, str] = field(default_factory=dict)
     snapshots: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    history: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    serials: Mapping[str, int] = field(default_factory=dict)
+    pending: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Fetch:
-    """Bring a file of a commit into the pool."""
+    """Bring a file of a commit into the pool; ``token`` names the token to use."""
 
     repo: Repo
     commit: str
     path: str
     file: File
-
-
-@dataclass(frozen=True)
-class Seal:
-    """Make a commit complete by name: links to these files and the documents about them."""
-
-    repo: Repo
-    listing: Listing
-    paths: tuple[str, ...]
+    token: str | None = None
 
 
 @dataclass(frozen=True)
 class Publish:
-    """Let a ref name another commit; ``old`` is what it must still name then."""
+    """Let a ref name another commit; ``old`` is what it must still name then, ``serial`` the number of the publish."""
 
     repo: Repo
     ref: str
     old: str | None
     new: str
+    serial: int
 
 
 @dataclass
-class RepoPlan:
-    """The actions for one repository, in their order; ``failures`` names entries that can't be had."""
+class CommitPlan:
+    """The actions for one commit, in their order: fetch all, seal, then publish or leave pending.
+
+    It is done as a whole or not at all; ``entries`` are the whitelist's entries that want it.
+    """
 
     repo: Repo
+    listing: Listing
+    paths: tuple[str, ...]
+    entries: list[Wanted]
+    seal: bool = False
+    no_pickle: bool = False
     fetches: list[Fetch] = field(default_factory=list)
-    seals: list[Seal] = field(default_factory=list)
     publishes: list[Publish] = field(default_factory=list)
-    failures: dict[Wanted, str] = field(default_factory=dict)
+    pending: list[str] = field(default_factory=list)
 
     @property
     def changes(self) -> bool:
         """True when there is anything to do."""
-        return bool(self.fetches or self.seals or self.publishes)
+        return bool(self.seal or self.publishes or self.pending)
 
 
-def plan_repo(repo: Repo, upstream: Mapping[Wanted, Upstream], facts: RepoFacts, pool: Iterable[str]) -> RepoPlan:
+@dataclass
+class RepoPlan:
+    """The plan for one repository; ``problems`` names the entries that can't be had, and why."""
+
+    repo: Repo
+    commits: list[CommitPlan] = field(default_factory=list)
+    problems: dict[Wanted, MirrorError] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def changes(self) -> bool:
+        """True when there is anything to do."""
+        return any(commit.changes for commit in self.commits)
+
+    @property
+    def publishes(self) -> list[Publish]:
+        """Return all refs that move."""
+        return [publish for commit in self.commits for publish in commit.publishes]
+
+
+@dataclass
+class Plan:
+    """What a run would do. ``upstream`` is what the Hub answered for each entry."""
+
+    repos: list[RepoPlan] = field(default_factory=list)
+    upstream: dict[Wanted, Upstream] = field(default_factory=dict)
+    views: dict[str, dict[str, str]] = field(default_factory=dict)
+    view_problem: MirrorError | None = None
+    removal: Removal = field(default_factory=lambda: Removal())
+
+    @property
+    def changes(self) -> bool:
+        """True when there is anything to do."""
+        return bool(self.views or self.removal) or any(repo.changes for repo in self.repos)
+
+    @property
+    def problems(self) -> dict[str, MirrorError]:
+        """Return what can't be had, by entry."""
+        found = {str(wanted): problem for repo in self.repos for wanted, problem in repo.problems.items()}
+        return {**found, **({"views": self.view_problem} if self.view_problem else {})}
+
+    @property
+    def warnings(self) -> list[str]:
+        """Return what a person should know although nothing is wrong."""
+        return [warning for repo in self.repos for warning in repo.warnings]
+
+    @property
+    def fetches(self) -> dict[str, Fetch]:
+        """Return what is to be fetched, each content once however many commits have it."""
+        return {f.file.etag: f for repo in self.repos for commit in repo.commits for f in commit.fetches}
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What leaves the store: whole repositories, single refs, views."""
+
+    repos: tuple[Repo, ...] = ()
+    refs: tuple[tuple[Repo, str], ...] = ()
+    views: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.repos or self.refs or self.views)
+
+
+def plan_repo(
+    repo: Repo,
+    upstream: Mapping[Wanted, Upstream],
+    facts: RepoFacts,
+    pool: Container[str],
+    bad: Mapping[tuple[str, str, str], str],
+) -> RepoPlan:
     """Plan one repository from its whitelist entries and what the Hub answered for each.
 
     Several entries may mean one commit: their files are joined. A snapshot only grows. ``pool`` holds the etags that
-    need no fetching.
+    need no fetching; ``bad`` says of (commit, path, etag) why it is not to be asked for again yet.
     """
     plan = RepoPlan(repo)
-    listings: dict[str, Listing] = {}
-    selected: dict[str, set[str]] = {}
-    targets: dict[str, str] = {}
+    commits: dict[str, CommitPlan] = {}
     for wanted, answer in upstream.items():
         try:
             if isinstance(answer, MirrorError):
                 raise answer
             paths = wanted.select(answer.files)
+            _hold(wanted, answer, paths, facts)
+            _refuse_bad(answer, paths, pool, bad)
         except MirrorError as problem:
-            plan.failures[wanted] = str(problem)
+            plan.problems[wanted] = problem
             continue
-        listings[answer.commit] = answer
-        selected.setdefault(answer.commit, set()).update(paths)
-        if not wanted.is_commit:
-            targets[wanted.revision] = answer.commit
-    have = set(pool)
-    for commit, listing in listings.items():
-        present = facts.snapshots.get(commit)
-        union = selected[commit] | set(present or ())
-        if present is not None and union == set(present):
-            continue
-        for path in sorted(union):
-            file = listing.files[path]
-            if file.etag not in have:
-                plan.fetches.append(Fetch(repo, commit, path, file))
-                have.add(file.etag)
-        plan.seals.append(Seal(repo, listing, tuple(sorted(union))))
-    for ref, commit in targets.items():
-        if facts.refs.get(ref) != commit:
-            plan.publishes.append(Publish(repo, ref, facts.refs.get(ref), commit))
+        commit = commits.setdefault(answer.commit, CommitPlan(repo, answer, (), []))
+        commit.entries.append(wanted)
+        commit.paths = tuple(sorted({*commit.paths, *paths}))
+        commit.no_pickle = commit.no_pickle or wanted.formats == "no-pickle"
+        _move(wanted, commit, facts)
+    for commit in commits.values():
+        _complete(commit, facts, pool)
+        present = facts.snapshots.get(commit.listing.commit)
+        if commit.seal and present is not None:
+            plan.warnings.append(
+                f"{repo}@{commit.listing.commit[:12]} gets more files: clients that listed this commit before see them"
+                " with the next commit, or with an empty cache"
+            )
+    plan.commits = list(commits.values())
     return plan
+
+
+def _hold(wanted: Wanted, listing: Listing, paths: list[str], facts: RepoFacts) -> None:
+    """Refuse to follow an upstream that went back in time or dropped everything."""
+    published = facts.refs.get(wanted.revision)
+    if wanted.is_commit or published in (None, listing.commit):
+        return
+    if listing.commit in facts.history.get(wanted.revision, ()) and not wanted.allow_rewind:
+        raise HeldError(
+            f"{wanted} went back to {listing.commit[:12]}, which was published before {published[:12]}: held; set"
+            " allow_rewind to follow it",
+            cause="the upstream went back to a commit that was published earlier: held; set allow_rewind to follow it",
+        )
+    before = substance(facts.snapshots.get(published or "", {}))
+    if before and not substance(paths):
+        raise HeldError(
+            f"{wanted} has none of its {len(before)} files any more at {listing.commit[:12]}: held",
+            cause="the upstream dropped all files: held",
+        )
+
+
+def _refuse_bad(
+    listing: Listing, paths: Iterable[str], pool: Container[str], bad: Mapping[tuple[str, str, str], str]
+) -> None:
+    for path in paths:
+        etag = listing.files[path].etag
+        reason = bad.get((listing.commit, path, etag))
+        if reason and etag not in pool:
+            raise MirrorError(reason)
+
+
+def _move(wanted: Wanted, commit: CommitPlan, facts: RepoFacts) -> None:
+    """Publish the commit under the entry's ref, or leave it pending where a person decides."""
+    ref, new = wanted.revision, commit.listing.commit
+    old = facts.refs.get(ref)
+    if wanted.is_commit or old == new:
+        return
+    if wanted.publish == "auto":
+        commit.publishes.append(Publish(commit.repo, ref, old, new, facts.serials.get(ref, 0) + 1))
+    elif facts.pending.get(ref) != new:
+        commit.pending.append(ref)
+
+
+def _complete(commit: CommitPlan, facts: RepoFacts, pool: Container[str]) -> None:
+    """Say what is to be fetched and whether the commit is to be sealed."""
+    present = set(facts.snapshots.get(commit.listing.commit, ()))
+    union = present | set(commit.paths)
+    commit.paths = tuple(sorted(union))
+    if commit.listing.commit in facts.snapshots and union == present:
+        return
+    commit.seal = True
+    token = commit.entries[0].token
+    for path in commit.paths:
+        file = commit.listing.files[path]
+        if file.etag not in pool:
+            commit.fetches.append(Fetch(commit.repo, commit.listing.commit, path, file, token))
 
 
 def plan_views(published: Mapping[Wanted, Mapping[str, str]]) -> dict[str, dict[str, str]]:

@@ -1,25 +1,28 @@
 # Copyright: modelops.hf_mirror contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a plan looks like to a person and to a playbook. Pure."""
+"""What a plan looks like to a person and to a program. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from ._plan import RepoPlan
-from ._sync import Plan
+from ._errors import MirrorError
+from ._plan import Plan, RepoPlan
 
 
-def result(plan: Plan) -> dict[str, Any]:
-    """Return the module's return values."""
+def result(plan: Plan, problems: Mapping[str, MirrorError]) -> dict[str, Any]:
+    """Return the values that the module returns and the command prints with ``--json``."""
     fetches = plan.fetches.values()
     return {
         "repos": [_repo(repo) for repo in plan.repos],
         "views": sorted(plan.views),
         "fetched_files": len(fetches),
         "fetched_bytes": sum(fetch.file.size for fetch in fetches),
-        "failures": plan.failures,
+        "removed": [str(repo) for repo in plan.removal.repos] + [f"{repo}@{ref}" for repo, ref in plan.removal.refs],
+        "warnings": plan.warnings,
+        "failures": {name: str(problem) for name, problem in problems.items()},
     }
 
 
@@ -32,15 +35,20 @@ def diff(plan: Plan) -> dict[str, str]:
         for publish in repo.publishes:
             before.append(f"{repo.repo} {publish.ref} {publish.old or 'is not published'}")
             after.append(f"{repo.repo} {publish.ref} {publish.new}")
-        after += [
-            f"{repo.repo} {fetch.path} {fetch.file.size} bytes {fetch.file.etag}"
-            for fetch in repo.fetches
-            if coming[fetch.file.etag] is fetch
-        ]
+        for commit in repo.commits:
+            after += [f"{repo.repo} {ref} {commit.listing.commit} is left pending" for ref in commit.pending]
+            after += [
+                f"{repo.repo} {fetch.path} {fetch.file.size} bytes {fetch.file.etag}"
+                for fetch in commit.fetches
+                if coming[fetch.file.etag] is fetch
+            ]
     if coming:
         total = sum(fetch.file.size for fetch in coming.values())
         after.append(f"{len(coming)} files, {total} bytes to fetch")
     after += [f"view {name}: {len(files)} files" for name, files in sorted(plan.views.items())]
+    before += [f"{repo}" for repo in plan.removal.repos]
+    before += [f"{repo} {ref} is published" for repo, ref in plan.removal.refs]
+    before += [f"view {name}" for name in plan.removal.views]
     return {"before": _lines(before), "after": _lines(after)}
 
 
@@ -53,12 +61,14 @@ def _repo(repo: RepoPlan) -> dict[str, Any]:
         "repo_id": repo.repo.repo_id,
         "repo_type": repo.repo.repo_type,
         "refs": [{"name": p.ref, "old": p.old, "new": p.new} for p in repo.publishes],
+        "pending": [{"name": ref, "commit": c.listing.commit} for c in repo.commits for ref in c.pending],
         "commits": [
             {
-                "commit": seal.listing.commit,
-                "files": len(seal.paths),
-                "bytes": sum(seal.listing.files[path].size for path in seal.paths),
+                "commit": commit.listing.commit,
+                "files": len(commit.paths),
+                "bytes": sum(commit.listing.files[path].size for path in commit.paths),
             }
-            for seal in repo.seals
+            for commit in repo.commits
+            if commit.seal
         ],
     }

@@ -1,166 +1,272 @@
 # Copyright: modelops.hf_mirror contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A run: gather facts, plan, and execute what the plan says. One repository's failure never stops the others."""
+"""A run: do what the plan says, and nothing else. One repository's failure never stops the others."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, Callable
 
+from ._body import FetchError
+from ._clock import StoppedError
 from ._errors import MirrorError
-from ._facts import Listing, Repo
-from ._fetch import Fetcher
-from ._hub import Hub
-from ._plan import Fetch, RepoPlan, Upstream, plan_repo, plan_views
+from ._fetch import DiskFullError, Fetcher, HashMismatchError
+from ._ledger import Bad, RepoState, State
+from ._lockfile import LockFile
+from ._plan import CommitPlan, Fetch, Plan, plan_views
+from ._progress import Progress
+from ._scan import refuse_pickle
 from ._store import Store
-from ._whitelist import Wanted
+from ._survey import chosen, current_files, repo_of
+from ._views import Views
+
+#: A content that arrived wrong is asked for again after an hour, two, four, at last once a week.
+_FIRST_DELAY, _LONGEST_DELAY = 3600, 7 * 86400
 
 
-@dataclass
-class Plan:
-    """What a run would do; ``upstream`` is what the Hub answered for each entry."""
+@dataclass(frozen=True)
+class Options:
+    """How a run is made. ``reserve`` is the share of the disk, in percent, that stays free."""
 
-    repos: list[RepoPlan]
-    views: dict[str, dict[str, str]] = field(default_factory=dict)
-    upstream: dict[Wanted, Upstream] = field(default_factory=dict)
-    failures: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def changes(self) -> bool:
-        """True when there is anything to do."""
-        return bool(self.views) or any(repo.changes for repo in self.repos)
-
-    @property
-    def fetches(self) -> dict[str, Fetch]:
-        """What is to be fetched, each content once however many repositories have it."""
-        return {fetch.file.etag: fetch for repo in self.repos for fetch in repo.fetches}
+    workers: int = 8
+    reserve: int = 3
+    actor: str = "hf-mirror"
+    lock: LockFile | None = None
 
 
 class Sync:
-    """One run over a whitelist."""
+    """One run over a whitelist. The store must be locked, and prepared."""
 
-    def __init__(self, store: Store, hub: Hub, wanted: list[Wanted], workers: int) -> None:
-        self._store, self._hub, self._wanted, self._workers = store, hub, wanted, workers
+    def __init__(self, store: Store, fetcher: Fetcher, options: Options, progress: Progress) -> None:
+        self._store, self._fetcher, self._options, self._progress = store, fetcher, options, progress
+        self._ledger, self._clock = store.ledger, store.clock
+        self._full: DiskFullError | None = None
+        self._room = threading.Lock()
+        self._under_way: dict[str, int] = {}
+        self._one_at_a_time: dict[str, threading.Lock] = {}
+        self._bad: dict[str, Bad] = {}
+        self._problems: dict[str, MirrorError] = {}
+        self._run = 0
 
-    def plan(self) -> Plan:
-        """Ask the Hub and the store, and say what is to be done. Writes nothing."""
-        with ThreadPoolExecutor(self._workers) as pool:
-            upstream = dict(zip(self._wanted, pool.map(self._ask, self._wanted)))
-        plan = Plan([], upstream=upstream)
-        for repo in dict.fromkeys(_repo(wanted) for wanted in self._wanted):
-            answers = {wanted: upstream[wanted] for wanted in self._wanted if _repo(wanted) == repo}
-            etags = {f.etag for a in answers.values() if isinstance(a, Listing) for f in a.files.values()}
-            plan.repos.append(
-                plan_repo(repo, answers, self._store.facts(repo), (etag for etag in etags if self._store.has(etag)))
-            )
-        for repo_plan in plan.repos:
-            plan.failures.update({str(wanted): text for wanted, text in repo_plan.failures.items()})
-        plan.views = self._changed_views(plan, done=False)
-        return plan
+    def start(self) -> list[str]:
+        """Give the run its number and finish what an earlier one left: the first step."""
+        self._run = self._ledger.state().run + 1
+        self._ledger.append("start", run=self._run, actor=self._options.actor)
+        done = self._store.recover()
+        Views(self._store).recover()
+        for what in done:
+            self._ledger.append("recover", durable=False, run=self._run, what=what)
+        return done
 
-    def execute(self, plan: Plan) -> int:
-        """Do what the plan says and return the bytes that were received. What fails is added to ``plan.failures``."""
-        for repo in plan.repos:
-            self._store.recover(repo.repo)
-        fetcher = Fetcher(self._hub, self._workers)
-        one_at_a_time = {etag: threading.Lock() for etag in plan.fetches}
+    def execute(self, plan: Plan, state: State) -> dict[str, MirrorError]:
+        """Do what the plan says and return what could not be done, by entry."""
+        started = self._clock.monotonic()
+        commits = [commit for repo in plan.repos for commit in repo.commits if commit.changes]
+        fetches = plan.fetches
+        self._one_at_a_time = {etag: threading.Lock() for etag in fetches}
+        self._progress.received = lambda: self._fetcher.fetched
+        self._progress.begin("fetching", len(fetches), sum(fetch.file.size for fetch in fetches.values()))
+        self._problems = dict(plan.problems)
+        self._bad = dict(state.bad)
+        with ThreadPoolExecutor(self._options.workers) as pool:
+            try:
+                # a list, so that what a job raises comes out
+                list(pool.map(lambda job: job(), [job for commit in commits for job in self._jobs(commit)]))
+            except StoppedError:
+                self._ledger.append("stopped", run=self._run, actor=self._options.actor)
+                raise
+        self._views(plan)
+        self._remove(plan)
+        self._close(plan, state, self._clock.monotonic() - started)
+        return self._problems
+
+    def _jobs(self, commit: CommitPlan) -> Iterable[Callable[[], None]]:
+        """Return one job for each file of a commit; whoever ends last seals and publishes it."""
+        left, problems, lock = [len(commit.fetches)], list[MirrorError](), threading.Lock()
 
         def fetch(action: Fetch) -> None:
-            etag = action.file.etag
-            with one_at_a_time[etag]:
-                if not self._store.has(etag):
-                    part = self._store.part(etag)
-                    fetcher.fetch(action.repo, action.commit, action.path, action.file, part)
-                    self._store.adopt(part, etag)
+            problem = _problem_of(lambda: self._fetch(action))
+            with lock:
+                problems.extend(problem)
+                left[0] -= 1
+                last = left[0] == 0
+            if last:
+                self._finish(commit, problems)
 
-        with ThreadPoolExecutor(self._workers) as pool:
-            jobs = {pool.submit(fetch, action): repo for repo in plan.repos for action in repo.fetches}
-            open_jobs = {id(repo): len(repo.fetches) for repo in plan.repos}
-            problems: dict[int, list[str]] = {id(repo): [] for repo in plan.repos}
-            for repo in plan.repos:
-                if not repo.fetches:
-                    self._finish(repo, [], plan)
-            for job in as_completed(jobs):
-                repo = jobs[job]
-                problems[id(repo)] += _problem(job)
-                open_jobs[id(repo)] -= 1
-                if not open_jobs[id(repo)]:
-                    self._finish(repo, problems[id(repo)], plan)
-        for name, files in self._changed_views(plan, done=True).items():
-            self._store.set_view(name, files)
-        return fetcher.fetched
+        if not commit.fetches:
+            return [lambda: self._finish(commit, [])]
+        return [lambda action=action: fetch(action) for action in commit.fetches]  # type: ignore[misc]
 
-    def _ask(self, wanted: Wanted) -> Upstream:
-        repo = _repo(wanted)
-        try:
-            if wanted.is_commit:
-                known = self._store.upstream(repo, wanted.revision)
-                if known:
-                    return known
-            commit, card = self._hub.info(repo, wanted.revision)
-            return self._store.upstream(repo, commit) or self._hub.listing(repo, commit, card)
-        except MirrorError as problem:
-            return problem
+    # ---- fetching
 
-    def _finish(self, repo: RepoPlan, problems: list[str], plan: Plan) -> None:
-        """Seal and publish one repository once its files are there, or note why not."""
-        if not problems and repo.changes:
-            problems = _problem_of(lambda: self._seal_and_publish(repo))
+    def _fetch(self, action: Fetch) -> None:
+        etag = action.file.etag
+        with self._one_at_a_time[etag]:
+            if self._store.has(etag):
+                return
+            self._clock.check()
+            part = self._store.part(etag)
+            self._reserve(action)
+            try:
+                self._fetcher.fetch(action, part)
+                self._store.adopt(part, etag)
+            except DiskFullError as problem:
+                self._full = problem
+                raise
+            except HashMismatchError as problem:
+                self._remember(action, problem)
+                raise
+            finally:
+                with self._room:
+                    self._under_way.pop(etag, None)
+                self._progress.step()
+
+    def _reserve(self, action: Fetch) -> None:
+        """Refuse a file that there is no room for, the files under way counted in."""
+        if self._full:
+            raise self._full
+        with self._room:
+            missing = sum(size - _size_of(self._store, etag) for etag, size in self._under_way.items())
+            need = action.file.size - _size_of(self._store, action.file.etag)
+            room = self._store.room(self._options.reserve)
+            if need + missing > room:
+                cause = f"the disk of {self._store.root} is full ({self._options.reserve} % stay free)"
+                raise DiskFullError(f"{action.path} of {action.repo} needs {need} bytes: {cause}", cause=cause)
+            self._under_way[action.file.etag] = action.file.size
+
+    def _remember(self, action: Fetch, problem: MirrorError) -> None:
+        key = bad_key(action)
+        times = self._bad[key].times + 1 if key in self._bad else 1
+        delay = min(_FIRST_DELAY * 2 ** (times - 1), _LONGEST_DELAY)
+        self._bad[key] = Bad(times, self._clock.now() + delay, str(problem))
+
+    # ---- sealing and publishing
+
+    def _finish(self, commit: CommitPlan, problems: list[MirrorError]) -> None:
+        """Seal and publish one commit once its files are there, or note why not."""
+        problems = problems or _problem_of(lambda: self._seal_and_publish(commit))
         if problems:
-            plan.failures[str(repo.repo)] = "; ".join(problems)
+            for entry in commit.entries:
+                self._problems[str(entry)] = _join(problems)
 
-    def _seal_and_publish(self, repo: RepoPlan) -> None:
-        for seal in repo.seals:
-            self._store.seal(seal.repo, seal.listing, seal.paths)
-        for publish in repo.publishes:
-            self._store.publish(publish.repo, publish.ref, publish.old, publish.new)
+    def _seal_and_publish(self, commit: CommitPlan) -> None:
+        self._inspect(commit)
+        repository = self._store.repository(commit.repo)
+        about: dict[str, Any] = {"run": self._run, "repo_type": commit.repo.repo_type, "repo_id": commit.repo.repo_id}
+        with repository.locked():
+            if commit.seal:
+                try:
+                    repository.seal(commit.listing, commit.paths)
+                except FileNotFoundError as problem:
+                    raise MirrorError(f"{problem.filename} went away while it was being used: run again") from problem
+                self._ledger.append("seal", durable=False, **about, commit=commit.listing.commit)
+            for publish in commit.publishes:
+                move: dict[str, Any] = {
+                    "ref": publish.ref,
+                    "serial": publish.serial,
+                    "old": publish.old,
+                    "new": publish.new,
+                }
+                self._ledger.append("intent", **about, **move, actor=self._options.actor)
+                repository.publish(publish, self._options.actor)
+                self._ledger.append("publish", **about, **move, actor=self._options.actor)
+            for ref in commit.pending:
+                repository.set_pending(ref, commit.listing.commit)
+                self._ledger.append("pending", **about, ref=ref, commit=commit.listing.commit)
 
-    def _changed_views(self, plan: Plan, done: bool) -> dict[str, dict[str, str]]:
-        """Return the views that must change: for what is published (``done``), or for what the plan would publish."""
+    def _inspect(self, commit: CommitPlan) -> None:
+        """Look into what was verified: no pickles where none are wanted, nothing but what the lock file says."""
+        for path in commit.paths if commit.seal else ():
+            blob = self._store.pool / commit.listing.files[path].etag
+            if commit.no_pickle:
+                refuse_pickle(blob, path, f"{commit.repo}@{commit.listing.commit[:12]}")
+            if self._options.lock and not commit.listing.files[path].sha256:
+                for entry in commit.entries:
+                    self._options.lock.check_content(entry, path, blob)
+
+    def _views(self, plan: Plan) -> None:
+        """Bring views to what is published now; what could not be had keeps them as they were."""
+        shown = Views(self._store)
         published = {}
-        for wanted, answer in plan.upstream.items():
-            if not wanted.views:
-                continue
-            facts = self._store.facts(_repo(wanted))
-            commit = wanted.revision if wanted.is_commit else facts.refs.get(wanted.revision)
-            files = dict(facts.snapshots.get(commit or "", {}))
-            if not done and isinstance(answer, Listing) and str(wanted) not in plan.failures:
-                files = {path: file.etag for path, file in answer.files.items()}
-            if files:
-                selected = _selected(wanted, files)
-                published[wanted] = {path: files[path] for path in selected}
+        for wanted in plan.upstream:
+            if wanted.views:
+                published[wanted] = chosen(
+                    wanted, current_files(wanted, self._store.repository(repo_of(wanted)).facts())
+                )
         try:
-            views = plan_views(published)
+            wanted_views = plan_views(published)
         except MirrorError as problem:
-            plan.failures["views"] = str(problem)
-            return {}
-        return {name: files for name, files in views.items() if not self._store.has_view(name, files)}
+            self._problems["views"] = problem
+            return
+        for name, files in wanted_views.items():
+            if files and not shown.has(name, files):
+                shown.set(name, files)
+
+    def _remove(self, plan: Plan) -> None:
+        about: dict[str, Any] = {"run": self._run, "actor": self._options.actor}
+        for view in plan.removal.views:
+            Views(self._store).remove(view)
+        for repo, ref in plan.removal.refs:
+            with self._store.repository(repo).locked():
+                self._ledger.append("withdraw", **about, repo_type=repo.repo_type, repo_id=repo.repo_id, ref=ref)
+                self._store.repository(repo).withdraw(ref, self._options.actor)
+        for repo in plan.removal.repos:
+            self._ledger.append("remove", **about, repo_type=repo.repo_type, repo_id=repo.repo_id)
+            self._store.remove(repo)
+
+    def _close(self, plan: Plan, state: State, duration: float) -> None:
+        """Write the run's record, and what the next one goes by."""
+        now = self._clock.now()
+        failed = {name: (str(problem), problem.cause) for name, problem in self._problems.items()}
+        fine = [str(wanted) for wanted in plan.upstream if str(wanted) not in failed]
+        changed = {str(entry) for repo in plan.repos for c in repo.commits if c.changes for entry in c.entries}
+        news = [name for name in fine if name in changed or state.repos.get(name, RepoState()).failures]
+        record = self._ledger.append(
+            "run",
+            run=self._run,
+            seconds=now,
+            duration=round(duration, 3),
+            actor=self._options.actor,
+            unchanged=len(fine) - len(news),
+            succeeded=news,
+            failed=failed,
+            fetched_bytes=self._fetcher.fetched,
+        )
+        state.apply({**record, "succeeded": fine})
+        state.bad = {key: bad for key, bad in self._bad.items() if bad.until + _LONGEST_DELAY > now}
+        self._ledger.save(state)
 
 
-def _selected(wanted: Wanted, paths: Iterable[str]) -> list[str]:
-    available = list(paths)
+def bad_key(action: Fetch) -> str:
+    """Return the name under which a wrong content is remembered: a new commit is a new chance."""
+    return f"{action.commit} {action.file.etag} {action.path}"
+
+
+def _size_of(store: Store, etag: str) -> int:
     try:
-        return wanted.select(available)
-    except MirrorError:
-        # not all of it could be had: a view shows what is published
-        return [path for path in available if path in (wanted.files or ())]
+        return store.part(etag).stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
-def _repo(wanted: Wanted) -> Repo:
-    return Repo(wanted.repo_type, wanted.repo_id)
+def _join(problems: list[MirrorError]) -> MirrorError:
+    """Return one problem for several, each reason once."""
+    causes = list(dict.fromkeys(problem.cause for problem in problems))
+    text = "; ".join(dict.fromkeys(str(problem) for problem in problems)) if len(causes) > 1 else str(problems[0])
+    return MirrorError(text, cause="; ".join(causes))
 
 
-def _problem(job: Future[None]) -> list[str]:
-    return _problem_of(job.result)
-
-
-def _problem_of(call: Callable[[], Any]) -> list[str]:
+def _problem_of(call: Callable[[], Any]) -> list[MirrorError]:
     try:
         call()
-    except (MirrorError, OSError) as problem:
-        return [str(problem)]
+    except StoppedError:
+        raise
+    except MirrorError as problem:
+        return [problem]
+    except OSError as problem:
+        return [FetchError(str(problem))]
     return []

@@ -10,65 +10,26 @@ a branch or tag name has no slash.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from ._errors import MirrorError
+from ._wanted import Wanted
 
 REPO_TYPES = ("model", "dataset", "space")
-_KEYS = ("repo_id", "repo_type", "revision", "files", "allow_patterns", "views")
+_KEYS = tuple(field.name for field in fields(Wanted))
+_PUBLISH = ("auto", "manual")
+_FORMATS = ("any", "no-pickle")
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?")
 _REPO_ID_LENGTH = 96
 _REVISION = re.compile(r"(?:refs/(?:pr|convert)/)?[A-Za-z0-9_][A-Za-z0-9._+-]*")
-_COMMIT = re.compile(r"[0-9a-f]{40}")
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _VIEW = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*")
 
 
 class WhitelistError(MirrorError):
     """The whitelist can't be used as it stands; every wrong entry is named."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """One entry of the whitelist: the files of one repository at one revision."""
-
-    repo_id: str
-    repo_type: str = "model"
-    revision: str = "main"
-    files: tuple[str, ...] | None = None
-    allow_patterns: tuple[str, ...] | None = None
-    views: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        prefix = "" if self.repo_type == "model" else f"{self.repo_type} "
-        return f"{prefix}{self.repo_id}@{self.revision}"
-
-    @property
-    def is_commit(self) -> bool:
-        """True where the revision is a commit and not a name that can move."""
-        return bool(_COMMIT.fullmatch(self.revision))
-
-    def select(self, paths: Iterable[str]) -> list[str]:
-        """Return those of a listing's paths that are wanted.
-
-        Patterns work as those of ``huggingface_hub.snapshot_download``: ``*`` crosses slashes, a final slash means all
-        below. Raises MirrorError when a file of ``files`` is not among the paths or no path matches.
-        """
-        available = sorted(paths)
-        if self.files is not None:
-            missing = sorted(set(self.files).difference(available))
-            if missing:
-                raise MirrorError(f"the Hub has no {', '.join(missing)} in {self}")
-            return list(self.files)
-        if self.allow_patterns is None:
-            return available
-        patterns = [f"{pattern}*" if pattern.endswith("/") else pattern for pattern in self.allow_patterns]
-        found = [path for path in available if any(fnmatchcase(path, pattern) for pattern in patterns)]
-        if not found:
-            raise MirrorError(f"nothing in {self} matches {', '.join(self.allow_patterns)}")
-        return found
 
 
 def parse(entries: Any) -> list[Wanted]:
@@ -102,26 +63,62 @@ def _parse_entry(entry: Any) -> Wanted:
         raise ValueError(f"unknown key {', '.join(unknown)} (known: {', '.join(_KEYS)})")
     if "repo_id" not in given:
         raise ValueError("repo_id is missing")
-    if "files" in given and "allow_patterns" in given:
-        raise ValueError("files and allow_patterns exclude each other")
+    if "files" in given and ("allow_patterns" in given or "ignore_patterns" in given):
+        raise ValueError("files and patterns exclude each other")
     files = _strings(given, "files")
     for path in files or ():
         _check_path(path)
-    patterns = _strings(given, "allow_patterns")
-    for pattern in patterns or ():
+    patterns = {key: _strings(given, key) for key in ("allow_patterns", "ignore_patterns")}
+    for pattern in [*(patterns["allow_patterns"] or ()), *(patterns["ignore_patterns"] or ())]:
         _check_path(pattern.rstrip("/") or "/")
-    views = _strings(given, "views") or ()
+    return Wanted(
+        repo_id=_repo_id(given["repo_id"]),
+        repo_type=_one_of(given, "repo_type", REPO_TYPES),
+        revision=_revision(given.get("revision", "main")),
+        files=files,
+        **patterns,
+        publish=_one_of(given, "publish", _PUBLISH),
+        token=_word("token", given["token"]) if "token" in given else None,
+        keep=_keep(given.get("keep", Wanted.keep)),
+        views=_views(_strings(given, "views") or ()),
+        labels=tuple(_word("labels", label) for label in _strings(given, "labels") or ()),
+        formats=_one_of(given, "formats", _FORMATS),
+        allow_rewind=_flag(given, "allow_rewind"),
+    )
+
+
+def _views(views: tuple[str, ...]) -> tuple[str, ...]:
     for view in views:
         if not _VIEW.fullmatch(view):
             raise ValueError(f"view {view!r} is no folder name of letters, digits, '-', '_' and '.'")
-    return Wanted(
-        repo_id=_repo_id(given["repo_id"]),
-        repo_type=_repo_type(given.get("repo_type", "model")),
-        revision=_revision(given.get("revision", "main")),
-        files=files,
-        allow_patterns=patterns,
-        views=views,
-    )
+    return views
+
+
+def _word(key: str, value: Any) -> str:
+    if not isinstance(value, str) or not _WORD.fullmatch(value):
+        # what was written there is not shown: it may be a secret instead of its name
+        raise ValueError(f"{key} must be a name of letters, digits, '-', '_' and '.'")
+    return value
+
+
+def _keep(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"keep is {value!r}, it must be a number of commits, at least 1")
+    return value
+
+
+def _flag(given: Mapping[str, Any], key: str) -> bool:
+    value = given.get(key, False)
+    if not isinstance(value, bool):
+        raise ValueError(f"{key} is {value!r}, it must be true or false")
+    return value
+
+
+def _one_of(given: Mapping[str, Any], key: str, choices: tuple[str, ...]) -> str:
+    value = given.get(key, choices[0])
+    if value not in choices:
+        raise ValueError(f"{key} {value!r} is none of {', '.join(choices)}")
+    return str(value)
 
 
 def _repo_id(value: Any) -> str:
@@ -135,12 +132,6 @@ def _repo_id(value: Any) -> str:
         or value.endswith(".git")
     ):
         raise ValueError(f"repo_id {value!r} is not of the form ORGANISATION/NAME")
-    return str(value)
-
-
-def _repo_type(value: Any) -> str:
-    if value not in REPO_TYPES:
-        raise ValueError(f"repo_type {value!r} is none of {', '.join(REPO_TYPES)}")
     return str(value)
 
 

@@ -15,12 +15,14 @@ description:
   - Every file is verified against the hash that the Hub declares (SHA-256 for LFS files, the Git blob's SHA-1 for the
     others) before it gets a name in the store. A branch or tag moves only when all its files are there.
   - What is there already is not fetched again, whichever repository it came with. A download that was cut resumes.
-  - One repository that fails never stops the others. The task then fails at the end and names it.
-  - Nothing is removed. What left the whitelist or the Hub stays served.
+  - One repository that fails never stops the others. The task then fails at the end and names it, one message for each
+    cause.
+  - An upstream that goes back to an earlier commit, drops all files, is renamed, gated or gone is reported, not
+    followed. What is published stays served.
 options:
   store:
     description:
-      - The store's folder. It must exist, and belong to the user that the module runs as.
+      - The store's folder. It must exist. Run as C(root), the module goes on as the user whom the folder belongs to.
       - An empty folder becomes a store. A folder with other things in it is refused.
     type: path
     required: true
@@ -31,14 +33,37 @@ options:
       - C(repo_type) is V(model) (the default), V(dataset) or V(space).
       - C(revision) is a branch or tag without a slash in its name (default V(main)), C(refs/pr/N), C(refs/convert/NAME)
         or a commit of 40 hexadecimal digits.
-      - C(files) lists the files to mirror. C(allow_patterns) gives shell patterns instead, as C(snapshot_download) of
-        huggingface_hub takes them. With neither, all files are mirrored.
+      - C(files) lists the files to mirror. C(allow_patterns) and C(ignore_patterns) give shell patterns instead, as
+        C(snapshot_download) of huggingface_hub takes them. With none of them, all files are mirrored.
       - C(views) lists flat folders that shall hold the files as well, by hard link; nginx serves them under
         C(/models/VIEW/).
+      - C(publish) is V(auto) (the default) or V(manual). V(manual) fetches and seals a new commit and leaves
+        it pending.
+      - C(token) is the name of one of O(tokens).
+      - C(keep) is the number of published commits of the revision that stay (default V(2)).
+      - C(formats) is V(any) (the default) or V(no-pickle). V(no-pickle) holds a commit in which picklescan finds
+        a pickle.
+      - C(allow_rewind) follows an upstream that goes back to a commit that was published before (default V(false)).
+      - C(labels) is a list of words for people.
     type: list
     elements: dict
     required: true
     aliases: [models_to_sync]
+  state:
+    description:
+      - V(present) has the entries in the store and removes nothing.
+      - V(exact) also removes what no entry names. O(max_delete) is its limit.
+      - V(absent) removes the named revisions, and a repository as a whole when none of its revisions is left. No Hub is
+        asked.
+    type: str
+    choices: [present, exact, absent]
+    default: present
+  max_delete:
+    description:
+      - How much O(state=exact) may remove in one run. A number of repositories such as V(3), or a share such as
+        V(10%) of the repositories and of their bytes. Where more would go, the task fails and removes nothing.
+    type: str
+    default: 10%
   endpoint:
     description: URL of the Hub, or of anything that answers as the Hub does.
     type: str
@@ -47,15 +72,37 @@ options:
     description: URL of an HTTP proxy for all requests, for instance V(http://proxy.example.com:3128).
     type: str
   token:
-    description: Access token for the Hub, for gated and private repositories. It is sent to O(endpoint) only.
+    description: Access token for the Hub, for entries that name none of O(tokens). It is sent to O(endpoint) only.
     type: str
+  tokens:
+    description: Access tokens by name, for entries with C(token).
+    type: dict
+  lock:
+    description:
+      - The content of a lock file, as C(hf-mirror lock) writes it. Each entry then gets the commit and the files of the
+        lock, to the byte, or fails.
+    type: dict
   workers:
     description: How many files are fetched at the same time.
     type: int
-    default: 4
+    default: 8
+  bandwidth:
+    description: How many bytes a second may come in, all files together. V(0) is no limit.
+    type: int
+    default: 0
+  reserve:
+    description: The share of the disk, in percent, that stays free.
+    type: int
+    default: 3
+  wait:
+    description:
+      - Wait for a run that is under way on the same store, then do what is left. Otherwise the task fails at once.
+    type: bool
+    default: true
 requirements:
   - huggingface_hub >= 0.36
-  - urllib3 >= 1.26
+  - urllib3 >= 2.2
+  - picklescan, for C(formats=no-pickle)
 attributes:
   check_mode:
     description: Asks the Hub and the store the same questions as a run, and writes nothing.
@@ -107,6 +154,10 @@ repos:
       description: For each reference that moved its name, and the old and new commit.
       type: list
       elements: dict
+    pending:
+      description: For each reference with C(publish=manual) its name and the commit that waits for a person.
+      type: list
+      elements: dict
     commits:
       description: For each commit that was sealed its id, the number of its files and their size in bytes.
       type: list
@@ -126,23 +177,29 @@ views:
   returned: always, once the Hub was asked
   type: list
   elements: str
+removed:
+  description: Repositories, and revisions as C(REPO@REF), that were removed.
+  returned: always, once the Hub was asked
+  type: list
+  elements: str
 failures:
   description: What could not be synced, by whitelist entry or repository, with the reason.
   returned: always, once the Hub was asked
   type: dict
 """
 
-import os
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._errors import MirrorError
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch import URLLIB3_ERROR
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._hub import HUGGINGFACE_HUB_ERROR, Hub
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._engine import Engine, Settings, become_owner
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._errors import MirrorError, sentence
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._http import URLLIB3_ERROR
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._hub import HUGGINGFACE_HUB_ERROR
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._lockfile import LockFile
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._report import diff, result
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._store import Store
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._sync import Sync
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._scan import PICKLESCAN_ERROR
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._wanted import Wanted
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._whitelist import parse
 
 
@@ -151,15 +208,20 @@ def main() -> None:
         argument_spec={
             "store": {"type": "path", "required": True},
             "models": {"type": "list", "elements": "dict", "required": True, "aliases": ["models_to_sync"]},
+            "state": {"type": "str", "choices": ["present", "exact", "absent"], "default": "present"},
+            "max_delete": {"type": "str", "default": "10%"},
             "endpoint": {"type": "str", "default": "https://huggingface.co"},
             "proxy": {"type": "str"},
             "token": {"type": "str", "no_log": True},
-            "workers": {"type": "int", "default": 4},
+            "tokens": {"type": "dict", "no_log": True},
+            "lock": {"type": "dict"},
+            "workers": {"type": "int", "default": 8},
+            "bandwidth": {"type": "int", "default": 0},
+            "reserve": {"type": "int", "default": 3},
+            "wait": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
     )
-    # nginx, another user, reads what is written here, whatever the operator's own umask is
-    os.umask(0o022)
     try:
         run(module)
     except (MirrorError, OSError) as problem:
@@ -169,35 +231,50 @@ def main() -> None:
 def run(module: AnsibleModule) -> None:
     params: dict[str, Any] = module.params
     wanted = parse(params["models"])
-    if params["workers"] < 1:
-        raise MirrorError(f"workers is {params['workers']}, it must be at least 1")
-    store = Store(Path(params["store"]))
-    is_store = store.check()
-    for library, error in (("huggingface_hub", HUGGINGFACE_HUB_ERROR), ("urllib3", URLLIB3_ERROR)):
+    become_owner(Path(params["store"]))
+    engine = Engine(_settings(params))
+    engine.store.check()
+    _need_libraries(module, wanted)
+    outcome = (
+        engine.plan(wanted, params["state"])
+        if module.check_mode
+        else engine.run(wanted, params["state"], params["wait"])
+    )
+    answer = result(outcome.plan, outcome.problems)
+    answer["changed"] = outcome.changed
+    if module._diff:
+        answer["diff"] = diff(outcome.plan)
+    for warning in answer.pop("warnings"):
+        module.warn(warning)
+    if outcome.problems:
+        # what does not fail is published all the same
+        module.fail_json(msg=sentence(outcome.problems, len(wanted)), **answer)
+    module.exit_json(**answer)
+
+
+def _settings(params: dict[str, Any]) -> Settings:
+    tokens = {**(params["tokens"] or {}), **({None: params["token"]} if params["token"] else {})}
+    return Settings(
+        store=Path(params["store"]),
+        tokens=tokens,
+        lock=LockFile.from_json(params["lock"]) if params["lock"] else None,
+        **{name: params[name] for name in ("endpoint", "proxy", "workers", "bandwidth", "reserve", "max_delete")},
+        actor="ansible",
+    )
+
+
+def _need_libraries(module: AnsibleModule, wanted: list[Wanted]) -> None:
+    """Fail, or in check mode say what can't be foreseen, where a library is missing."""
+    libraries = {"huggingface_hub": HUGGINGFACE_HUB_ERROR, "urllib3": URLLIB3_ERROR}
+    if any(one.formats == "no-pickle" for one in wanted):
+        libraries["picklescan"] = PICKLESCAN_ERROR
+    for library, error in libraries.items():
         if error and module.check_mode:
             module.exit_json(
                 skipped=True, msg=f"{missing_required_lib(library)} Until then nobody can tell what to fetch."
             )
         if error:
             module.fail_json(msg=missing_required_lib(library), exception=error)
-    sync = Sync(store, Hub(params["endpoint"], params["token"], params["proxy"]), wanted, params["workers"])
-    if module.check_mode:
-        plan = sync.plan()
-    else:
-        store.prepare()
-        with store.locked():
-            plan = sync.plan()
-            before = diff(plan)
-            sync.execute(plan)
-    answer = result(plan)
-    answer["changed"] = plan.changes or not is_store
-    if module._diff:
-        answer["diff"] = diff(plan) if module.check_mode else before
-    if plan.failures:
-        # what does not fail is published all the same
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in plan.failures.items())
-        module.fail_json(msg=f"{len(plan.failures)} of {len(wanted)} entries failed: {reasons}", **answer)
-    module.exit_json(**answer)
 
 
 if __name__ == "__main__":

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._clock import Clock
 from ansible_collections.modelops.hf_mirror.plugins.modules import mirror_models
 
 from hub.process import HubProcess
@@ -49,3 +51,13 @@ def listed(hub: HubProcess) -> Callable[[str], dict[str, Any]]:
         return found
 
     return find
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Turn the engine's wall clock forward by some seconds."""
+
+    def turn(seconds: float) -> None:
+        monkeypatch.setattr(Clock, "now", lambda _clock: time.time() + seconds)
+
+    return turn

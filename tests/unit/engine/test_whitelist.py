@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._errors import MirrorError
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._whitelist import Wanted, WhitelistError, parse
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._wanted import Wanted
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._whitelist import WhitelistError, parse
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -27,6 +28,15 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
         ({"repo_id": "a/b", "revision": "refs/pr/1"}, Wanted("a/b", revision="refs/pr/1")),
         ({"repo_id": "a/b", "revision": COMMIT}, Wanted("a/b", revision=COMMIT)),
         ({"repo_id": "a/b", "views": ["facefusion"]}, Wanted("a/b", views=("facefusion",))),
+        ({"repo_id": "a/b", "ignore_patterns": ["*.bin"]}, Wanted("a/b", ignore_patterns=("*.bin",))),
+        (
+            {"repo_id": "a/b", "publish": "manual", "keep": 5, "token": "team-a", "labels": ["prod"]},
+            Wanted("a/b", publish="manual", keep=5, token="team-a", labels=("prod",)),
+        ),
+        (
+            {"repo_id": "a/b", "formats": "no-pickle", "allow_rewind": True},
+            Wanted("a/b", formats="no-pickle", allow_rewind=True),
+        ),
         (
             {"repo_id": "a/b", "files": ["odd/a b+c%.txt", "模型/权重.txt"]},
             Wanted("a/b", files=("odd/a b+c%.txt", "模型/权重.txt")),
@@ -70,6 +80,15 @@ def test_accepted(entry: dict[str, Any], wanted: Wanted) -> None:
         ([{"repo_id": "a/b", "allow_patterns": ["../*"]}], "'..' component"),
         ([{"repo_id": "a/b", "allow_patterns": ["/"]}], "is absolute"),
         ([{"repo_id": "a/b", "files": ["x"], "allow_patterns": ["y"]}], "exclude each other"),
+        ([{"repo_id": "a/b", "files": ["x"], "ignore_patterns": ["y"]}], "exclude each other"),
+        ([{"repo_id": "a/b", "publish": "never"}], "publish 'never' is none of auto, manual"),
+        ([{"repo_id": "a/b", "formats": "safe"}], "formats 'safe' is none of any, no-pickle"),
+        ([{"repo_id": "a/b", "keep": 0}], "keep is 0"),
+        ([{"repo_id": "a/b", "keep": True}], "keep is True"),
+        ([{"repo_id": "a/b", "token": "a b"}], "token must be a name"),
+        ([{"repo_id": "a/b", "token": 7}], "token must be a name"),
+        ([{"repo_id": "a/b", "labels": "prod"}], "labels must be a list"),
+        ([{"repo_id": "a/b", "allow_rewind": "yes"}], "allow_rewind is 'yes'"),
         ([{"repo_id": "a/b", "views": ["../x"]}], "view '../x'"),
         ([{"repo_id": "a/b", "views": [".build"]}], "view '.build'"),
         ([{"repo_id": "a/b"}, {"repo_id": "A/B", "files": ["x"]}], "entry A/B@main: is there twice"),
@@ -107,6 +126,8 @@ PATHS = ["README.md", "a.json", "sub/b.json", "sub/deep/c.bin", "subject.txt"]
         ({"files": ["sub/b.json"]}, ["sub/b.json"]),
         ({"allow_patterns": ["*.json"]}, ["a.json", "sub/b.json"]),
         ({"allow_patterns": ["sub/"]}, ["sub/b.json", "sub/deep/c.bin"]),
+        ({"ignore_patterns": ["*.json", "sub/"]}, ["README.md", "subject.txt"]),
+        ({"allow_patterns": ["*.json"], "ignore_patterns": ["sub/"]}, ["a.json"]),
         ({"allow_patterns": ["?.json", "*.bin"]}, ["a.json", "sub/deep/c.bin"]),
     ],
 )

@@ -1,0 +1,35 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a fetch asks of a source of bytes, whether they come over HTTP or otherwise."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterator
+
+from ._errors import MirrorError
+
+SEGMENT = 4 << 20
+
+
+class FetchError(MirrorError):
+    """A file did not arrive."""
+
+
+class Body(abc.ABC):
+    """The bytes of one file; ``has_ranges`` says whether ``segment`` works."""
+
+    has_ranges = True
+
+    @abc.abstractmethod
+    def stream(self, start: int) -> Iterator[bytes]:
+        """Yield the bytes from ``start`` to the end. Raises FetchError."""
+
+    @abc.abstractmethod
+    def segment(self, start: int, end: int) -> bytearray:
+        """Return the bytes from ``start`` up to ``end``. Raises FetchError. Called by several threads."""
+
+    def cancel(self) -> None:
+        """Let segments that are under way end soon: nobody wants them."""
+        return

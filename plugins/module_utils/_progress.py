@@ -1,0 +1,69 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How far a run is: counted by its threads, written into a file once a second for whoever follows it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Callable
+
+_INTERVAL = 1.0  # seconds
+
+
+class Progress:
+    """Counts of one run; ``received`` is asked for the bytes that came in."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.received: Callable[[], int] = lambda: 0
+        self._values: dict[str, Any] = {"phase": "starting", "done": 0, "total": 0, "bytes_total": 0}
+
+    def begin(self, phase: str, total: int, bytes_total: int = 0) -> None:
+        """Enter a phase of so many steps."""
+        with self._lock:
+            self._values = {"phase": phase, "done": 0, "total": total, "bytes_total": bytes_total}
+
+    def step(self) -> None:
+        """One step more is done."""
+        with self._lock:
+            self._values["done"] += 1
+
+    def to_json(self) -> dict[str, Any]:
+        """Return phase, done, total, bytes_done and bytes_total."""
+        with self._lock:
+            return {**self._values, "bytes_done": self.received()}
+
+    @contextmanager
+    def written(self, file: Path) -> Iterator[None]:
+        """Keep a file up to date for as long as the block lasts, and take it away then."""
+        ended = threading.Event()
+
+        def write() -> None:
+            draft = file.with_suffix(".draft")
+            while not ended.is_set():
+                draft.write_text(json.dumps(self.to_json()), encoding="utf-8")
+                draft.replace(file)
+                ended.wait(_INTERVAL)
+
+        thread = threading.Thread(target=write, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+            file.unlink(missing_ok=True)
+
+
+def read(file: Path) -> dict[str, Any] | None:
+    """Return what a run wrote last, or None."""
+    try:
+        found: dict[str, Any] = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found

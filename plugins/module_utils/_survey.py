@@ -1,0 +1,156 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ask the Hub and the store, and make the plan of a run. Writes nothing: check mode and a run use the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ._errors import MirrorError
+from ._facts import Listing, Repo
+from ._hub import Hub
+from ._ledger import State
+from ._lockfile import LockFile
+from ._plan import CommitPlan, Plan, RepoFacts, RepoPlan, Upstream, plan_repo, plan_views
+from ._progress import Progress
+from ._store import Store
+from ._views import Views
+from ._wanted import Wanted
+
+
+class Survey:
+    """The facts for one run over a whitelist."""
+
+    def __init__(self, store: Store, hub: Hub, workers: int, lock: LockFile | None = None) -> None:
+        self._store, self._hub, self._workers, self._lock = store, hub, workers, lock
+
+    def plan(self, wanted: list[Wanted], state: State, progress: Progress) -> Plan:
+        """Return what is to be done, the entries whose last success is the oldest first."""
+        # one that takes all night must not starve the others for ever
+        order = sorted(wanted, key=lambda one: _last_success(state, one))
+        facts = {repo: self._store.repository(repo).facts() for repo in dict.fromkeys(map(repo_of, order))}
+        progress.begin("asking the Hub", len(order))
+
+        def ask(one: Wanted) -> Upstream:
+            answer = self._ask(one, facts[repo_of(one)])
+            progress.step()
+            return answer
+
+        with ThreadPoolExecutor(self._workers) as pool:
+            upstream = dict(zip(order, pool.map(ask, order)))
+        plan = Plan(upstream=upstream)
+        bad = self._bad(state)
+        for repo, repo_facts in facts.items():
+            answers = {one: upstream[one] for one in order if repo_of(one) == repo}
+            plan.repos.append(plan_repo(repo, answers, repo_facts, _Pool(self._store), bad))
+        self.plan_views(plan, facts)
+        return plan
+
+    def _ask(self, wanted: Wanted, facts: RepoFacts) -> Upstream:
+        try:
+            if self._lock:
+                return self._lock.check(wanted, self._locked_listing(wanted, self._lock))
+            return self._listing(wanted, facts)
+        except MirrorError as problem:
+            return problem
+
+    def _locked_listing(self, wanted: Wanted, lock: LockFile) -> Listing:
+        return self._at_commit(wanted, lock.commit(wanted))
+
+    def _listing(self, wanted: Wanted, facts: RepoFacts) -> Listing:
+        repo, ref = repo_of(wanted), wanted.revision
+        if wanted.is_commit:
+            return self._at_commit(wanted, ref)
+        known = facts.pending.get(ref) or facts.refs.get(ref)
+        if known and facts.snapshots.get(known):
+            commit = self._hub.head(repo, ref, min(facts.snapshots[known], key=len), wanted.token)
+            listing = self._store.repository(repo).upstream(commit) if commit else None
+            if listing:
+                return listing
+        commit, card = self._hub.info(repo, ref, wanted.token)
+        return self._store.repository(repo).upstream(commit) or self._hub.listing(repo, commit, card, wanted.token)
+
+    def _at_commit(self, wanted: Wanted, commit: str) -> Listing:
+        repo = repo_of(wanted)
+        known = self._store.repository(repo).upstream(commit)
+        if known:
+            return known
+        found, card = self._hub.info(repo, commit, wanted.token)
+        if found != commit:
+            raise MirrorError(f"{wanted}: asked for commit {commit}, the Hub answers for {found}")
+        return self._hub.listing(repo, commit, card, wanted.token)
+
+    def _bad(self, state: State) -> Mapping[tuple[str, str, str], str]:
+        now = self._store.clock.now()
+        found: dict[tuple[str, str, str], str] = {}
+        for key, bad in state.bad.items():
+            if bad.until > now:
+                commit, etag, path = key.split(" ", 2)
+                hours = max(round((bad.until - now) / 3600), 1)
+                found[commit, path, etag] = f"{bad.message} (tried {bad.times} times, again in {hours} h)"
+        return found
+
+    def plan_views(self, plan: Plan, facts: Mapping[Repo, RepoFacts]) -> None:
+        """Find the views that the plan would change."""
+        published: dict[Wanted, Mapping[str, str]] = {}
+        for repo in plan.repos:
+            for wanted in [one for one in plan.upstream if one.views and repo_of(one) == repo.repo]:
+                commit = _coming(repo, wanted)
+                if commit:
+                    files: dict[str, str] = {path: commit.listing.files[path].etag for path in commit.paths}
+                else:
+                    files = current_files(wanted, facts[repo.repo])
+                published[wanted] = chosen(wanted, files)
+        try:
+            views = plan_views(published)
+        except MirrorError as problem:
+            plan.view_problem = problem
+            return
+        shown = Views(self._store)
+        plan.views = {name: files for name, files in views.items() if files and not shown.has(name, files)}
+
+
+class _Pool:
+    """The pool as something that one can ask for an etag."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __contains__(self, etag: Any) -> bool:
+        return self._store.has(etag)
+
+
+def repo_of(wanted: Wanted) -> Repo:
+    """Return the repository of an entry."""
+    return Repo(wanted.repo_type, wanted.repo_id)
+
+
+def current_files(wanted: Wanted, facts: RepoFacts) -> dict[str, str]:
+    """Return path -> etag of what an entry has published."""
+    commit = wanted.revision if wanted.is_commit else facts.refs.get(wanted.revision, "")
+    return dict(facts.snapshots.get(commit, {}))
+
+
+def chosen(wanted: Wanted, files: Mapping[str, str]) -> dict[str, str]:
+    """Return those of the published files that an entry names; what could not be had is left out."""
+    try:
+        return {path: files[path] for path in wanted.select(files)}
+    except MirrorError:
+        return {path: files[path] for path in wanted.files or () if path in files}
+
+
+def _coming(repo: RepoPlan, wanted: Wanted) -> CommitPlan | None:
+    """Return the commit that the plan lets an entry show, None where it stays as it is."""
+    for commit in repo.commits:
+        moves = any(publish.ref == wanted.revision for publish in commit.publishes)
+        if wanted in commit.entries and (moves or wanted.is_commit):
+            return commit
+    return None
+
+
+def _last_success(state: State, wanted: Wanted) -> float:
+    repo = state.repos.get(str(wanted))
+    return (repo.last_success if repo else None) or 0.0
