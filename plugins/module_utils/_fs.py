@@ -40,8 +40,10 @@ class Fs:
             os.close(descriptor)
 
     def write_block(self, target: BinaryIO, block: bytes | bytearray | memoryview) -> None:
-        """Write at the end of an open file."""
-        target.write(block)
+        """Write at the end of an open file, all of it: an unbuffered write may take a part only."""
+        left = memoryview(block)
+        while left:
+            left = left[target.write(left) :]
 
     def truncate(self, target: BinaryIO, size: int) -> None:
         """Cut an open file, and stand at its end."""

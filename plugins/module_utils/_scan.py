@@ -31,7 +31,8 @@ _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 class _CarefulReader(io.BufferedReader):
     def read(self, size: int | None = -1) -> bytes:
-        if size is None or size < 0 or size > _LONGEST_READ:
+        left = os.fstat(self.fileno()).st_size - self.tell()
+        if (left if size is None or size < 0 else min(size, left)) > _LONGEST_READ:
             raise ValueError("no pickle has that in its head")
         return super().read(size)
 
@@ -41,6 +42,8 @@ def find_imports(file: Path, name: str) -> list[str]:
 
     ``name`` is the file's name in its repository: PyTorch's suffixes have formats of their own.
     """
+    if not file.stat().st_size:
+        return []
     with _CarefulReader(io.FileIO(file)) as source:
         try:
             found = scan_bytes(source, name, os.path.splitext(name)[1].lower())

@@ -1,0 +1,59 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ledger on the disk: torn lines, the state and what it is rebuilt from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._clock import Clock
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fs import Fs
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._ledger import Ledger, State
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(tmp_path, Fs(), Clock())
+
+
+def run(ledger: Ledger, number: int, succeeded: list[str], failed: dict[str, tuple[str, str]]) -> None:
+    ledger.append("run", run=number, seconds=number * 100.0, succeeded=succeeded, failed=failed)
+
+
+def test_a_torn_last_line_harms_nothing(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.append("start", run=1)
+    (file,) = tmp_path.glob("*.jsonl")
+    with file.open("ab") as target:
+        target.write(b'{"time":"2026-11-25T02:00:00Z","kind":"pub')
+    assert [record["kind"] for record in ledger.records()] == ["start"]
+    ledger.append("recover", run=2)
+    assert [record["kind"] for record in ledger.records()] == ["start", "recover"]
+    assert [record["kind"] for record in ledger.records(newest_first=True)] == ["recover", "start"]
+
+
+@pytest.mark.parametrize("damage", [None, b"", b"{", b'{"run": 1}'])
+def test_a_lost_state_is_rebuilt(ledger: Ledger, tmp_path: Path, damage: bytes | None) -> None:
+    run(ledger, 1, ["a/b@main"], {"c/d@main": ("c/d is gone", "gone")})
+    run(ledger, 2, [], {"c/d@main": ("c/d is gone", "gone")})
+    ledger.append("alert", failing=["c/d@main"], recovered=[])
+    if damage is not None:
+        (tmp_path / "state.json").write_bytes(damage)
+    state = ledger.state()
+    assert state.run == 2
+    assert state.repos["a/b@main"].last_success == 100
+    bad = state.repos["c/d@main"]
+    assert (bad.failures, bad.cause, bad.last_failure, bad.alerted) == (2, "gone", 200, True)
+
+
+def test_a_success_ends_a_streak_and_the_alert_is_remembered(ledger: Ledger) -> None:
+    state = State()
+    for number in (1, 2, 3):
+        state.apply({"kind": "run", "run": number, "seconds": 1.0, "succeeded": [], "failed": {"x": ("no", "no")}})
+    state.apply({"kind": "alert", "failing": ["x"], "recovered": []})
+    assert state.repos["x"].failures == 3
+    state.apply({"kind": "run", "run": 4, "seconds": 9.0, "succeeded": ["x"], "failed": {}})
+    assert (state.repos["x"].failures, state.repos["x"].alerted, state.repos["x"].last_success) == (0, True, 9.0)
+    ledger.save(state)
+    assert ledger.state() == state
