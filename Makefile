@@ -5,7 +5,7 @@ SHELL := /bin/bash
 # molecule and others call their neighbours by name
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint clean setup lock
+.PHONY: help demo test test-full bench lint clean setup lock
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | column -t -s "$$(printf '\t')"
@@ -15,6 +15,12 @@ demo: setup ## build a mirror on local test hosts and show it (HUB=URL: from a r
 
 test: setup ## run all checks
 	@tests/setup/parts.sh
+
+test-full: setup ## the checks with the slow proofs: soaks, every crash point, more rounds
+	@HYPOTHESIS_PROFILE=full tests/setup/parts.sh
+
+bench: setup ## measure against other downloaders, write docs/benchmarks.md
+	@tests/setup/bench.sh
 
 lint: setup ## run the quick checks alone
 	@tests/setup/lint.sh

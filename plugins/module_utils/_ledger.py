@@ -98,7 +98,7 @@ class Ledger:
         now = self._clock.now()
         record: Record = {"time": stamp(now), "kind": kind, **fields}
         file = self._folder / f"{stamp(now)[:7]}.jsonl"
-        line = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        line = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace") + b"\n"
         with locked(self._folder / "lock", wait=True):
             new = not file.exists()
             if _is_torn(file):
