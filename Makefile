@@ -28,7 +28,7 @@ lint: setup ## run the quick checks alone
 clean: ## remove every host, network, image and folder that these made
 	@tests/hosts/clean.sh
 
-setup: # install what the others need
+setup: ## install what the others need
 	@tests/setup/machine.sh
 	@tests/setup/venv.sh
 
