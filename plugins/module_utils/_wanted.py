@@ -55,6 +55,8 @@ class Wanted:
         below. Raises MirrorError when a file of ``files`` is not among the paths or no path matches.
         """
         available = sorted(paths)
+        if not available:
+            raise MirrorError(f"{self} has no files at the Hub")
         if self.files is not None:
             missing = sorted(set(self.files).difference(available))
             if missing:
