@@ -105,18 +105,18 @@ class Fetcher:
         if start > file.size:
             self._fs.truncate(target, 0)
             start = 0
-        body = self._source.body(action)
-        in_one_piece = file.size - start <= SEGMENT or not body.has_ranges
+        ranges = file.size - start > SEGMENT
         for last_try in (False, False, True):
+            body = self._source.body(action)
             try:
-                if in_one_piece:
+                if not (ranges and body.has_ranges):
                     return self._stream(body, file, target, start)
                 return self._window(body, file, target, start)
             except RangesIgnoredError:
                 if last_try:
                     raise
                 self._fs.truncate(target, 0)
-                start, in_one_piece = 0, True
+                start, ranges = 0, False
         raise AssertionError("the last try returns or raises")
 
     def _stream(self, body: Body, file: File, target: BinaryIO, start: int) -> str:

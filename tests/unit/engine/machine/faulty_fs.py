@@ -1,0 +1,189 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Disks that fail: the engine's ``Fs``, one system call after the other, each of which may be the last."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fs import Fs
+
+from .disk import Cut, Data, Disk, Meta, Move, Name
+
+GIB = 1 << 30
+
+
+class Crash(BaseException):
+    """The process is dead: nothing catches this, and nothing changes the disk any more."""
+
+
+class CrashingFs(Fs):
+    """Counts the system calls that change or sync anything in ``calls``, and dies at number ``crash_at``.
+
+    A write that is the last call is half done, any other is not done at all. What is done is told to ``disk``, the
+    model; nothing is really synced. It refuses what would leave the store, and what another user than root may not do.
+    """
+
+    def __init__(self, disk: Disk, crash_at: int | None = None) -> None:
+        self.disk, self.crash_at = disk, crash_at
+        self.calls = 0
+        self.dead = False
+        #: For each call the number of events on the disk before it.
+        self.marks: list[int] = []
+
+    def step(self, path: Path, half: Callable[[], None] | None = None, grows: bool = False) -> None:
+        """Stand before a system call; ``grows`` where it may need room on the disk."""
+        self._refuse_outside(path)
+        if self.dead:
+            raise Crash
+        self.marks.append(len(self.disk.events))
+        self.calls += 1
+        if self.calls == self.crash_at:
+            if half:
+                half()
+            self.dead = True
+            raise Crash
+
+    def _refuse_outside(self, path: Path) -> None:
+        root = self.disk.root
+        real = Path(os.path.realpath(path.parent)) / path.name
+        assert path == root or root in real.parents, f"{path} is outside of the store"
+
+    # ---- names
+
+    def mkdir(self, folder: Path) -> None:
+        for missing in [one for one in reversed([folder, *folder.parents]) if not one.exists()]:
+            self.step(missing, grows=True)
+            missing.mkdir()
+            self.disk.do(Name(*self.disk.place(missing), self.disk.new_folder()))
+
+    def link(self, source: Path, name: Path) -> None:
+        self.step(name, grows=True)
+        super().link(source, name)
+        self.disk.do(Name(*self.disk.place(name), self._known(source)))
+
+    def symlink(self, target: str, link: Path) -> None:
+        self.step(link, grows=True)
+        super().symlink(target, link)
+        self.disk.do(Name(*self.disk.place(link), self.disk.new_link(target)))
+
+    def rename(self, source: Path, name: Path) -> None:
+        self.step(name)
+        self._refuse_outside(source)
+        super().rename(source, name)
+        self.disk.do(Move(*self.disk.place(source), *self.disk.place(name), self._known(source)))
+
+    def unlink(self, name: Path) -> None:
+        if os.path.lexists(name):
+            self.step(name)
+            super().unlink(name)
+            if self.disk.inode(name) is not None:
+                self.disk.do(Name(*self.disk.place(name), None))
+
+    def rmtree(self, folder: Path) -> None:
+        if not folder.exists():
+            return
+        for top, folders, files in os.walk(folder, topdown=False):
+            for name in sorted(files) + [one for one in folders if Path(top, one).is_symlink()]:
+                self.unlink(Path(top, name))
+            self.step(Path(top))
+            os.rmdir(top)
+            self.disk.do(Name(*self.disk.place(Path(top)), None))
+
+    # ---- content
+
+    def write(self, file: Path, content: bytes) -> None:
+        self.step(file, grows=True)
+        with file.open("xb", buffering=0) as target:
+            self.disk.do(Name(*self.disk.place(file), self.disk.new_file()))
+            self._write(target, content)
+            self.sync(target)
+
+    def append(self, file: Path, content: bytes, durable: bool) -> None:
+        if not file.exists():
+            self.step(file, grows=True)
+            file.touch()
+            self.disk.do(Name(*self.disk.place(file), self.disk.new_file()))
+        with file.open("ab", buffering=0) as target:
+            self._write(target, content)
+            if durable:
+                self.sync(target)
+
+    def write_block(self, target: BinaryIO, block: bytes | bytearray | memoryview) -> None:
+        self._write(target, bytes(block))
+
+    def _write(self, target: BinaryIO, content: bytes) -> None:
+        path = Path(target.name)
+        self.step(path, half=lambda: self._put(target, content[: len(content) // 2]), grows=True)
+        self._put(target, content)
+
+    def _put(self, target: BinaryIO, content: bytes) -> None:
+        at = os.fstat(target.fileno()).st_size
+        super().write_block(target, content)
+        self.disk.do(Data(self._known(Path(target.name)), at, content))
+
+    def truncate(self, target: BinaryIO, size: int) -> None:
+        if not os.fstat(target.fileno()).st_mode & 0o200:
+            raise PermissionError(errno.EACCES, "only root may open this for writing", target.name)
+        self.step(Path(target.name))
+        super().truncate(target, size)
+        self.disk.do(Cut(self._known(Path(target.name)), size))
+
+    def freeze(self, file: Path, mode: int, mtime: int) -> None:
+        self.step(file)
+        file.chmod(mode)
+        self.disk.do(Meta(self._known(file), mode=mode))
+        self.step(file)
+        os.utime(file, (mtime, mtime))
+        self.disk.do(Meta(self._known(file), mtime=mtime))
+
+    def _known(self, path: Path) -> int:
+        """Return the inode of a path; the engine opens parts by itself, so that one may be new here."""
+        inode = self.disk.inode(path)
+        if inode is None:
+            inode = self.disk.new_file()
+            self.disk.do(Name(*self.disk.place(path), inode))
+        return inode
+
+    # ---- durability
+
+    def sync(self, target: BinaryIO) -> None:
+        self.step(Path(target.name))
+        self.disk.sync(self._known(Path(target.name)))
+
+    def sync_dir(self, folder: Path) -> None:
+        self.step(folder)
+        inode = self.disk.inode(folder)
+        assert inode is not None, f"nobody made {folder}"
+        self.disk.sync(inode)
+
+    def free(self, folder: Path) -> tuple[int, int, int]:
+        return 90 * GIB, 100 * GIB, 1 << 20
+
+
+class FullFs(CrashingFs):
+    """A disk that is full from the ``full_at``-th call on that needs room: half of a write fits, nothing after it.
+
+    ``free`` is what the disk says of itself: free bytes, all bytes, free inodes.
+    """
+
+    def __init__(self, disk: Disk, full_at: int | None = None, free: tuple[int, int, int] | None = None) -> None:
+        super().__init__(disk)
+        self.full_at, self.says = full_at, free
+        self.growing = 0
+
+    def step(self, path: Path, half: Callable[[], None] | None = None, grows: bool = False) -> None:
+        super().step(path, half, grows)
+        self.growing += grows
+        if grows and self.full_at is not None and self.growing >= self.full_at:
+            if half and self.growing == self.full_at:
+                half()
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    def free(self, folder: Path) -> tuple[int, int, int]:
+        return self.says or super().free(folder)

@@ -1,0 +1,203 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What must hold in a store, read from the disk alone, with none of the engine's own code.
+
+``at_any_time``: at every instant, in the middle of a run, after a crash and after a power cut, before anything is
+recovered: what readers see. ``at_rest``: once recovery is done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+MTIME = 1_577_836_800
+#: (repository, commit, path) -> etag
+Identities = dict[tuple[str, str, str], str]
+
+
+def at_any_time(root: Path) -> Identities:
+    """Check what readers rely on, and return what is listed."""
+    blobs(root)
+    views(root)
+    history(root)
+    listed: Identities = {}
+    for repo in repositories(root):
+        sealed = {entry.name for entry in _entries(repo / ".mirror/rev") if not entry.is_symlink()} - {"refs"}
+        for commit in sealed:
+            for path, etag in closed(repo, commit).items():
+                listed[repo.name, commit, path] = etag
+        for ref, commit in refs(repo).items():
+            assert commit in sealed, f"{repo.name} {ref} names {commit}, which is not sealed"
+        for file in _files(repo / "refs"):
+            # a Hub cache's reader goes by refs/REF and the snapshot's folder alone
+            assert file.read_text() in sealed, f"{file} names a commit that is not complete"
+        for link in [one for one in (repo / "snapshots").rglob("*") if one.is_symlink()]:
+            assert link.exists(), f"{link} leads nowhere"
+    return listed
+
+
+def at_rest(root: Path) -> Identities:
+    """Check besides that there is one truth and nothing half-made."""
+    listed = at_any_time(root)
+    for repo in repositories(root):
+        named = refs(repo)
+        copies = {str(file.relative_to(repo / "refs")): file.read_text() for file in _files(repo / "refs")}
+        assert copies == named, f"{repo.name}: refs/ differ from .mirror/rev"
+        document = _json(repo / ".mirror/refs.json") or {}
+        told = {one["ref"].removeprefix("refs/heads/"): one["targetCommit"] for group in document.values() for one in group}
+        assert told == named, f"{repo.name}: refs.json differs from .mirror/rev"
+        known = {ref: entries[-1]["commit"] for ref, entries in (_json(repo / ".mirror/history.json") or {}).items()}
+        assert {ref: commit for ref, commit in known.items() if commit} == named, f"{repo.name}: history differs"
+        assert not (repo / ".mirror/build").exists()
+        for commit in {commit for name, commit, _path in listed if name == repo.name}:
+            documents_agree(repo, commit)
+    assert not list((root / "trash").iterdir())
+    for part in (root / "staging").glob("*.part"):
+        assert not (root / "pool" / part.name.removesuffix(".part")).exists(), f"{part} is in the pool already"
+    for entry in (root / "views").iterdir():
+        shown = {os.readlink(link) for link in (root / "views").iterdir() if link.is_symlink()}
+        assert entry.is_symlink() or entry.name in shown, f"{entry} is no view"
+    return listed
+
+
+def repositories(root: Path) -> list[Path]:
+    return [folder for folder in _entries(root / "hub") if (folder / ".mirror").is_dir()]
+
+
+def refs(repo: Path) -> dict[str, str]:
+    top = repo / ".mirror/rev"
+    links = [link for link in top.rglob("*") if link.is_symlink()] if top.is_dir() else []
+    for link in links:
+        assert link.resolve().parent == top.resolve(), f"{link} leads out of the repository"
+    return {str(link.relative_to(top)): link.resolve().name for link in links}
+
+
+def blobs(root: Path) -> None:
+    """Content: what has a name hashes to it, and is frozen."""
+    for blob in [*root.glob("pool/[0-9a-f]*"), *root.glob("hub/*/blobs/*")]:
+        content = blob.read_bytes()
+        assert hash_of(content, blob.name) == blob.name, f"{blob} is not what its name says"
+        status = blob.stat()
+        assert (status.st_mode & 0o7777, int(status.st_mtime)) == (0o444, MTIME), f"{blob} is not frozen"
+
+
+def hash_of(content: bytes, like: str) -> str:
+    if len(like) == 64:
+        return hashlib.sha256(content).hexdigest()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+
+
+def closed(repo: Path, commit: str) -> dict[str, str]:
+    """Closure: each document lists files that are there, in the size it tells. Returns path -> etag."""
+    found: dict[str, str] = {}
+    top = repo / ".mirror/rev" / commit
+    snapshot = repo / "snapshots" / commit
+    for sibling in _must_read(top / "info.blobs.json")["siblings"]:
+        etag = sibling["lfs"]["sha256"] if "lfs" in sibling else sibling["blobId"]
+        _leads(snapshot / sibling["rfilename"], repo, etag, sibling["size"])
+        found[sibling["rfilename"]] = etag
+    for sibling in _must_read(top / "info.json")["siblings"]:
+        _leads(snapshot / sibling["rfilename"], repo, None, None)
+    for document in (top / "tree").rglob("*.json"):
+        for entry in _must_read(document):
+            if entry["type"] == "file":
+                etag = entry["lfs"]["oid"] if "lfs" in entry else entry["oid"]
+                _leads(snapshot / entry["path"], repo, etag, entry["size"])
+    return found
+
+
+def _leads(link: Path, repo: Path, etag: str | None, size: int | None) -> None:
+    assert link.is_symlink() and link.exists(), f"{link} is listed and leads nowhere"
+    blob = link.resolve()
+    assert blob.parent == (repo / "blobs").resolve(), f"{link} leads out of the blobs"
+    assert etag in (None, blob.name), f"{link} is listed as {etag} and leads to {blob.name}"
+    assert size in (None, blob.stat().st_size), f"{link} is listed with {size} bytes"
+
+
+def documents_agree(repo: Path, commit: str) -> None:
+    """All documents of a commit list the same files."""
+    top = repo / ".mirror/rev" / commit
+    paths = {sibling["rfilename"] for sibling in _must_read(top / "info.blobs.json")["siblings"]}
+    assert {sibling["rfilename"] for sibling in _must_read(top / "info.json")["siblings"]} == paths
+    folders = {str(parent) for path in paths for parent in Path(path).parents}
+    for folder in folders:
+        below = {path for path in paths if folder == "." or path.startswith(f"{folder}/")}
+        prefix = "" if folder == "." else f"{folder}/"
+        told = {e["path"] for e in _must_read(top / "tree" / folder / ".mirror.recursive.json") if e["type"] == "file"}
+        assert told == below, f"{top}/tree/{folder} is not complete"
+        flat = {e["path"] for e in _must_read(top / "tree" / folder / ".mirror.flat.json")}
+        assert flat == {prefix + path[len(prefix) :].partition("/")[0] for path in below}
+
+
+def views(root: Path) -> None:
+    """A view leads to a folder with just the files that its name was made of."""
+    for link in [entry for entry in _entries(root / "views") if entry.is_symlink()]:
+        assert link.is_dir(), f"view {link.name} leads nowhere"
+        inodes = {blob.stat().st_ino: blob.name for blob in (root / "pool").iterdir()}
+        files = sorted([file.name, inodes.get(file.stat().st_ino, "?")] for file in link.iterdir())
+        digest = hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]
+        assert os.readlink(link) == f".{link.name}.{digest}", f"view {link.name} holds {files}"
+
+
+def history(root: Path) -> None:
+    """Order: serials rise, and each publish was announced in the ledger before."""
+    announced = {
+        (record["repo_type"], record["repo_id"], record["ref"], record["serial"], record["old"], record["new"])
+        for record in ledger(root)
+        if record["kind"] == "intent"
+    }
+    for repo in repositories(root):
+        kind, *name = repo.name.split("--")
+        for ref, entries in (_json(repo / ".mirror/history.json") or {}).items():
+            serials = [entry["serial"] for entry in entries]
+            assert serials == sorted(set(serials)), f"{repo.name} {ref} has serials {serials}"
+            for before, entry in zip([{"commit": ""}, *entries], entries):
+                what = (kind[:-1], "/".join(name), ref, entry["serial"], before["commit"] or None, entry["commit"])
+                assert not entry["commit"] or what in announced, f"{what} was not announced"
+
+
+def ledger(root: Path) -> Iterator[dict[str, Any]]:
+    for file in sorted((root / "ledger").glob("[0-9]*.jsonl")):
+        for line in file.read_bytes().split(b"\n"):
+            try:
+                record = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(record, dict):
+                yield record
+
+
+def ledger_is_in_order(root: Path) -> None:
+    """Runs have numbers that rise, publishes of a ref have serials that rise as long as its repository is there."""
+    runs = [record["run"] for record in ledger(root) if record["kind"] == "start"]
+    assert runs == sorted(set(runs)), f"runs {runs}"
+    serials: dict[tuple[str, str, str], int] = {}
+    for record in ledger(root):
+        if record["kind"] == "publish":
+            ref = (record["repo_type"], record["repo_id"], record["ref"])
+            assert record["serial"] > serials.get(ref, 0), f"{ref}: serial {record['serial']} after {serials[ref]}"
+            serials[ref] = record["serial"]
+        elif record["kind"] == "remove":
+            serials = {ref: last for ref, last in serials.items() if ref[:2] != (record["repo_type"], record["repo_id"])}
+
+
+def _entries(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _files(folder: Path) -> list[Path]:
+    return [file for file in folder.rglob("*") if file.is_file()] if folder.is_dir() else []
+
+
+def _must_read(file: Path) -> Any:
+    return json.loads(file.read_bytes())
+
+
+def _json(file: Path) -> Any:
+    return _must_read(file) if file.exists() else None
