@@ -244,3 +244,18 @@ def test_a_full_disk_ends_fetching_and_not_publishing(
     assert published(SWAPPER) == before
     monkeypatch.undo()
     assert not sync({"repo_id": SWAPPER})["failures"]
+
+
+def test_a_part_is_gone_on_with_but_for_its_end(
+    sync: Run, store: Path, hub: HubProcess, listed: Listed, monkeypatch: pytest.MonkeyPatch, contents: Path
+) -> None:
+    monkeypatch.setattr(_fetch, "_TAIL", 500_000)
+    sync({"repo_id": "tiny-canonical"})
+    etag = listed(SWAPPER)["files"][ONNX]["sha256"]
+    # the end of what was written is lost in a power cut: zeros, though the size is right
+    right = (contents / "blobs" / etag).read_bytes()[:1_500_000]
+    (store / "staging" / f"{etag}.part").write_bytes(right + bytes(400_000))
+    assert not sync({"repo_id": SWAPPER, "files": [ONNX]})["failures"]
+    (asked,) = [r for r in hub.control("requests")["last"] if r["kind"] == "content_get"]
+    assert asked["range"] == "bytes=1400000-3999999"
+    check_store(store)
