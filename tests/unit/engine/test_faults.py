@@ -256,6 +256,6 @@ def test_a_part_is_gone_on_with_but_for_its_end(
     right = (contents / "blobs" / etag).read_bytes()[:1_500_000]
     (store / "staging" / f"{etag}.part").write_bytes(right + bytes(400_000))
     assert not sync({"repo_id": SWAPPER, "files": [ONNX]})["failures"]
-    (asked,) = [r for r in hub.control("requests")["last"] if r["kind"] == "content_get"]
-    assert asked["range"] == "bytes=1400000-3999999"
+    asked = [r["range"] for r in hub.control("requests")["last"] if r["kind"] == "content_get"]
+    assert asked[-1] == "bytes=1400000-3999999" and len(asked) == 2, "the other is tiny-canonical's"
     check_store(store)
