@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ._clock import Clock
+from ._clock import Clock, StoppedError
 from ._errors import MirrorError
 from ._fetch import Fetcher
 from ._fs import Fs
@@ -25,6 +25,7 @@ from ._store import Store
 from ._survey import Survey
 from ._sync import Options, Sync
 from ._wanted import Wanted
+from ._xet import Xet
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Settings:
     max_delete: str = "10%"
     actor: str = "hf-mirror"
     lock: LockFile | None = None
+    xet: bool = False
 
 
 @dataclass
@@ -76,6 +78,7 @@ class Engine:
         """
         is_new = not self.store.check()
         plan = self._plan(wanted, state, self._hub())
+        self.clock.check()  # answers that were cut short are nobody's failure
         return Outcome(plan, plan.problems, is_new)
 
     def run(self, wanted: list[Wanted], state: str = "present", wait: bool = False) -> Outcome:
@@ -83,16 +86,19 @@ class Engine:
         is_new = self.store.prepare()
         hub = self._hub()
         with self.store.locked(wait), self.progress.written(self.store.root / "ledger" / "progress.json"):
-            fetcher = Fetcher(Source(hub, self.clock), self.store.fs, self.clock)
+            source = self._source(hub)
+            fetcher = Fetcher(source, self.store.fs, self.clock)
             settings = self.settings
             options = Options(settings.workers, settings.reserve, settings.actor, settings.lock)
             sync = Sync(self.store, fetcher, options, self.progress)
             try:
                 sync.start()
                 plan = self._plan(wanted, state, hub)
+                self._check_stop()
                 problems = sync.execute(plan, self.store.ledger.state())
             finally:
                 fetcher.close()
+                source.close()
             return Outcome(plan, problems, is_new, fetcher.fetched)
 
     def _plan(self, wanted: list[Wanted], state: str, hub: Hub) -> Plan:
@@ -104,10 +110,21 @@ class Engine:
             plan.removal = surplus(self.store, wanted, self.settings.max_delete)
         return plan
 
+    def _check_stop(self) -> None:
+        """End a run that was stopped while the Hub was asked: answers that were cut short are nobody's failure."""
+        try:
+            self.clock.check()
+        except StoppedError:
+            self.store.ledger.append("stopped", actor=self.settings.actor)
+            raise
+
     def _hub(self) -> Hub:
         settings = self.settings
         http = Http(self.clock, settings.proxy, limit=settings.bandwidth)
         return Hub(settings.endpoint, http, settings.tokens, settings.proxy)
+
+    def _source(self, hub: Hub) -> Source:
+        return Source(hub, self.clock, Xet(hub.http) if self.settings.xet else None)
 
 
 def become_owner(store: Path) -> None:

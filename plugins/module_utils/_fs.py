@@ -8,11 +8,15 @@ So a test can cut a run at each call, lose what was not synced, or fill the disk
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
+
+_LIBC = ctypes.CDLL(None, use_errno=True)  # Python has sync alone, which waits for every file system of the host
 
 
 class Fs:
@@ -30,10 +34,11 @@ class Fs:
             os.fsync(target.fileno())
 
     def append(self, file: Path, content: bytes, durable: bool) -> None:
-        """Add to a file in a single write."""
+        """Add to a file in a single write. Half of it may stay where the disk is full."""
         descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            os.write(descriptor, content)
+            if os.write(descriptor, content) < len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))
             if durable:
                 os.fsync(descriptor)
         finally:
@@ -60,6 +65,15 @@ class Fs:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def sync_all(self, folder: Path) -> None:
+        """Make all durable that is on the file system of a folder."""
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            if _LIBC.syncfs(descriptor):
+                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(folder))
         finally:
             os.close(descriptor)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from ._fs import Fs
 from ._lock import locked
 
 Record = dict[str, Any]
+#: Seconds for which a content that arrived wrong is left alone at most.
+LONGEST_DELAY = 7 * 86400
 
 
 @dataclass
@@ -44,6 +46,10 @@ class Bad:
     times: int
     until: float
     message: str
+
+    def counts(self, now: float) -> bool:
+        """Say whether it is too early to ask again; a clock that was wrong must not forbid it for years."""
+        return now < self.until <= now + LONGEST_DELAY
 
 
 @dataclass
@@ -69,8 +75,7 @@ class State:
         self.run = max(self.run, record.get("run", 0))
         if record["kind"] == "run":
             seconds: float = record["seconds"]
-            for name in record["succeeded"]:
-                self._succeeded(name, seconds)
+            self.succeeded(record["succeeded"], seconds)
             for name, (message, cause) in record["failed"].items():
                 repo = self.repos.setdefault(name, RepoState())
                 repo.failures += 1
@@ -81,9 +86,11 @@ class State:
             for name in record["recovered"]:
                 self.repos.setdefault(name, RepoState()).alerted = False
 
-    def _succeeded(self, name: str, seconds: float) -> None:
-        old = self.repos.get(name, RepoState())
-        self.repos[name] = RepoState(last_success=seconds, last_failure=old.last_failure, alerted=old.alerted)
+    def succeeded(self, names: Iterable[str], seconds: float) -> None:
+        """End the streaks of failures of these entries."""
+        for name in names:
+            old = self.repos.get(name, RepoState())
+            self.repos[name] = RepoState(last_success=seconds, last_failure=old.last_failure, alerted=old.alerted)
 
 
 class Ledger:
@@ -92,50 +99,67 @@ class Ledger:
     def __init__(self, folder: Path, fs: Fs, clock: Clock) -> None:
         self._folder, self._fs, self._clock = folder, fs, clock
         self._state_file = folder / "state.json"
+        self._named: Path | None = None  # the file whose name is durable
 
     def append(self, kind: str, durable: bool = True, **fields: Any) -> Record:
         """Write a record; the time is added. With ``durable`` it survives a power cut from here on."""
         now = self._clock.now()
         record: Record = {"time": stamp(now), "kind": kind, **fields}
-        file = self._folder / f"{stamp(now)[:7]}.jsonl"
         line = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace") + b"\n"
         with locked(self._folder / "lock", wait=True):
-            new = not file.exists()
+            # never an older file than the last: their order is that of the records, whatever the clock says
+            file = max([self._folder / f"{stamp(now)[:7]}.jsonl", *self._files()])
             if _is_torn(file):
                 line = b"\n" + line
             self._fs.append(file, line, durable)
-            if new and durable:
+            if file != self._named:
                 self._fs.sync_dir(self._folder)
+                self._named = file
         return record
+
+    def _files(self) -> list[Path]:
+        return sorted(self._folder.glob("[0-9]*.jsonl"))
 
     def records(self, newest_first: bool = False) -> Iterator[Record]:
         """Yield all records that can be read."""
-        files = sorted(self._folder.glob("[0-9]*.jsonl"), reverse=newest_first)
-        for file in files:
-            lines = file.read_bytes().splitlines()
-            for line in reversed(lines) if newest_first else lines:
-                try:
-                    record = json.loads(line)
-                except ValueError:
-                    continue
-                if isinstance(record, dict) and "kind" in record:
-                    yield record
+        for file in reversed(self._files()) if newest_first else self._files():
+            found = list(_read(file))
+            yield from reversed(found) if newest_first else found
 
     def state(self) -> State:
-        """Return the state, rebuilt where its file is missing or broken."""
+        """Return the state: what was saved and what was recorded since then, or all that was ever recorded."""
         try:
-            return State.from_json(json.loads(self._state_file.read_bytes()))
+            saved = json.loads(self._state_file.read_bytes())
+            state, (name, size) = State.from_json(saved), saved["upto"]
         except (OSError, ValueError, KeyError, TypeError):
-            state = State()
-            for record in self.records():
-                state.apply(record)
-            return state
+            state, name, size = State(), "", 0
+        for file in self._files():
+            if file.name >= name:
+                for record in _read(file, size if file.name == name else 0):
+                    state.apply(record)
+        return state
 
     def save(self, state: State) -> None:
         """Write the state; only who holds the run lock, or reports alerts, does so."""
-        content = json.dumps(state.to_json(), ensure_ascii=False, sort_keys=True).encode()
         with locked(self._folder / "lock", wait=True):
+            upto = [(file.name, file.stat().st_size) for file in self._files()[-1:]]
+            value = {**state.to_json(), "upto": upto[0] if upto else ("", 0)}
+            content = json.dumps(value, ensure_ascii=False, sort_keys=True).encode()
             _fs.replace_file(self._fs, self._state_file, content, self._folder)
+
+
+def _read(file: Path, start: int = 0) -> Iterator[Record]:
+    """Yield the records of a file that can be read."""
+    with file.open("rb") as source:
+        source.seek(start)
+        lines = source.read().splitlines()
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict) and "kind" in record:
+            yield record
 
 
 def _is_torn(file: Path) -> bool:

@@ -52,6 +52,33 @@ def diff(plan: Plan) -> dict[str, str]:
     return {"before": _lines(before), "after": _lines(after)}
 
 
+def table(plan: Plan) -> list[tuple[str, str, str, str, str, str]]:
+    """Return a row for each commit that is to come: repository, ref, old and new commit, files and bytes to fetch."""
+    coming = plan.fetches
+    rows = []
+    for repo in plan.repos:
+        for commit in repo.commits:
+            fetches = [fetch for fetch in commit.fetches if coming[fetch.file.etag] is fetch]
+            sizes = (str(len(fetches)), human(sum(fetch.file.size for fetch in fetches)))
+            new = commit.listing.commit[:12]
+            moves = [(publish.ref, (publish.old or "-")[:12], new) for publish in commit.publishes]
+            moves += [(ref, "-", f"{new} (pending)") for ref in commit.pending]
+            if not moves and commit.seal:
+                moves = [("-", "-", new)]
+            # what several refs of one commit need is fetched once
+            rows += [(str(repo.repo), *move, *(("", "") if n else sizes)) for n, move in enumerate(moves)]
+    return rows
+
+
+def human(size: float) -> str:
+    """Return a number of bytes as people read it: ``5.8 MB``."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
 def _lines(lines: list[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 

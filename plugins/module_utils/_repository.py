@@ -28,6 +28,8 @@ from ._plan import Publish, RepoFacts
 
 #: Publishes of a ref that are remembered.
 _HISTORY = 100
+#: The document that says what is sealed: the last to be written.
+_FACTS = "info.blobs.json"
 
 
 class RepositoryError(MirrorError):
@@ -75,10 +77,10 @@ class Repository:
 
     def _snapshot(self, sealed: Path) -> dict[str, str]:
         try:
-            siblings = json.loads((sealed / "info.blobs.json").read_bytes())["siblings"]
+            siblings = json.loads((sealed / _FACTS).read_bytes())["siblings"]
             return {s["rfilename"]: s["lfs"]["sha256"] if "lfs" in s else s["blobId"] for s in siblings}
         except (OSError, ValueError, KeyError, TypeError) as problem:
-            raise RepositoryError(f"{sealed}/info.blobs.json can't be read: {problem}") from problem
+            raise RepositoryError(f"{sealed / _FACTS} can't be read: {problem}") from problem
 
     def _history(self) -> dict[str, list[dict[str, Any]]]:
         return self._read("history.json")
@@ -118,6 +120,8 @@ class Repository:
         """
         for name in ("blobs", "snapshots", "refs", ".mirror/rev", ".mirror/upstream"):
             self._fs.mkdir(self.folder / name)
+        for folder in (self._mirror, self.folder, self.folder.parent):
+            self._fs.sync_dir(folder)
         for path in paths:
             file = listing.files[path]
             blob = self.folder / "blobs" / file.etag
@@ -130,8 +134,6 @@ class Repository:
             upstream = json.dumps(listing.to_json(), ensure_ascii=False).encode()
             _fs.replace_file(self._fs, self._mirror / "upstream" / f"{listing.commit}.json", upstream, build)
             self._document(build, listing.commit, commit_documents(self.repo, listing, paths))
-        for folder in (self._mirror, self.folder, self.folder.parent):
-            self._fs.sync_dir(folder)
 
     def _link_blob(self, etag: str, blob: Path) -> None:
         if blob.exists():
@@ -153,6 +155,8 @@ class Repository:
             self._fs.write(build / etag, old.read_bytes())
             status = old.stat()
             self._fs.freeze(build / etag, status.st_mode & 0o777, int(status.st_mtime))
+            with (build / etag).open("rb") as content:
+                self._fs.sync(content)
             self._fs.rename(build / etag, old)
             self._fs.sync_dir(self._pool)
 
@@ -160,15 +164,25 @@ class Repository:
         sealed = self._rev / commit
         if sealed.exists():
             # more files of a commit that is served: each document is replaced at one instant, the links are there
-            for name, content in documents.items():
-                self._fs.mkdir((sealed / name).parent)
-                _fs.replace_file(self._fs, sealed / name, content, build)
-            _fs.sync_tree(self._fs, sealed)
+            self._fs.sync_dir(self._mirror)  # if this is cut short, the folder for building tells
+            self._redocument(build, sealed, documents)
         else:
             _fs.write_files(self._fs, build / "documents", documents)
             _fs.sync_tree(self._fs, build / "documents")
             self._fs.rename(build / "documents", sealed)
             self._fs.sync_dir(sealed.parent)
+
+    def _redocument(self, build: Path, sealed: Path, documents: Mapping[str, bytes]) -> None:
+        """Replace the documents of a commit, that which facts are read from as the last."""
+        for name in sorted(documents, key=lambda one: one == _FACTS):
+            if name == _FACTS:
+                _fs.sync_tree(self._fs, sealed)
+            if not (sealed / name).exists() or (sealed / name).read_bytes() != documents[name]:
+                self._fs.mkdir((sealed / name).parent)
+                _fs.replace_file(self._fs, sealed / name, documents[name], build)
+        for file in sealed.rglob("*.json"):
+            if str(file.relative_to(sealed)) not in documents:
+                self._fs.unlink(file)
 
     def _link_snapshot(self, build: Path, listing: Listing, paths: tuple[str, ...]) -> None:
         snapshot = self.folder / "snapshots" / listing.commit
@@ -198,7 +212,10 @@ class Repository:
         with self._building() as build:
             self._remember(publish.ref, publish.new, publish.serial, actor, build)
             link = self._rev / publish.ref
-            self._fs.mkdir(link.parent)
+            if not link.parent.is_dir():  # refs/pr
+                self._fs.mkdir(link.parent)
+                _fs.sync_tree(self._fs, self._rev / "refs")
+                self._fs.sync_dir(self._rev)
             _fs.replace_link(self._fs, link, "../" * publish.ref.count("/") + publish.new, build)
             self._derive(build)
 
@@ -266,6 +283,11 @@ class Repository:
             if kept != history:
                 self._write("history.json", kept, build)
             self._derive(build)
+            for commit, files in self.facts().snapshots.items() if half else ():
+                listing = self.upstream(commit)
+                if listing:
+                    # a commit that was to get more files, and got some documents only
+                    self._redocument(build, self._rev / commit, commit_documents(self.repo, listing, files))
         return ["what a run that was killed left was brought into order"]
 
 

@@ -18,6 +18,7 @@ from ._clock import Clock
 from ._http import discard, origin, origin_name, reason
 from ._hub import REDIRECTS, Hub, check_same_repo
 from ._plan import Fetch
+from ._xet import Xet, XetError, XetFile, xet_file
 
 with contextlib.suppress(ImportError):  # the doors say so before anything is fetched
     import urllib3
@@ -47,22 +48,56 @@ class Address:
 
 
 class Source:
-    """The Hub's files over HTTP. ``received`` counts bytes of bodies."""
+    """The Hub's files, over HTTP or, with ``xet``, out of Xet where they are there. ``received`` counts bytes."""
 
-    def __init__(self, hub: Hub, clock: Clock) -> None:
-        self.hub, self.clock = hub, clock
+    def __init__(self, hub: Hub, clock: Clock, xet: Xet | None = None) -> None:
+        self.hub, self.clock, self._xet = hub, clock, xet
         self._lock = threading.Lock()
         self.received = 0
 
     def body(self, action: Fetch) -> Body:
         """Return the bytes of a file, not asked for yet."""
-        return HttpBody(self, action)
+        over_http = HttpBody(self, action)
+        if self._xet and action.file.sha256:
+            found = xet_file(over_http.headers(), action.file.size, self.hub.endpoint)
+            if found:
+                return XetBody(self, self._xet, found, self.hub.headers(action.token), over_http)
+        return over_http
+
+    def close(self) -> None:
+        """End what is still under way."""
+        if self._xet:
+            self._xet.close()
 
     def count(self, block: int) -> None:
         """Account for bytes that came in."""
         self.hub.http.limiter.take(block)
         with self._lock:
             self.received += block
+
+
+class XetBody(Body):
+    """One file out of Xet; where that gives out, the rest over HTTP: the Hub's bridge has the same bytes."""
+
+    has_ranges = False
+
+    def __init__(self, source: Source, xet: Xet, file: XetFile, headers: dict[str, str], rest: Body) -> None:
+        self._source, self._xet, self._file, self._headers, self._rest = source, xet, file, headers, rest
+
+    def segment(self, start: int, end: int) -> bytearray:
+        """Xet gives streams only."""
+        raise NotImplementedError
+
+    def stream(self, start: int) -> Iterator[bytes]:
+        """Yield what is missing."""
+        position = start
+        try:
+            for block in self._xet.stream(self._file, start, self._headers):
+                position += len(block)
+                self._source.count(len(block))
+                yield block
+        except XetError:
+            yield from self._rest.stream(position)
 
 
 class HttpBody(Body):
@@ -75,6 +110,14 @@ class HttpBody(Body):
         self._address: Address | None = None
         self._locating = threading.Lock()
         self._cancelled = False
+
+    def headers(self) -> Any:
+        """Return what the Hub says about the file before it sends anybody to its bytes."""
+        action = self._action
+        url = self._hub.file_url(action.repo, action.commit, action.path)
+        answer = self._http.open("HEAD", url, self._hub.headers(action.token), bucket="resolvers")
+        discard(answer)
+        return answer.headers
 
     def cancel(self) -> None:
         """Let segments that are under way end soon."""

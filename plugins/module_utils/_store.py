@@ -25,7 +25,7 @@ FORMAT = 1
 #: Every blob's modification time: both nodes of a pair must send the same Last-Modified.
 MTIME = 1_577_836_800  # 2020-01-01T00:00:00Z
 _FOLDERS = ("hub", "pool", "views", "staging", "trash", "ledger", "locks", "locks/repo")
-_BLOB_MODE = 0o444
+_BLOB_MODE, _PART_MODE = 0o444, 0o644
 #: File systems whose flock may grant everybody (huggingface_hub issue 4228): reading is fine, writing is not.
 _NETWORK_FILE_SYSTEMS = ("nfs", "nfs4", "cifs", "smb3", "lustre", "gpfs", "fuse", "ceph", "9p")
 
@@ -94,6 +94,7 @@ class Store:
         finally:
             self.fs.unlink(draft)
             self.fs.unlink(name)
+            self.fs.sync_dir(self.pool)
 
     def locked(self, wait: bool = False) -> AbstractContextManager[None]:
         """Hold the run lock: one sync at a time. Raises BusyError at once when another process has it."""
@@ -126,6 +127,8 @@ class Store:
     def adopt(self, part: Path, etag: str) -> None:
         """Take a verified file into the pool; its name there is durable then."""
         self.fs.freeze(part, _BLOB_MODE, MTIME)
+        with part.open("rb") as content:
+            self.fs.sync(content)
         with contextlib.suppress(FileExistsError):  # what has the name was verified, too
             self.fs.link(part, self.pool / etag)
         self.fs.sync_dir(self.pool)
@@ -133,39 +136,48 @@ class Store:
 
     def recover(self) -> list[str]:
         """Finish or take back what a run that was killed left: the first step of every run. Returns what was done."""
+        # names that a killed run gave may not be durable yet, and what follows counts on them
+        self.fs.sync_all(self.root)
         done = []
         for part in self.staging.glob("*.part"):
-            if part.stat().st_nlink > 1:
+            status = part.stat()
+            if self.has(part.stem):
                 self.fs.unlink(part)
                 done.append(f"{part.name} was verified and in the pool already")
+            elif not status.st_mode & 0o200:
+                # frozen and not in the pool: it can be gone on with only when it can be written
+                self.fs.freeze(part, _PART_MODE, int(status.st_mtime))
         for left in self.trash.iterdir():
-            self.fs.rmtree(left)
+            self._bury(left)
             done.append(f"{left.name} was being removed")
         for repository in self.repositories():
-            done += [f"{repository.repo}: {what}" for what in repository.recover()]
+            with contextlib.suppress(MirrorError):  # what is broken there is told when it is planned for
+                done += [f"{repository.repo}: {what}" for what in repository.recover()]
         return done
 
     def remove(self, repo: Repo) -> int:
         """Take a repository away, whole at once, and the contents that nothing else names. Returns the bytes freed."""
         repository = self.repository(repo)
         with repository.locked():
-            blobs = [blob.name for blob in (repository.folder / "blobs").glob("*")]
             grave = self.trash / repository.folder.name
             self.fs.rmtree(grave)
             self.fs.rename(repository.folder, grave)
             # no power cut may bring back a snapshot without its blobs
             self.fs.sync_dir(self.hub)
-        self.fs.rmtree(grave)
+        return self._bury(grave)
+
+    def _bury(self, grave: Path) -> int:
+        """Remove a repository from the trash, and from the pool what nothing else names. Returns the bytes freed."""
         freed = 0
-        for etag in blobs:
-            name = self.pool / etag
-            try:
-                status = name.stat()
-            except FileNotFoundError:
-                continue
-            if status.st_nlink == 1:
+        # while the grave is there it tells what to look for, however often this is killed
+        for blob in (grave / "blobs").glob("*"):
+            name, status = self.pool / blob.name, blob.stat()
+            if status.st_nlink == 2 and name.exists() and name.samefile(blob):
                 self.fs.unlink(name)
+            if status.st_nlink <= 2:
                 freed += status.st_size
+        self.fs.sync_dir(self.pool)
+        self.fs.rmtree(grave)
         return freed
 
     def room(self, reserve: int) -> int:

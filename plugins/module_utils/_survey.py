@@ -87,7 +87,7 @@ class Survey:
         now = self._store.clock.now()
         found: dict[tuple[str, str, str], str] = {}
         for key, bad in state.bad.items():
-            if bad.until > now:
+            if bad.counts(now):
                 commit, etag, path = key.split(" ", 2)
                 hours = max(round((bad.until - now) / 3600), 1)
                 found[commit, path, etag] = f"{bad.message} (tried {bad.times} times, again in {hours} h)"

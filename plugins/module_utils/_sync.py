@@ -15,7 +15,7 @@ from ._body import FetchError
 from ._clock import StoppedError
 from ._errors import MirrorError
 from ._fetch import DiskFullError, Fetcher, HashMismatchError
-from ._ledger import Bad, RepoState, State
+from ._ledger import LONGEST_DELAY, Bad, RepoState, State
 from ._lockfile import LockFile
 from ._plan import CommitPlan, Fetch, Plan, plan_views
 from ._progress import Progress
@@ -25,7 +25,7 @@ from ._survey import chosen, current_files, repo_of
 from ._views import Views
 
 #: A content that arrived wrong is asked for again after an hour, two, four, at last once a week.
-_FIRST_DELAY, _LONGEST_DELAY = 3600, 7 * 86400
+_FIRST_DELAY = 3600
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class Sync:
     def _remember(self, action: Fetch, problem: MirrorError) -> None:
         key = bad_key(action)
         times = self._bad[key].times + 1 if key in self._bad else 1
-        delay = min(_FIRST_DELAY * 2 ** (times - 1), _LONGEST_DELAY)
+        delay = min(_FIRST_DELAY * 2 ** (times - 1), LONGEST_DELAY)
         self._bad[key] = Bad(times, self._clock.now() + delay, str(problem))
 
     # ---- sealing and publishing
@@ -225,7 +225,7 @@ class Sync:
         fine = [str(wanted) for wanted in plan.upstream if str(wanted) not in failed]
         changed = {str(entry) for repo in plan.repos for c in repo.commits if c.changes for entry in c.entries}
         news = [name for name in fine if name in changed or state.repos.get(name, RepoState()).failures]
-        record = self._ledger.append(
+        self._ledger.append(
             "run",
             run=self._run,
             seconds=now,
@@ -236,8 +236,9 @@ class Sync:
             failed=failed,
             fetched_bytes=self._fetcher.fetched,
         )
-        state.apply({**record, "succeeded": fine})
-        state.bad = {key: bad for key, bad in self._bad.items() if bad.until + _LONGEST_DELAY > now}
+        state = self._ledger.state()  # with that record, and what others recorded meanwhile
+        state.succeeded(fine, now)
+        state.bad = {key: bad for key, bad in self._bad.items() if bad.until + LONGEST_DELAY > now}
         self._ledger.save(state)
 
 

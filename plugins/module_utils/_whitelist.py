@@ -10,7 +10,7 @@ a branch or tag name has no slash.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -32,26 +32,28 @@ class WhitelistError(MirrorError):
     """The whitelist can't be used as it stands; every wrong entry is named."""
 
 
-def parse(entries: Any) -> list[Wanted]:
+def parse(entries: Any, sources: Sequence[str] = ()) -> list[Wanted]:
     """Read a whitelist: a list of mappings with the keys of ``Wanted``.
 
-    Raises WhitelistError with one line for every entry that is wrong.
+    ``sources`` says of each entry where it stands (``FILE line N``). Raises WhitelistError with one line for every
+    entry that is wrong.
     """
     if not isinstance(entries, (list, tuple)):
         raise WhitelistError(f"the whitelist is {_kind(entries)}, it must be a list of entries with a repo_id each")
     if not entries:
         raise WhitelistError("the whitelist is empty: name at least one repository (nothing was touched)")
-    wanted: list[Wanted] = []
+    wanted: list[tuple[str, Wanted]] = []
     problems: list[str] = []
     for number, entry in enumerate(entries, 1):
+        place = sources[number - 1] if sources else f"whitelist entry {number}"
         try:
-            wanted.append(_parse_entry(entry))
+            wanted.append((place, _parse_entry(entry)))
         except ValueError as problem:
-            problems.append(f"whitelist entry {number}{_label(entry)}: {problem}")
-    problems += _conflicts(wanted)
+            problems.append(f"{place}{_label(entry)}: {problem}")
+    problems += _conflicts([(f"{place}: {one}" if sources else f"whitelist entry {one}", one) for place, one in wanted])
     if problems:
         raise WhitelistError("\n".join(problems))
-    return wanted
+    return [one for _place, one in wanted]
 
 
 def _parse_entry(entry: Any) -> Wanted:
@@ -176,14 +178,14 @@ def is_safe_path(path: str) -> bool:
     return True
 
 
-def _conflicts(wanted: list[Wanted]) -> list[str]:
+def _conflicts(wanted: list[tuple[str, Wanted]]) -> list[str]:
     problems = []
     entries: set[tuple[str, str, str]] = set()
     names: dict[tuple[str, str], Wanted] = {}
-    for one in wanted:
+    for label, one in wanted:
         key = (one.repo_type, one.repo_id.lower(), one.revision)
         if key in entries:
-            problems.append(f"whitelist entry {one}: is there twice, join the two")
+            problems.append(f"{label}: is there twice, join the two")
             continue
         entries.add(key)
         for view in one.views:
@@ -191,7 +193,7 @@ def _conflicts(wanted: list[Wanted]) -> list[str]:
                 name = path.rpartition("/")[2]
                 other = names.setdefault((view, name), one)
                 if (other, path) != (one, path) or _twice(one.files or (), name):
-                    problems.append(f"whitelist entry {one}: view {view} would hold two files named {name} ({other})")
+                    problems.append(f"{label}: view {view} would hold two files named {name} ({other})")
     return list(dict.fromkeys(problems))
 
 

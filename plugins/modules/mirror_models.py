@@ -94,6 +94,12 @@ options:
     description: The share of the disk, in percent, that stays free.
     type: int
     default: 3
+  xet:
+    description:
+      - Fetch files that the Hub keeps in Xet from there, by hf_xet. Verified and resumed as the others are. Where Xet
+        gives out, the rest comes over HTTP.
+    type: bool
+    default: false
   wait:
     description:
       - Wait for a run that is under way on the same store, then do what is left. Otherwise the task fails at once.
@@ -103,6 +109,7 @@ requirements:
   - huggingface_hub >= 0.36
   - urllib3 >= 2.2
   - picklescan, for C(formats=no-pickle)
+  - hf_xet 1.8, for O(xet=true)
 attributes:
   check_mode:
     description: Asks the Hub and the store the same questions as a run, and writes nothing.
@@ -218,6 +225,7 @@ def main() -> None:
             "workers": {"type": "int", "default": 8},
             "bandwidth": {"type": "int", "default": 0},
             "reserve": {"type": "int", "default": 3},
+            "xet": {"type": "bool", "default": False},
             "wait": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
@@ -258,7 +266,9 @@ def _settings(params: dict[str, Any]) -> Settings:
         store=Path(params["store"]),
         tokens=tokens,
         lock=LockFile.from_json(params["lock"]) if params["lock"] else None,
-        **{name: params[name] for name in ("endpoint", "proxy", "workers", "bandwidth", "reserve", "max_delete")},
+        **{
+            name: params[name] for name in ("endpoint", "proxy", "workers", "bandwidth", "reserve", "max_delete", "xet")
+        },
         actor="ansible",
     )
 

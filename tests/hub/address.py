@@ -44,6 +44,18 @@ def parse(raw_path: str) -> Address | None:
     return None
 
 
+def with_repo_id(raw_path: str, address: Address, repo_id: str) -> str:
+    """Return the raw path that asks the same about another repository."""
+    parts = raw_path.lstrip("/").split("/")
+    first = 0
+    if parts[0] == "api":
+        first = 3 if parts[1] == "resolve-cache" else 2
+    elif parts[0] in ("datasets", "spaces"):
+        first = 1
+    after = first + 1 + address.repo_id.count("/")
+    return "/" + "/".join([*parts[:first], *repo_id.split("/"), *parts[after:]])
+
+
 def _parse_api(parts: list[str]) -> Address | None:
     if parts[:1] == ["resolve-cache"]:
         return _parse_resolve_cache(parts[1:])

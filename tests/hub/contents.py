@@ -16,11 +16,11 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hub import drafts, objects, packages, recipes, repos
-from hub.drafts import BLOCK, Draft, Noise, Source
+from hub.drafts import BLOCK, Changes, Draft, Noise, Source
 from hub.repos import Commit, File, Repo
 
 #: Commits are dated from here on, a day apart: the same on every machine.
@@ -38,12 +38,12 @@ def main() -> None:
     print(f"{options.folder}: {'built' if changed else 'up to date'}")
 
 
-def build(folder: Path, small: bool = False) -> bool:
-    """Make ``folder`` hold the contents and return whether there was anything to do."""
+def build(folder: Path, small: bool = False, extra: Sequence[Draft] = ()) -> bool:
+    """Make ``folder`` hold the contents, ``extra`` among them, and return whether there was anything to do."""
     (folder / "blobs").mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        recipe = _recipe_id(small)
+        recipe = _recipe_id(small, extra)
         if _is_built(folder, recipe):
             return False
         for left_by_an_interrupted_build in folder.glob("build-*"):
@@ -51,7 +51,7 @@ def build(folder: Path, small: bool = False) -> bool:
         with tempfile.TemporaryDirectory(prefix="build-", dir=folder) as scratch:
             plan = recipes.small() if small else recipes.full(packages.Packages(Path(scratch)))
             blobs = BlobStore(folder / "blobs", Path(scratch))
-            built = [_build_repo(draft, blobs) for draft in plan]
+            built = [_build_repo(draft, blobs) for draft in [*plan, *extra]]
             draft_file = Path(scratch) / "repos.json"
             draft_file.write_text(repos.to_json(built, recipe), encoding="utf-8")
             draft_file.replace(folder / "repos.json")
@@ -59,9 +59,9 @@ def build(folder: Path, small: bool = False) -> bool:
     return True
 
 
-def _recipe_id(small: bool) -> str:
+def _recipe_id(small: bool, extra: Sequence[Draft]) -> str:
     """Name everything that the contents depend on: when the name changes, the folder is built anew."""
-    digest = hashlib.sha256(f"{repos.FORMAT} {'small' if small else 'full'}".encode())
+    digest = hashlib.sha256(f"{repos.FORMAT} {'small' if small else 'full'} {list(extra)}".encode())
     sources = [module.__file__ for module in (drafts, objects, packages, recipes)]
     for source in [*sources, __file__, packages.REQUIREMENTS, Path(__file__).with_name("facefusion.json")]:
         digest.update(Path(source or "").read_bytes())
@@ -133,16 +133,9 @@ def _build_repo(draft: Draft, blobs: BlobStore) -> Repo:
     commits: list[Commit] = []
     files: dict[str, File] = {}
     files[".gitattributes"] = _build_file(".gitattributes", _GITATTRIBUTES, blobs)
-    for number, (title, changes) in enumerate(draft.commits):
-        for path, source in changes.items():
-            if source is None:
-                del files[path]
-            else:
-                files[path] = _build_file(path, source, blobs)
-        time = EPOCH + number * 86_400
-        parent = commits[-1].id if commits else None
-        tree = objects.tree_ids({path: file.oid for path, file in files.items()})[""]
-        commits.append(Commit(objects.commit_id(tree, parent, time, title), parent, time, title, dict(files)))
+    for title, changes in draft.commits:
+        files = apply(changes, files, blobs)
+        commits.append(commit(title, files, commits[-1] if commits else None))
     refs = {"refs/heads/main": draft.main, **draft.refs}
     return Repo(
         repo_type=draft.repo_type,
@@ -154,6 +147,25 @@ def _build_repo(draft: Draft, blobs: BlobStore) -> Repo:
         library_name=draft.library_name,
         sdk=draft.sdk,
     )
+
+
+def apply(changes: Changes, files: dict[str, File], blobs: BlobStore) -> dict[str, File]:
+    """Return the files after a commit."""
+    files = dict(files)
+    for path, source in changes.items():
+        if source is None:
+            del files[path]
+        else:
+            files[path] = _build_file(path, source, blobs)
+    return files
+
+
+def commit(title: str, files: dict[str, File], parent: Commit | None) -> Commit:
+    """Return the commit of these files, a day after its parent."""
+    time = parent.time + 86_400 if parent else EPOCH
+    parent_id = parent.id if parent else None
+    tree = objects.tree_ids({path: file.oid for path, file in files.items()})[""]
+    return Commit(objects.commit_id(tree, parent_id, time, title), parent_id, time, title, files)
 
 
 def _build_file(path: str, source: Source, blobs: BlobStore) -> File:

@@ -1,94 +1,223 @@
 # Copyright: modelops.hf_mirror contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The stand-in's own pages under ``/_hub/``: move refs, order faults, read what happened. huggingface.co has none.
+"""The stand-in's own pages under ``/_hub/``: change what it has, order faults, read what happened.
 
-========  ==================  ==============================================================================
-``POST``  ``/_hub/move``      ``{"repo_id", "commit": id or index, "ref"?: "main"}``: point a ref elsewhere
-``POST``  ``/_hub/flip``      ``{"repo_id", "path"}``: from now on one byte of the body is wrong, the size right
-``POST``  ``/_hub/cut``       ``{"repo_id", "path", "after": BYTES, "times"?: 1}``: close the connection early
-``POST``  ``/_hub/reset``     no faults, refs as built, nothing counted
-``GET``   ``/_hub/requests``  counts by kind and the last requests
-``GET``   ``/_hub/repos``     every repository with refs, commits, and each file's size, oid, SHA-256 and etag
-========  ==================  ==============================================================================
+huggingface.co has none of them. Orders are ``POST`` with a JSON object:
 
-``repo_type`` is ``model`` unless the body says otherwise.
+================  ==============================================================================================
+``move``          ``{"repo_id", "commit": id or index, "ref"?: "main"}``: point a ref elsewhere
+``move_after``    the same with ``"requests": N``: N requests more, of any kind, are answered as before
+``edit``          ``{"repo_id", "changes"?: {path: text or null}, "ref"?: "main", "drop_all"?: false, "title"?,
+                  "create"?: false}`` or ``{"edits": [...]}``: a new commit, a new repository
+``rename``        ``{"repo_id", "to": id}``: old URLs answer 307
+``delete_repo``   ``{"repo_id"}``: gone
+``access``        ``{"repo_id", "mode": "gated" or "private", "token"}``: who may read; mode null opens it again
+``limit``         ``{"bucket": "api" or "resolvers", "quota", "window": SECONDS, "retry_after"?: false}``: then 429
+``latency``       ``{"seconds", "origin"?: "hub" or "content"}``: each answer comes later (no origin: both)
+``status``        ``{FOR, "status", "kind"?: name or list, "times"?: 1, "message"?, "headers"?: {}}``: answer with
+                  an error; kinds are the journal's, with or without ``_get`` and ``_head``
+``expire``        ``{FOR, "seconds"?, "uses"?, "times"?: null}``: how long content URLs issued from now on are good
+``flip``          ``{FOR, "times"?: null}``: one byte of the body is wrong, the size right
+``cut``           ``{FOR, "after": BYTES, "times"?: 1}``: the connection closes in the middle of a body
+``stall``         ``{FOR, "after": BYTES, "times"?: 1}``: nothing more comes, the connection stays
+``drip``          ``{FOR, "after": BYTES, "interval": SECONDS, "times"?: 1}``: one byte at a time
+``bandwidth``     ``{FOR, "bytes_per_second", "times"?: null}``: for each connection
+``length``        ``{FOR, "by": BYTES, "times"?: 1}``: Content-Length and body are longer, or (negative) shorter
+``range``         ``{FOR, "mode", "times"?: 1}``: a Range gets 200 and everything (``ignore``), 200 with a fitting
+                  Content-Range (``ignore-with-range``), 206 with another range than asked for (``shift``)
+``reset``         ``{}``: no faults, repositories as built, nothing counted; stalled connections close
+================  ==============================================================================================
+
+FOR is ``"repo_id"?, "repo_type"?: "model", "path"?``: one file, or all of a repository, or without repo_id everything.
+``times`` is how often, null for ever. A new order replaces the same order for the same files. Bodies are those that the
+content origin or ``resolve-cache`` sends to a GET. ``GET`` reads:
+
+``requests``: counts by kind and the last requests; ``repos``: every repository with refs, commits, and each file's
+size, oid, SHA-256 and etag.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
-from hub.faults import Cut, Faults, FileKey
-from hub.journal import Journal
-from hub.repos import Library, NotFound, Repo
+from hub import access, edits, faults
+from hub.faults import Fault, Faults, Target
+from hub.journal import KINDS, Journal
+from hub.limits import Limits, Quota
+from hub.repos import Access, Library, Move, NotFound, Refused, Renamed, Repo
+from hub.signatures import Signatures
+
+Order = dict[str, Any]
+_ORDER_ERRORS = (Refused, Renamed, KeyError, IndexError, ValueError, TypeError, AttributeError)
+_ORIGINS = ("hub", "content")
 
 
-def application(library: Library, faults: Faults, journal: Journal) -> Starlette:
-    """Return the ASGI application of ``/_hub/``."""
+class Control:
+    """The ASGI application of ``/_hub/``; each public method is a page."""
 
-    async def move(request: Request) -> JSONResponse:
-        order = await request.json()
-        repo = _repo(library, order)
-        commit = order["commit"]
+    def __init__(
+        self, library: Library, faults: Faults, limits: Limits, signatures: Signatures, journal: Journal
+    ) -> None:
+        self._library, self._faults, self._limits = library, faults, limits
+        self._signatures, self._journal = signatures, journal
+        orders = (self.move, self.move_after, self.edit, self.rename, self.delete_repo, self.access, self.limit)
+        spoilers = (self.status, self.expire, self.flip, self.cut, self.stall, self.drip, self.bandwidth)
+        routes = [_post(page) for page in (*orders, self.latency, *spoilers, self.length, self.range, self.reset)]
+        routes += [_get(page) for page in (self.requests, self.repos)]
+        self._pages = Starlette(routes=routes, exception_handlers=dict.fromkeys(_ORDER_ERRORS, _wrong_order))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._pages(scope, receive, send)
+
+    def move(self, order: Order) -> Any:
+        repo, ref, target = self._move(order)
+        before, repo.refs[ref] = repo.refs.get(ref), target
+        return {"ref": ref, "before": before, "commit": target}
+
+    def move_after(self, order: Order) -> Any:
+        repo, ref, target = self._move(order)
+        self._library.move_later(Move(repo, ref, target, int(order["requests"])))
+        return {"ref": ref, "commit": target}
+
+    def _move(self, order: Order) -> tuple[Repo, str, str]:
+        repo, commit = self._repo(order), order["commit"]
         target = repo.commits[commit] if isinstance(commit, int) else repo.commit(commit)
-        ref = order.get("ref", "main")
-        full_ref = ref if ref.startswith("refs/") else f"refs/heads/{ref}"
-        before, repo.refs[full_ref] = repo.refs.get(full_ref), target.id
-        return JSONResponse({"ref": full_ref, "before": before, "commit": target.id})
+        return repo, edits.full_ref(order.get("ref", "main")), target.id
 
-    async def flip(request: Request) -> JSONResponse:
-        key = _file_key(library, await request.json())
-        faults.flips.add(key)
-        return JSONResponse({"flipped": key})
+    def edit(self, order: Order) -> Any:
+        if "edits" in order:
+            return {"commits": [edits.edit(self._library, one) for one in order["edits"]]}
+        return {"commit": edits.edit(self._library, order)}
 
-    async def cut(request: Request) -> JSONResponse:
-        order = await request.json()
-        key = _file_key(library, order)
-        faults.cuts[key] = Cut(after=int(order["after"]), times=int(order.get("times", 1)))
-        return JSONResponse({"cut": key})
+    def rename(self, order: Order) -> Any:
+        self._library.rename(self._repo(order), order["to"])
+        return {"repo_id": order["to"]}
 
-    async def reset(request: Request) -> JSONResponse:
-        faults.reset()
-        journal.reset()
-        library.reload()
-        return JSONResponse({"reset": True})
+    def delete_repo(self, order: Order) -> Any:
+        self._library.delete(self._repo(order))
+        return {"deleted": order["repo_id"]}
 
-    async def requests(request: Request) -> JSONResponse:
-        return JSONResponse(journal.to_json())
+    def access(self, order: Order) -> Any:
+        mode = _one_of(order["mode"], (*access.MODES, None))
+        self._repo(order).access = Access(mode, order["token"]) if mode else None
+        return {"mode": mode}
 
-    async def repos(request: Request) -> JSONResponse:
-        return JSONResponse([_describe(repo) for repo in library.repos.values()])
+    def limit(self, order: Order) -> Any:
+        bucket = _one_of(order["bucket"], tuple(self._limits.quotas))
+        quota = Quota(int(order["quota"]), int(order["window"]), True, bool(order.get("retry_after", False)))
+        self._limits.quotas[bucket] = quota
+        return {"bucket": bucket}
 
-    async def wrong_order(request: Request, problem: Exception) -> JSONResponse:
-        return JSONResponse({"error": f"{type(problem).__name__}: {problem}"}, 400)
+    def latency(self, order: Order) -> Any:
+        origins = [_one_of(order["origin"], _ORIGINS)] if "origin" in order else _ORIGINS
+        self._faults.latency.update(dict.fromkeys(origins, float(order["seconds"])))
+        return {"latency": self._faults.latency}
 
-    routes = [Route(f"/_hub/{page.__name__}", page, methods=["POST"]) for page in (move, flip, cut, reset)]
-    routes += [Route(f"/_hub/{page.__name__}", page, methods=["GET"]) for page in (requests, repos)]
-    return Starlette(routes=routes, exception_handlers=dict.fromkeys(_ORDER_ERRORS, wrong_order))
+    def status(self, order: Order) -> Any:
+        kinds = order.get("kind", [])
+        kinds = [kinds] if isinstance(kinds, str) else kinds
+        return self._order(
+            faults.Status,
+            order,
+            1,
+            kinds=frozenset(_one_of(kind, sorted(KINDS)) for kind in kinds),
+            status=int(order["status"]),
+            message=order.get("message", "The stand-in was told to answer this"),
+            headers=dict(order.get("headers", {})),
+        )
+
+    def expire(self, order: Order) -> Any:
+        return self._order(faults.Expire, order, None, seconds=order.get("seconds"), uses=order.get("uses"))
+
+    def flip(self, order: Order) -> Any:
+        return self._order(faults.Flip, order, None)
+
+    def cut(self, order: Order) -> Any:
+        return self._order(faults.Cut, order, 1, after=int(order["after"]))
+
+    def stall(self, order: Order) -> Any:
+        return self._order(faults.Stall, order, 1, after=int(order["after"]))
+
+    def drip(self, order: Order) -> Any:
+        return self._order(faults.Drip, order, 1, after=int(order["after"]), interval=float(order["interval"]))
+
+    def bandwidth(self, order: Order) -> Any:
+        rate = int(order["bytes_per_second"])
+        if rate < 1:
+            raise ValueError("bytes_per_second is at least 1")
+        return self._order(faults.Bandwidth, order, None, bytes_per_second=rate)
+
+    def length(self, order: Order) -> Any:
+        return self._order(faults.Length, order, 1, by=int(order["by"]))
+
+    def range(self, order: Order) -> Any:
+        return self._order(faults.Range, order, 1, mode=_one_of(order["mode"], faults.Range.MODES))
+
+    def _order(self, kind: type[Fault], order: Order, times: int | None, **how: Any) -> Any:
+        """Put a fault in force; ``times`` is how often unless the order says it."""
+        times = order.get("times", times)
+        target = self._target(order)
+        self._faults.order(kind(target, None if times is None else int(times), **how))
+        return {kind.__name__.lower(): [target.repo_type, target.repo_id, target.path]}
+
+    def _target(self, order: Order) -> Target:
+        """Read for what a fault is meant, having made sure that there is such a thing."""
+        if "repo_id" not in order:
+            return Target(path=order.get("path"))
+        repo, path = self._repo(order), order.get("path")
+        if path is not None and not any(path in commit.files for commit in repo.commits):
+            raise NotFound("EntryNotFound", f"no commit of {repo.repo_id} has {path}")
+        return Target(repo.repo_type, repo.repo_id, path)
+
+    def _repo(self, order: Order) -> Repo:
+        return self._library.repo(order.get("repo_type", "model"), order["repo_id"])
+
+    def reset(self, order: Order) -> Any:
+        for forgetful in (self._faults, self._limits, self._signatures, self._journal):
+            forgetful.reset()
+        self._library.reload()
+        return {"reset": True}
+
+    def requests(self) -> Any:
+        return self._journal.to_json()
+
+    def repos(self) -> Any:
+        return [_describe(repo) for repo in self._library.repos.values()]
 
 
-_ORDER_ERRORS = (NotFound, KeyError, IndexError, ValueError, TypeError)
+def _post(page: Callable[[Order], Any]) -> Route:
+    async def answer(request: Request) -> JSONResponse:
+        return JSONResponse(page(await request.json()))
+
+    return Route(f"/_hub/{page.__name__}", answer, methods=["POST"])
 
 
-def _repo(library: Library, order: dict[str, Any]) -> Repo:
-    return library.repo(order.get("repo_type", "model"), order["repo_id"])
+def _get(page: Callable[[], Any]) -> Route:
+    async def answer(request: Request) -> JSONResponse:
+        return JSONResponse(page())
+
+    return Route(f"/_hub/{page.__name__}", answer, methods=["GET"])
 
 
-def _file_key(library: Library, order: dict[str, Any]) -> FileKey:
-    """Name a file, having made sure that some commit has it."""
-    repo, path = _repo(library, order), order["path"]
-    if not any(path in commit.files for commit in repo.commits):
-        raise NotFound("EntryNotFound", f"no commit of {repo.repo_id} has {path}")
-    return repo.repo_type, repo.repo_id, path
+async def _wrong_order(request: Request, problem: Exception) -> JSONResponse:
+    return JSONResponse({"error": f"{type(problem).__name__}: {problem}"}, 400)
 
 
-def _describe(repo: Repo) -> dict[str, Any]:
+def _one_of(value: Any, allowed: Collection[Any]) -> Any:
+    if value not in allowed:
+        raise ValueError(f"{value!r} is none of {', '.join(map(str, allowed))}")
+    return value
+
+
+def _describe(repo: Repo) -> Order:
     return {
         "repo_type": repo.repo_type,
         "repo_id": repo.repo_id,

@@ -12,27 +12,25 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable
-from time import monotonic
 from urllib.parse import parse_qs, quote, urlencode
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from hub import listings
-from hub.address import Address, parse
-from hub.content_origin import BlobResponse, ContentOrigin
-from hub.faults import Faults
+from hub import access, listings
+from hub.address import Address, parse, with_repo_id
+from hub.bodies import BlobResponse, deliver
+from hub.content_origin import ContentOrigin
+from hub.errors import hub_error
+from hub.faults import Faults, FileKey
 from hub.journal import Journal, kind_with_method
-from hub.repos import PLURAL, Commit, File, Library, NotFound, Repo
+from hub.limits import Limits, bucket_of
+from hub.repos import PLURAL, Commit, File, Library, NotFound, Refused, Renamed, Repo
 
 #: Entries per answer of ``tree``. The Hub pages too (its pages are larger): the rest is behind ``Link: rel="next"``.
 TREE_PAGE = 100
-#: The limits that the Hub documents for anonymous callers, per window of 300 s. They are shown, not enforced.
-QUOTA = {"api": 500, "resolvers": 3000}
-WINDOW = 300
 
 
 class HubOrigin:
@@ -44,37 +42,56 @@ class HubOrigin:
         content: ContentOrigin,
         content_url: Callable[[Request], str],
         faults: Faults,
+        limits: Limits,
         journal: Journal,
     ) -> None:
         self.library, self.content, self.content_url = library, content, content_url
-        self.faults, self.journal = faults, journal
-        self._spent: Counter[str] = Counter()
-        self._window_start = monotonic()
+        self.faults, self.limits, self.journal = faults, limits, journal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         address = parse(scope["raw_path"].decode("latin-1"))
-        kind = kind_with_method(address.kind, request.method) if address else "other"
-        send = self.journal.note(scope, "hub", kind, send)
-        try:
-            response = await self._answer(request, address)
-        except NotFound as problem:
-            response = _error(404, problem.code, str(problem))
-        if address and address.kind != "resolve_cache":
-            self._show_rate_limit(response, "resolvers" if address.kind == "resolve" else "api")
+        kind = address.kind if address else "other"
+        send = self.journal.note(scope, "hub", kind_with_method(kind, request.method)).watch(send)
+        bucket = bucket_of(kind)
+        quota = self.limits.quotas[bucket] if bucket else None
+        if quota and not quota.spend():
+            response = hub_error(429, None, "Rate limited: too many requests for this window")
+        else:
+            response = self._spoiled(request, address) or await self._honest(request, address)
+        if bucket and quota:
+            quota.show(bucket, response)
         if address and isinstance(response, BlobResponse):
-            size = int(response.headers["content-length"])
-            send = self.faults.spoil((address.repo_type, address.repo_id, address.path), size, send)
-        await response(scope, receive, send)
+            await deliver(response, _key(address), self.faults, scope, receive, send)
+        else:
+            await response(scope, receive, send)
+
+    def _spoiled(self, request: Request, address: Address | None) -> Response | None:
+        if address is None:
+            return None
+        kinds = address.kind, kind_with_method(address.kind, request.method)
+        ordered = self.faults.status(_key(address), kinds)
+        return hub_error(ordered.status, None, ordered.message, ordered.headers) if ordered else None
+
+    async def _honest(self, request: Request, address: Address | None) -> Response:
+        try:
+            return await self._answer(request, address)
+        except Refused as problem:
+            return hub_error(problem.status, problem.code, str(problem))
 
     async def _answer(self, request: Request, address: Address | None) -> Response:
         if address is None:
             if request.url.path == "/":
                 return PlainTextResponse("a stand-in for huggingface.co\n")
-            return _error(404, None, "Sorry, we can't find the page you are looking for.")
+            return hub_error(404, None, "Sorry, we can't find the page you are looking for.")
         if request.method not in (("POST",) if address.kind == "paths_info" else ("GET", "HEAD")):
-            return _error(405, None, "Method not allowed")
-        repo = self.library.repo(address.repo_type, address.repo_id)
+            return hub_error(405, None, "Method not allowed")
+        try:
+            repo = self.library.repo(address.repo_type, address.repo_id)
+        except Renamed as elsewhere:
+            target = with_repo_id(request.scope["raw_path"].decode("latin-1"), address, elsewhere.repo_id)
+            return RedirectResponse(f"{target}?{request.url.query}".rstrip("?"), 307)
+        access.check(repo, address.kind, request.headers)
         if address.kind in ("resolve", "resolve_cache"):
             return self._file(request, repo, address)
         return await self._listing(request, repo, address)
@@ -95,7 +112,7 @@ class HubOrigin:
         commit = repo.commit(address.revision)
         file = commit.files.get(address.path)
         if file is None:
-            return _error(404, "EntryNotFound", "Entry not found", {"X-Repo-Commit": commit.id})
+            return hub_error(404, "EntryNotFound", "Entry not found", {"X-Repo-Commit": commit.id})
         if address.kind == "resolve_cache":
             return self._plain_file(commit, file)
         return self._redirect(request, repo, commit, address.path, file)
@@ -133,16 +150,9 @@ class HubOrigin:
         headers = {"ETag": f'"{file.oid}"', "X-Repo-Commit": commit.id}
         return BlobResponse(blob, headers=headers, media_type="text/plain; charset=utf-8", stat_result=blob.stat())
 
-    def _show_rate_limit(self, response: Response, bucket: str) -> None:
-        """Say what is left, as the Hub does on every answer."""
-        if monotonic() - self._window_start > WINDOW:
-            self._spent.clear()
-            self._window_start = monotonic()
-        self._spent[bucket] += 1
-        left = max(QUOTA[bucket] - self._spent[bucket], 1)
-        until = WINDOW - int(monotonic() - self._window_start)
-        response.headers["RateLimit"] = f'"{bucket}";r={left};t={until}'
-        response.headers["RateLimit-Policy"] = f'"fixed window";"{bucket}";q={QUOTA[bucket]};w={WINDOW}'
+
+def _key(address: Address) -> FileKey:
+    return address.repo_type, address.repo_id, address.path
 
 
 def _flag(request: Request, name: str) -> bool:
@@ -158,10 +168,3 @@ async def _paths_form(request: Request) -> tuple[list[str], bool]:
         return document["paths"], bool(document.get("expand"))
     form = parse_qs(body.decode())
     return form.get("paths", []), form.get("expand", [""])[0].lower() == "true"
-
-
-def _error(status: int, code: str | None, message: str, headers: dict[str, str] | None = None) -> Response:
-    headers = {**(headers or {}), "X-Error-Message": message}
-    if code:
-        headers["X-Error-Code"] = code
-    return JSONResponse({"error": message}, status, headers)

@@ -17,11 +17,17 @@ from starlette.datastructures import Headers
 from starlette.types import Message, Scope, Send
 
 KEPT = 1000
+_WITH_METHOD = ("resolve", "resolve_cache", "content")
+#: Every name that a request can go by: ``resolve`` as well as ``resolve_head``.
+KINDS = frozenset(
+    {"info", "revision", "tree", "refs", "paths_info", *_WITH_METHOD}
+    | {f"{kind}_{method}" for kind in _WITH_METHOD for method in ("get", "head")}
+)
 
 
 @dataclass
 class Entry:
-    """One request; ``body_bytes`` is what was handed to the connection."""
+    """One request; ``body_bytes`` is what was handed to the connection, or what nginx was told to send."""
 
     origin: str
     kind: str
@@ -32,6 +38,18 @@ class Entry:
     user_agent: str | None
     status: int | None = None
     body_bytes: int = 0
+
+    def watch(self, send: Send) -> Send:
+        """Return a ``send`` that completes the entry."""
+
+        async def watched(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self.status = message["status"]
+            elif message["type"] == "http.response.body":
+                self.body_bytes += len(message.get("body", b""))
+            await send(message)
+
+        return watched
 
 
 @dataclass
@@ -46,8 +64,8 @@ class Journal:
         self.counts.clear()
         self.last.clear()
 
-    def note(self, scope: Scope, origin: str, kind: str, send: Send) -> Send:
-        """Enter a request and return a ``send`` that completes the entry."""
+    def note(self, scope: Scope, origin: str, kind: str) -> Entry:
+        """Enter a request."""
         headers = Headers(scope=scope)
         query = scope["query_string"].decode("latin-1")
         entry = Entry(
@@ -61,15 +79,7 @@ class Journal:
         )
         self.counts[kind] += 1
         self.last.append(entry)
-
-        async def noted(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                entry.status = message["status"]
-            elif message["type"] == "http.response.body":
-                entry.body_bytes += len(message.get("body", b""))
-            await send(message)
-
-        return noted
+        return entry
 
     def to_json(self) -> dict[str, Any]:
         """Return everything, the oldest request first."""
@@ -78,4 +88,4 @@ class Journal:
 
 def kind_with_method(kind: str, method: str) -> str:
     """Tell HEAD from GET where the difference matters."""
-    return f"{kind}_{method.lower()}" if kind in ("resolve", "resolve_cache", "content") else kind
+    return f"{kind}_{method.lower()}" if kind in _WITH_METHOD else kind

@@ -23,10 +23,15 @@ def environment() -> dict[str, str]:
 
 
 class HubProcess:
-    """A stand-in Hub on free loopback ports for as long as a ``with`` block lasts."""
+    """A stand-in Hub on free loopback ports for as long as a ``with`` block lasts.
 
-    def __init__(self, root: Path, python: str = sys.executable) -> None:
+    ``nginx`` is a program (``hub.nginx.program()``) that sends the content.
+    """
+
+    def __init__(self, root: Path, python: str = sys.executable, nginx: Path | None = None) -> None:
         command = [python, "-m", "hub", "--root", str(root), "--port", "0", "--content-port", "0"]
+        if nginx:
+            command += ["--nginx", str(nginx)]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
         assert self._process.stdout is not None
         ready = self._process.stdout.readline()

@@ -9,7 +9,7 @@ import http.client
 import json
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 
 @dataclass
@@ -55,6 +55,17 @@ def get(base: str, target: str, **headers: str) -> Answer:
 def head(base: str, target: str, **headers: str) -> Answer:
     """HEAD without following."""
     return ask("HEAD", base, target, **headers)
+
+
+def locate(base: str, repo_id: str, path: str, revision: str = "main", **headers: str) -> tuple[str, str]:
+    """Ask where the bytes of a model's file are: base and target of the one redirect."""
+    location = head(base, f"/{repo_id}/resolve/{revision}/{quote(path, safe='')}", **headers).path
+    return split_url(location) if location.startswith("http") else (base, location)
+
+
+def fetch(base: str, repo_id: str, path: str, revision: str = "main", **headers: str) -> Answer:
+    """Get a model's file, following the one redirect by hand."""
+    return get(*locate(base, repo_id, path, revision), **headers)
 
 
 def split_url(url: str) -> tuple[str, str]:

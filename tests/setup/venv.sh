@@ -41,4 +41,13 @@ with zipfile.ZipFile(sys.argv[1]) as bundle:
     bundle.extractall(sysconfig.get_path("purelib"), wanted)
 END
 rm -r .cache/bundle
+
+# the command, run from this checkout
+cat >.venv/bin/hf-mirror <<'END'
+#!/bin/sh
+top=$(dirname "$(dirname "$(dirname "$(readlink -f "$0")")")")
+PYTHONPATH=$top/collections exec "$top/.venv/bin/python" -P -m \
+    ansible_collections.modelops.hf_mirror.plugins.module_utils.cli "$@"
+END
+chmod +x .venv/bin/hf-mirror
 echo "$stamp" >.venv/stamp

@@ -128,6 +128,37 @@ for error, question in (
     assert counts["content_get"] == 5, "three for the file that was cut twice, one for each other LFS file"
 
 
+def test_refusals_mean_what_the_hub_means(python: Path, hub: HubProcess, tmp_path: Path) -> None:
+    hub.control("access", {"repo_id": MODEL, "mode": "gated", "token": "hf_secret"})
+    hub.control("access", {"repo_id": MANY, "mode": "private", "token": "hf_secret"})
+    hub.control("rename", {"repo_id": "tiny-canonical", "to": "moved/name"})
+    run(
+        python,
+        hub,
+        tmp_path,
+        f"""
+from huggingface_hub import HfApi, hf_hub_download
+from huggingface_hub.utils import GatedRepoError, RepositoryNotFoundError
+api, gated, private = HfApi(), {MODEL!r}, {MANY!r}
+for token in (False, "hf_other"):
+    assert api.model_info(gated, token=token).gated == "auto"
+    for error, question in (
+        (GatedRepoError, lambda: hf_hub_download(gated, "config.json", token=token)),
+        (RepositoryNotFoundError, lambda: api.model_info(private, token=token)),
+    ):
+        try:
+            question()
+        except error:
+            continue
+        raise SystemExit(f"expected {{error}}")
+assert api.model_info(private).private is True
+assert hf_hub_download(private, "README.md") and hf_hub_download(gated, "model.safetensors")
+assert api.model_info("tiny-canonical").id == "moved/name"
+assert hf_hub_download("tiny-canonical", "config.json")
+""",
+    )
+
+
 def test_moved_main_fetches_only_what_changed(python: Path, hub: HubProcess, tmp_path: Path) -> None:
     repo_id = "deepinsight/inswapper-128"
     code = f"from huggingface_hub import snapshot_download; print(snapshot_download({repo_id!r}))"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from hub import wire
 from hub.process import HubProcess
 from hub.wire import Answer, get, head, split_url
 
@@ -21,10 +22,7 @@ PLAIN = "README.md"
 
 
 def fetch(hub: HubProcess, path: str, **headers: str) -> Answer:
-    """Follow the one redirect by hand."""
-    location = head(hub.url, f"/{REPO}/resolve/main/{path}").headers["Location"]
-    base, target = split_url(location) if location.startswith("http") else (hub.url, location)
-    return get(base, target, **headers)
+    return wire.fetch(hub.url, REPO, path, **headers)
 
 
 def test_move(hub: HubProcess) -> None:

@@ -162,6 +162,10 @@ class CrashingFs(Fs):
         assert inode is not None, f"nobody made {folder}"
         self.disk.sync(inode)
 
+    def sync_all(self, folder: Path) -> None:
+        self.step(folder)
+        self.disk.sync(None)
+
     def free(self, folder: Path) -> tuple[int, int, int]:
         return 90 * GIB, 100 * GIB, 1 << 20
 

@@ -52,8 +52,9 @@ def at_rest(root: Path) -> Identities:
         document = _json(repo / ".mirror/refs.json") or {}
         told = {one["ref"].removeprefix("refs/heads/"): one["targetCommit"] for group in document.values() for one in group}
         assert told == named, f"{repo.name}: refs.json differs from .mirror/rev"
-        known = {ref: entries[-1]["commit"] for ref, entries in (_json(repo / ".mirror/history.json") or {}).items()}
-        assert {ref: commit for ref, commit in known.items() if commit} == named, f"{repo.name}: history differs"
+        last = {ref: entries[-1:] for ref, entries in (_json(repo / ".mirror/history.json") or {}).items()}
+        known = {ref: entry["commit"] for ref, entries in last.items() for entry in entries if entry["commit"]}
+        assert known == named, f"{repo.name}: history differs"
         assert not (repo / ".mirror/build").exists()
         for commit in {commit for name, commit, _path in listed if name == repo.name}:
             documents_agree(repo, commit)

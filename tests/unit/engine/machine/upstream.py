@@ -109,6 +109,9 @@ class MemorySource:
     def body(self, action: Fetch) -> Body:
         return _MemoryBody(self, action)
 
+    def close(self) -> None:
+        """Nothing is under way here."""
+
 
 class _MemoryBody(Body):
     has_ranges = False

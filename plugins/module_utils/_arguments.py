@@ -1,0 +1,100 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The words of the command line: commands, options, and what ``--help`` says."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+VERSION = "0.1.0"  # the collection's; a test compares it with galaxy.yml
+
+FINE, FAILED, REFUSED, BUSY, STOPPED, BROKEN = range(6)
+
+_EXIT_CODES = """\
+exit codes:
+  0  done, or nothing was to be done
+  1  some entries failed, all others are done; alert: a receiver did not take the message
+  2  the command line, configuration, whitelist or installation is wrong, or more would be removed than
+     max_delete allows; nothing was touched
+  3  another run is under way on this store (sync without --wait)
+  4  stopped by a signal; the next sync goes on from there
+  5  the store can't be used; fsck: it is damaged
+
+environment:
+  HF_ENDPOINT  the Hub's URL, where neither --endpoint nor the configuration says it
+  HF_TOKEN     access token for entries that name none, where tokens_file has no default
+"""
+
+
+def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line. An option that was not given is not there."""
+    common = _common()
+    parser = argparse.ArgumentParser(
+        prog="hf-mirror",
+        description="Mirror chosen Hugging Face repositories into a store that nginx serves.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[common],
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"hf-mirror {VERSION}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name: str, text: str) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name, help=text, description=f"{text[0].upper()}{text[1:]}.", parents=[common], allow_abbrev=False
+        )
+
+    sync = command("sync", "bring the whitelist's repositories into the store")
+    plan = command("plan", "say what a sync would do, and do nothing")
+    for one in (sync, plan):
+        one.add_argument(
+            "--state",
+            choices=["present", "exact", "absent"],
+            default="present",
+            help="present: have the entries; exact: and nothing else; absent: take them away (default: present)",
+        )
+        one.add_argument(
+            "--max-delete",
+            metavar="LIMIT",
+            default=argparse.SUPPRESS,
+            help="how many repositories (3), or which share of them and their bytes (10%%), exact may remove",
+        )
+    sync.add_argument("--wait", action="store_true", help="follow a run that is under way, then do what is left")
+    status = command("status", "show what is published, what fails, and the run that is under way")
+    status.add_argument("--follow", action="store_true", help="show the run that is under way until it ends, first")
+    log = command("log", "show what happened, the newest last")
+    log.add_argument("-n", type=_count, default=20, metavar="N", dest="count", help="how many records (default: 20)")
+    fsck = command("fsck", "check that all names in the store fit together, and change nothing")
+    lock = command("lock", "write the lock file: commit, SHA-256 and size of all that the whitelist has published")
+    lock.add_argument("--output", type=Path, metavar="FILE", help="where to, at one instant (default: standard output)")
+    lock.set_defaults(json=True)
+    alert = command("alert", "tell people which entries keep failing, each once, and which recovered")
+    alert.add_argument("--test", action="store_true", help="send a message that only shows that messages arrive")
+    for one in (sync, plan, status, log, fsck):
+        one.add_argument("--json", action="store_true", help="print the result for programs, and nothing else")
+    return parser.parse_args(arguments)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of records")
+    return int(text)
+
+
+def _common() -> argparse.ArgumentParser:
+    """Return the options that stand before or after the command."""
+    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS, allow_abbrev=False)
+    group = common.add_argument_group("options of all commands, which win over the configuration")
+    group.add_argument("--config", type=Path, metavar="FILE", help="configuration, or just a whitelist, in YAML")
+    group.add_argument("--store", metavar="DIR", help="the store; sync makes it where only its parent exists")
+    group.add_argument("--endpoint", metavar="URL", help="the Hub, or what answers as it does")
+    group.add_argument("--proxy", metavar="URL", help="HTTP proxy; write one with a password into the configuration")
+    group.add_argument("--workers", type=int, metavar="N", help="files that are fetched at the same time (default: 8)")
+    group.add_argument(
+        "--bandwidth", type=int, metavar="N", help="bytes a second, all files together (default: no limit)"
+    )
+    group.add_argument("--reserve", type=int, metavar="N", help="percent of the disk that stay free (default: 3)")
+    return common

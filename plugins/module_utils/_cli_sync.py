@@ -1,0 +1,69 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``hf-mirror sync`` and ``hf-mirror plan``."""
+
+from __future__ import annotations
+
+from ._arguments import FAILED, FINE
+from ._cli_session import Session
+from ._engine import Outcome
+from ._errors import sentence
+from ._lock import BusyError
+from ._report import diff, result, table
+from ._terminal import complain
+from ._wanted import Wanted
+from ._watch import Watch
+
+
+def sync(session: Session) -> int:
+    """Bring the whitelist into the store."""
+    wanted = session.config.wanted()
+    engine = session.engine(wanted)
+    root = engine.store.root
+    if root.parent.is_dir() and not root.exists():
+        root.mkdir()
+    watch = Watch(engine.store, session.terminal)
+    while True:
+        try:
+            with watch.beside(engine.progress.to_json):
+                outcome = engine.run(wanted, session.options.state)
+        except BusyError as problem:
+            if not session.options.wait:
+                raise
+            session.terminal.say(f"{problem}: waiting for its end")
+            watch.follow()
+        else:
+            return _conclude(session, outcome, wanted, "nothing had to be done")
+
+
+def plan(session: Session) -> int:
+    """Say what a sync would do."""
+    wanted = session.config.wanted()
+    engine = session.engine(wanted)
+    with Watch(engine.store, session.terminal).beside(engine.progress.to_json):
+        outcome = engine.plan(wanted, session.options.state)
+    changes = diff(outcome.plan)
+    for sign, lines, style in (("-", changes["before"], "red"), ("+", changes["after"], "green")):
+        for line in lines.splitlines():
+            session.terminal.say(f"{sign} {line}", style)
+    rows = table(outcome.plan)
+    if rows:
+        session.terminal.table(["REPOSITORY", "REF", "OLD", "NEW", ">FILES", ">SIZE"], rows)
+    return _conclude(session, outcome, wanted, "nothing is to be done")
+
+
+def _conclude(session: Session, outcome: Outcome, wanted: list[Wanted], nothing: str) -> int:
+    """Show what came out, for people or as JSON, and return the exit code."""
+    answer = {"changed": outcome.changed, **result(outcome.plan, outcome.problems), "diff": diff(outcome.plan)}
+    if outcome.problems:
+        answer["msg"] = sentence(outcome.problems, len(wanted))
+    session.terminal.data(answer)
+    for warning in outcome.plan.warnings:
+        session.terminal.say(f"warning: {warning}", "yellow")
+    if outcome.problems:
+        complain(answer["msg"])
+        return FAILED
+    if not outcome.plan.changes:
+        session.terminal.say(nothing)
+    return FINE

@@ -1,0 +1,72 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ledger in words: what a person reads in the log and while a run goes on. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ._errors import MirrorError, sentence
+from ._facts import Repo
+from ._report import human
+
+#: Records that only recovery is interested in, or that are told by the one after them.
+_SILENT = ("intent", "seal")
+
+
+def tell(record: Mapping[str, Any], failures: bool = True) -> str | None:
+    """Return a record of the ledger as a sentence, or None where it says nothing to people.
+
+    Without ``failures`` the end of a run only counts them.
+    """
+    kind = record.get("kind")
+    if kind in _SILENT:
+        return None
+    try:
+        if kind == "run":
+            return _run(record, failures)
+        if kind == "alert":
+            return _alert(record)
+        return _SENTENCES[str(kind)].format(**_words(record))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        # a kind of another version
+        rest = ", ".join(f"{key} {value}" for key, value in record.items() if key not in ("kind", "time"))
+        return f"{kind}: {rest}"
+
+
+_SENTENCES = {
+    "start": "run {run} begins ({actor})",
+    "recover": "put in order: {what}",
+    "stopped": "stopped before the run was finished ({actor}); the next one goes on from there",
+    "publish": "{repo} {ref}: {old} -> {new} (publish {serial}, {actor})",
+    "pending": "{repo} {ref}: {commit} is fetched and waits for a person to publish it",
+    "withdraw": "{repo} {ref}: withdrawn ({actor})",
+    "remove": "{repo}: removed ({actor})",
+}
+
+
+def _words(record: Mapping[str, Any]) -> dict[str, Any]:
+    words = dict(record)
+    if "repo_id" in record:
+        words["repo"] = Repo(record["repo_type"], record["repo_id"])
+    words.update({key: (record[key] or "nothing")[:12] for key in ("old", "new", "commit") if key in record})
+    return words
+
+
+def _run(record: Mapping[str, Any], failures: bool) -> str:
+    failed = {name: MirrorError(message, cause) for name, (message, cause) in record["failed"].items()}
+    updated, unchanged = len(record["succeeded"]), record["unchanged"]
+    came = human(record["fetched_bytes"])
+    text = f"run {record['run']} ended after {record['duration']:.1f} s: {updated} updated, {unchanged} unchanged"
+    if not failures:
+        return f"{text}, {len(failed)} failed, {came} came in"
+    text += f", {came} came in"
+    return f"{text}; {sentence(failed, updated + unchanged + len(failed))}" if failed else text
+
+
+def _alert(record: Mapping[str, Any]) -> str:
+    told = [f"{name} fails" for name in record["failing"]] + [f"{name} recovered" for name in record["recovered"]]
+    text = f"told people: {', '.join(told)}" if told else "people could not be told"
+    return "; ".join([text, *record["problems"]])

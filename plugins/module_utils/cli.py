@@ -1,0 +1,70 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command ``hf-mirror``: the engine for people, timers and programs, without Ansible."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import signal
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from ._arguments import BROKEN, BUSY, REFUSED, STOPPED, parse_arguments
+from ._cli_alert import alert
+from ._cli_lock import lock
+from ._cli_session import Session
+from ._cli_show import fsck, log, status
+from ._cli_sync import plan, sync
+from ._clock import Clock, StoppedError
+from ._errors import MirrorError
+from ._lock import BusyError
+from ._repository import RepositoryError
+from ._store import StoreError
+from ._terminal import complain
+
+_COMMANDS = {"sync": sync, "plan": plan, "status": status, "log": log, "fsck": fsck, "lock": lock, "alert": alert}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    options = parse_arguments(arguments)
+    clock = Clock()
+    try:
+        with _stopped_by_signals(clock):
+            return _COMMANDS[options.command](Session(options, clock))
+    except BusyError as problem:
+        code, text = BUSY, str(problem)
+    except StoppedError as problem:
+        code, text = STOPPED, str(problem)
+    except (StoreError, RepositoryError, OSError) as problem:
+        code, text = BROKEN, str(problem)
+    except MirrorError as problem:
+        code, text = REFUSED, str(problem)
+    complain(text)
+    return code
+
+
+@contextlib.contextmanager
+def _stopped_by_signals(clock: Clock) -> Iterator[None]:
+    """Let SIGTERM and Ctrl-C end what goes on at its next step; a second one ends it at once, which harms nothing."""
+
+    def stop(number: int, _frame: Any) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        clock.stop()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,126 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Records in words, and lines as they are shown. Pure."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._report import human
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._story import tell
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._terminal import (
+    QuietTerminal,
+    Terminal,
+    clean,
+    open_terminal,
+)
+
+REPO = {"repo_type": "model", "repo_id": "a/b", "run": 3}
+A, B = "a" * 40, "b" * 40
+RUN = {
+    "kind": "run",
+    "run": 3,
+    "duration": 61.26,
+    "unchanged": 7,
+    "succeeded": ["a/b@main"],
+    "fetched_bytes": 5_800_000,
+}
+
+
+@pytest.mark.parametrize(
+    ("record", "text"),
+    [
+        ({"kind": "start", "run": 3, "actor": "alice"}, "run 3 begins (alice)"),
+        ({"kind": "recover", "run": 3, "what": "x was there"}, "put in order: x was there"),
+        ({"kind": "intent", **REPO}, None),
+        ({"kind": "seal", **REPO, "commit": A}, None),
+        (
+            {"kind": "publish", **REPO, "ref": "main", "serial": 2, "old": A, "new": B, "actor": "alice"},
+            "a/b main: aaaaaaaaaaaa -> bbbbbbbbbbbb (publish 2, alice)",
+        ),
+        (
+            {"kind": "publish", **REPO, "ref": "v1", "serial": 1, "old": None, "new": B, "actor": "alice"},
+            "a/b v1: nothing -> bbbbbbbbbbbb (publish 1, alice)",
+        ),
+        (
+            {"kind": "pending", **REPO, "repo_type": "space", "ref": "main", "commit": A},
+            "space a/b main: aaaaaaaaaaaa is fetched and waits for a person to publish it",
+        ),
+        ({"kind": "withdraw", **REPO, "ref": "v1", "actor": "alice"}, "a/b v1: withdrawn (alice)"),
+        ({"kind": "remove", **REPO, "actor": "alice"}, "a/b: removed (alice)"),
+        (
+            {"kind": "stopped", "run": 3, "actor": "alice"},
+            "stopped before the run was finished (alice); the next one goes on from there",
+        ),
+        ({**RUN, "failed": {}}, "run 3 ended after 61.3 s: 1 updated, 7 unchanged, 5.8 MB came in"),
+        (
+            {**RUN, "failed": {"c/d@main": ["c/d is gone", "it is gone"], "e/f@main": ["e/f is gone", "it is gone"]}},
+            "run 3 ended after 61.3 s: 1 updated, 7 unchanged, 5.8 MB came in; 2 of 10 entries failed: c/d@main,"
+            " e/f@main: it is gone",
+        ),
+        (
+            {"kind": "alert", "failing": ["a/b@main"], "recovered": ["c/d@main"], "problems": ["receiver 2 is deaf"]},
+            "told people: a/b@main fails, c/d@main recovered; receiver 2 is deaf",
+        ),
+        (
+            {"kind": "alert", "failing": [], "recovered": [], "problems": ["receiver 1 is deaf"]},
+            "people could not be told; receiver 1 is deaf",
+        ),
+        # another version's
+        ({"kind": "scrub", "time": "t", "blobs": 3}, "scrub: blobs 3"),
+        ({"kind": "run", "run": 4}, "run: run 4"),
+    ],
+)
+def test_tell(record: dict[str, Any], text: str | None) -> None:
+    assert tell(record) == text
+
+
+def test_the_end_of_a_run_without_its_failures() -> None:
+    failed = {"c/d@main": ["c/d is gone", "it is gone"]}
+    told = tell({**RUN, "failed": failed}, failures=False)
+    assert told == "run 3 ended after 61.3 s: 1 updated, 7 unchanged, 1 failed, 5.8 MB came in"
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (554_253_681, "554.3 MB"), (4e9, "4.0 GB"), (12.3e15, "12300.0 TB")],
+)
+def test_human(size: float, text: str) -> None:
+    assert human(size) == text
+
+
+def test_plain_lines() -> None:
+    stream = io.StringIO()
+    terminal = open_terminal(stream)
+    terminal.say("red\x1b[31m\r模型", "red")
+    terminal.table(["NAME", ">SIZE", ""], [["a/b", "1.0 kB", ""], ["long/name", "3 B", "odd\x07"]])
+    for phase in ("starting", "asking the Hub", "asking the Hub", "fetching", "fetching"):
+        terminal.progress(
+            {"phase": phase, "total": 3 * (phase != "starting"), "bytes_total": 5000 * (phase == "fetching")}
+        )
+    terminal.progress(None)
+    terminal.data({"a": 1})
+    assert stream.getvalue().splitlines() == [
+        "red?[31m?模型",
+        "NAME         SIZE",
+        "a/b        1.0 kB",
+        "long/name     3 B  odd?",
+        "fetching: 3 files, 5.0 kB",
+    ]
+
+
+def test_json_and_nothing_else() -> None:
+    stream = io.StringIO()
+    terminal: Terminal = QuietTerminal(stream)
+    terminal.say("x")
+    terminal.table(["A"], [["b"]])
+    terminal.progress({"phase": "fetching", "total": 1, "bytes_total": 1})
+    terminal.data({"模": 1}, indent=None)
+    assert stream.getvalue() == '{"模": 1}\n'
+
+
+def test_two_lines_stay_two_lines() -> None:
+    assert clean("a\nb\x00\u202e") == "a\nb??"
