@@ -30,7 +30,6 @@ http {{
     access_log off;
     sendfile on;
     tcp_nopush on;
-    etag off;
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi;

@@ -63,6 +63,13 @@ def test_same_answers_as_without(
         assert entry["body_bytes"] == len(answer.body) == size
 
 
+def test_if_range(fronted: HubProcess, hub: HubProcess) -> None:
+    etag = fetch(hub.url, REPO, LFS).headers["ETag"]
+    for base in (hub.url, fronted.url):
+        assert fetch(base, REPO, LFS, Range="bytes=0-9", If_Range=etag).status == 206
+        assert fetch(base, REPO, LFS, Range="bytes=0-9", If_Range=f'"{"0" * 64}"').status == 200
+
+
 def test_nginx_sends_what_is_not_to_be_spoiled(fronted: HubProcess) -> None:
     def sent_by_nginx() -> bool:  # it leaves Accept-Ranges out of a 206, the stand-in does not
         return "Accept-Ranges" not in fetch(fronted.url, REPO, LFS, Range="bytes=0-9").headers

@@ -246,6 +246,7 @@ def test_latency(hub: HubProcess, order: dict[str, str], late: set[str]) -> None
             assert get(*target).status == 200
     hub.control("reset", {})
     assert get(*targets["hub"]).status == 200
+    assert hub.control("requests")["counts"] == {"info": 1}, "those that waited are forgotten"
 
 
 @pytest.mark.parametrize(
