@@ -76,7 +76,7 @@ class Session:
 
 def _load_all() -> None:
     """Load what loads itself when it is first used: a Python in root's home can't be read by the store's owner."""
-    _ = huggingface_hub.HfApi
+    huggingface_hub.HfApi(token=False)
     time.strptime("1970", "%Y")
 
 

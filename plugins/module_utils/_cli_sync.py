@@ -5,15 +5,24 @@
 
 from __future__ import annotations
 
-from ._arguments import FAILED, FINE
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+
+from ._arguments import FAILED, FINE, STOPPED
 from ._cli_session import Session
-from ._engine import Outcome
+from ._clock import StoppedError
+from ._engine import Engine, Outcome
 from ._errors import sentence
 from ._lock import BusyError
 from ._report import diff, result, table
-from ._terminal import complain
+from ._terminal import Terminal, complain
 from ._wanted import Wanted
 from ._watch import Watch
+
+#: Seconds that a run has to end by itself when it is stopped, and between two looks whether it is.
+_GRACE, _INTERVAL = 3.0, 0.2
 
 
 def sync(session: Session) -> int:
@@ -26,7 +35,7 @@ def sync(session: Session) -> int:
     watch = Watch(engine.store, session.terminal)
     while True:
         try:
-            with watch.beside(engine.progress.to_json):
+            with _ended_in_time(engine, session.terminal), watch.beside(engine.progress.to_json):
                 outcome = engine.run(wanted, session.options.state)
         except BusyError as problem:
             if not session.options.wait:
@@ -51,6 +60,31 @@ def plan(session: Session) -> int:
     if rows:
         session.terminal.table(["REPOSITORY", "REF", "OLD", "NEW", ">FILES", ">SIZE"], rows)
     return _conclude(session, outcome, wanted, "nothing is to be done")
+
+
+@contextlib.contextmanager
+def _ended_in_time(engine: Engine, terminal: Terminal) -> Iterator[None]:
+    """Don't wait for a server that keeps silent once the run is to end: it may be cut at any instant."""
+    ended = threading.Event()
+
+    def wait() -> None:
+        while not ended.wait(_INTERVAL):
+            try:
+                engine.clock.check()
+            except StoppedError as problem:
+                if not ended.wait(_GRACE):
+                    engine.store.ledger.append("stopped", actor=engine.settings.actor)
+                    terminal.progress(None)
+                    complain(str(problem))
+                    os._exit(STOPPED)
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _conclude(session: Session, outcome: Outcome, wanted: list[Wanted], nothing: str) -> int:

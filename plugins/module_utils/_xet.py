@@ -31,8 +31,12 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 _AUTH_LINK = re.compile(r'<([^<>]+)>[^<]*;\s*rel="?xet-auth"?(?![\w-])')
 #: Seconds before its end at which a token is not used any more.
 _MARGIN = 60
+#: What hf_xet is told about a token's end: it would judge it by this host's clock.
+_FAR_FUTURE = 1 << 40
 #: Seconds in which a block must come: hf_xet notices silence by itself, but not a store that drips.
 _STALL_SECONDS = 300
+#: Where hf_xet's pauses between five attempts begin: half a minute in all (four minutes with its own 3 s).
+_RETRY_DELAY = "2s"
 _LOOK = 0.5  # seconds between two looks of the watchdog
 _M_ARENA_MAX = -8  # glibc's malloc.h
 
@@ -95,8 +99,8 @@ class _Wait:
 class Xet:
     """Streams out of Xet: one object for a run, safe for its threads.
 
-    Each stream holds about ``memory`` bytes that are on their way, in blocks of half of that, and shares nothing with
-    the others, so that one that stalls holds up no other. The Hub's tokens go to the Hub only, never to hf_xet.
+    Each stream holds about ``memory`` bytes that are on their way, no block is larger than that, and a stream shares
+    nothing with others, so that one that stalls holds up no other. The Hub's tokens go to the Hub, never to hf_xet.
     """
 
     def __init__(self, http: Http, memory: int = 8 << 20) -> None:
@@ -130,8 +134,9 @@ class Xet:
             token = self._token(key)
             group = None
             try:
-                # no expiry is given: hf_xet would judge it by this host's clock
-                group = self._hf_xet.XetSession(self._config).new_download_stream_group(token.url, token.secret)
+                group = self._hf_xet.XetSession(self._config).new_download_stream_group(
+                    token.url, token.secret, _FAR_FUTURE
+                )
                 blocks = group.download_stream(self._hf_xet.XetFileInfo(file.hash, file.size), start=at)
                 while at < file.size and self._clock.monotonic() < token.end:
                     block = self._next(group, blocks)
@@ -228,7 +233,7 @@ def _load(memory: int) -> tuple[Any, Any]:
 
         return hf_xet, hf_xet.XetConfig().with_config(
             {
-                # a block is never larger than what is asked for at once (else a file's whole 64 MB xorb)
+                # a block is what is asked for at once, the last up to twice as much; else it is a xorb, of up to 64 MB
                 "reconstruction.min_reconstruction_fetch_size": memory // 2,
                 "reconstruction.max_reconstruction_fetch_size": memory // 2,
                 "reconstruction.min_prefetch_buffer": memory,
@@ -237,7 +242,7 @@ def _load(memory: int) -> tuple[Any, Any]:
                 "reconstruction.download_buffer_limit": memory,
                 "client.connect_timeout": f"{CONNECT_TIMEOUT}s",
                 "client.read_timeout": f"{READ_TIMEOUT}s",
-                "client.retry_base_delay": "2s",  # five attempts within half a minute, instead of four minutes
+                "client.retry_base_delay": _RETRY_DELAY,
                 "telemetry.enabled": False,
             }
         )

@@ -39,14 +39,17 @@ def main(arguments: list[str] | None = None) -> int:
         with _stopped_by_signals(clock):
             return _COMMANDS[options.command](Session(options, clock))
     except BusyError as problem:
-        code, text = BUSY, str(problem)
+        return _end(BUSY, problem)
     except StoppedError as problem:
-        code, text = STOPPED, str(problem)
+        return _end(STOPPED, problem)
     except (StoreError, RepositoryError, OSError) as problem:
-        code, text = BROKEN, str(problem)
+        return _end(BROKEN, problem)
     except MirrorError as problem:
-        code, text = REFUSED, str(problem)
-    complain(text)
+        return _end(REFUSED, problem)
+
+
+def _end(code: int, problem: Exception) -> int:
+    complain(str(problem))
     return code
 
 

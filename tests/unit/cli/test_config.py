@@ -28,6 +28,7 @@ workers: 4
 bandwidth: 1000000
 reserve: 5
 max_delete: 3
+xet: true
 whitelist: models.d
 tokens_file: tokens.yml
 lock_file: /etc/lock.json
@@ -53,6 +54,7 @@ def test_everything(tmp_path: Path) -> None:
             "bandwidth": 1000000,
             "reserve": 5,
             "max_delete": "3",
+            "xet": True,
         },
         whitelist=tmp_path / "models.d",
         tokens_file=tmp_path / "tokens.yml",
@@ -97,6 +99,7 @@ def test_where_the_whitelist_may_be(tmp_path: Path, text: str) -> None:
         ("reserve: 100", "FILE: reserve is 100, it must be a number of percent, 0 to 99"),
         ("max_delete: some", "FILE: max_delete is 'some', it must be a number of repositories or a share like 10%"),
         ("max_delete: -1", "FILE: max_delete is -1"),
+        ("xet: 1", "FILE: xet "),
         ("models: {repo_id: a/b}", "FILE: models must be a list of entries with a repo_id each"),
         ("models: []\nwhitelist: x", "FILE: models and whitelist exclude each other"),
         ("alerts: 3", "FILE: alerts must be a mapping of threshold, language, urls_file"),

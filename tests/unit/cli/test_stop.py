@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from hub.process import HubProcess
+
 from .conftest import Cli, result, until, until_said
 
 _SIZE = 24_000_000
@@ -40,6 +42,23 @@ def test_a_stopped_run_is_gone_on_with(large: Cli, number: signal.Signals) -> No
     assert large("sync").code == 0
     assert large.ledger()[-1]["fetched_bytes"] <= _SIZE - there + _TAIL
     assert large("fsck").out == "sound\n"
+
+
+def test_a_run_ends_in_time_though_the_hub_keeps_silent(cli: Cli, hub: HubProcess) -> None:
+    hub.control(
+        "stall", {"repo_id": "hysts/ArcFace-resnet100", "path": "model.onnx", "after": 1_000_000, "times": None}
+    )
+    config = cli.write("c.yml", [{"repo_id": "hysts/ArcFace-resnet100", "files": ["model.onnx"]}])
+    process = cli.start("sync", "--config", config)
+    until(lambda: sum(parts(cli.store)))
+    process.terminate()
+    stopped = result(process)  # with a deadline below the sockets'
+    assert stopped.code == 4
+    assert stopped.err == "hf-mirror: stopped before it was finished; the next run goes on from there\n"
+    assert [record["kind"] for record in cli.ledger()] == ["start", "stopped"]
+    hub.control("reset", {})
+    assert cli("sync", "--config", config).code == 0
+    assert cli("fsck").out == "sound\n"
 
 
 def test_a_second_run_is_told_who_runs(large: Cli) -> None:

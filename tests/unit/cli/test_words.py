@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._clock import Clock
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._report import human
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store import Store
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._story import tell
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._terminal import (
     QuietTerminal,
@@ -17,6 +20,7 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._terminal impor
     clean,
     open_terminal,
 )
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._watch import Watch
 
 REPO = {"repo_type": "model", "repo_id": "a/b", "run": 3}
 A, B = "a" * 40, "b" * 40
@@ -110,6 +114,28 @@ def test_plain_lines() -> None:
         "long/name     3 B  odd?",
         "fetching: 3 files, 5.0 kB",
     ]
+
+
+def test_a_record_is_told_once_it_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever follows may look while a line is being written."""
+    (tmp_path / "ledger").mkdir()
+    ledger = tmp_path / "ledger" / "2026-11.jsonl"
+    ledger.write_text('{"kind": "start", "run": 1, "actor": "before"}\n')
+    pieces = [
+        '{"kind": "start", "run": 2,',
+        ' "actor": "alice"}\n{"kind": "sta',
+        'rt"\n{"kind": "start", "run": 3, "actor": "bob"}\n',
+    ]
+
+    def write_more(_clock: Clock, _seconds: float) -> None:
+        with ledger.open("a") as file:
+            file.write(pieces.pop(0))
+
+    monkeypatch.setattr(Store, "running", lambda _store: "pid 1" if pieces else None)
+    monkeypatch.setattr(Clock, "sleep", write_more)
+    stream = io.StringIO()
+    Watch(Store(tmp_path), Terminal(stream)).follow()
+    assert stream.getvalue() == "run 2 begins (alice)\nrun 3 begins (bob)\n"
 
 
 def test_json_and_nothing_else() -> None:
