@@ -43,7 +43,7 @@ from ansible import constants
 from ansible.plugins.lookup import LookupBase
 
 _PACKAGE = "hf_mirror"
-_MAIN = f"import sys\n\nfrom {_PACKAGE}.cli import main\n\nsys.exit(main())\n"
+_MAIN = f"from {_PACKAGE}.cli import main\n\nraise SystemExit(main())\n"
 #: The oldest date that a zip file knows: content is all that may tell two files apart.
 _DATE = (1980, 1, 1, 0, 0, 0)
 

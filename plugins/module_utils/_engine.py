@@ -19,7 +19,7 @@ from ._hub import Hub
 from ._lockfile import LockFile
 from ._plan import Plan
 from ._progress import Progress
-from ._removal import named, surplus
+from ._removal import MaxDeleteError, named, surplus
 from ._source import Source
 from ._store import Store
 from ._survey import Survey
@@ -107,7 +107,10 @@ class Engine:
         survey = Survey(self.store, hub, self.settings.workers, self.settings.lock)
         plan = survey.plan(wanted, self.store.ledger.state(), self.progress)
         if state == "exact":
-            plan.removal = surplus(self.store, wanted, self.settings.max_delete)
+            try:
+                plan.removal = surplus(self.store, wanted, self.settings.max_delete)
+            except MaxDeleteError as problem:
+                plan.other_problems["max_delete"] = problem
         return plan
 
     def _check_stop(self) -> None:

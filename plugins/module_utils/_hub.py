@@ -158,7 +158,7 @@ class Hub:
                 return self._translate(repo, revision, call)
             except _RefusedError as refused:
                 if attempt >= _ATTEMPTS:
-                    raise MirrorError(str(refused), cause=refused.cause) from refused
+                    raise MirrorError(str(refused), cause=refused.cause) from None
                 self.http.gate.refused("api", refused.headers, attempt)
             except TransportError as problem:
                 if attempt >= _ATTEMPTS:

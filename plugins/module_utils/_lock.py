@@ -12,11 +12,16 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from ._errors import MirrorError
+
+#: ``held`` has a lock for an instant, and must not be taken for one who works: seconds until a second try.
+_GLANCE = 0.1
 
 
 class BusyError(MirrorError):
@@ -27,16 +32,27 @@ class BusyError(MirrorError):
 def locked(file: Path, wait: bool, what: str = "") -> Iterator[None]:
     """Hold a lock, or raise BusyError at once unless told to wait. ``what`` says what the lock is held for."""
     with file.open("a+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
+        if not _take(lock, wait):
             lock.seek(0)
-            raise BusyError(f"{what} is running already ({lock.read().strip()})") from None
+            raise BusyError(f"{what} is running already ({lock.read().strip()})")
         # for people only: nobody decides by what is written here
         lock.truncate(0)
         lock.write(f"pid {os.getpid()} on {socket.gethostname()}\n")
         lock.flush()
         yield
+
+
+def _take(lock: TextIO, wait: bool) -> bool:
+    """Take a lock and say whether that was possible."""
+    for last_try in (False, True):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            if not last_try:
+                time.sleep(_GLANCE)
+        else:
+            return True
+    return False
 
 
 def held(file: Path) -> str | None:

@@ -98,38 +98,6 @@ class RepoPlan:
         return [publish for commit in self.commits for publish in commit.publishes]
 
 
-@dataclass
-class Plan:
-    """What a run would do. ``upstream`` is what the Hub answered for each entry."""
-
-    repos: list[RepoPlan] = field(default_factory=list)
-    upstream: dict[Wanted, Upstream] = field(default_factory=dict)
-    views: dict[str, dict[str, str]] = field(default_factory=dict)
-    view_problem: MirrorError | None = None
-    removal: Removal = field(default_factory=lambda: Removal())
-
-    @property
-    def changes(self) -> bool:
-        """True when there is anything to do."""
-        return bool(self.views or self.removal) or any(repo.changes for repo in self.repos)
-
-    @property
-    def problems(self) -> dict[str, MirrorError]:
-        """Return what can't be had, by entry."""
-        found = {str(wanted): problem for repo in self.repos for wanted, problem in repo.problems.items()}
-        return {**found, **({"views": self.view_problem} if self.view_problem else {})}
-
-    @property
-    def warnings(self) -> list[str]:
-        """Return what a person should know although nothing is wrong."""
-        return [warning for repo in self.repos for warning in repo.warnings]
-
-    @property
-    def fetches(self) -> dict[str, Fetch]:
-        """Return what is to be fetched, each content once however many commits have it."""
-        return {f.file.etag: f for repo in self.repos for commit in repo.commits for f in commit.fetches}
-
-
 @dataclass(frozen=True)
 class Removal:
     """What leaves the store: whole repositories, single refs, views."""
@@ -140,6 +108,41 @@ class Removal:
 
     def __bool__(self) -> bool:
         return bool(self.repos or self.refs or self.views)
+
+
+@dataclass
+class Plan:
+    """What a run would do. ``upstream`` is what the Hub answered for each entry.
+
+    ``other_problems`` belong to no entry; their names are ``views`` and ``max_delete``.
+    """
+
+    repos: list[RepoPlan] = field(default_factory=list)
+    upstream: dict[Wanted, Upstream] = field(default_factory=dict)
+    views: dict[str, dict[str, str]] = field(default_factory=dict)
+    other_problems: dict[str, MirrorError] = field(default_factory=dict)
+    removal: Removal = field(default_factory=Removal)
+
+    @property
+    def changes(self) -> bool:
+        """True when there is anything to do."""
+        return bool(self.views or self.removal) or any(repo.changes for repo in self.repos)
+
+    @property
+    def problems(self) -> dict[str, MirrorError]:
+        """Return what can't be had, by entry."""
+        found = {str(wanted): problem for repo in self.repos for wanted, problem in repo.problems.items()}
+        return {**found, **self.other_problems}
+
+    @property
+    def warnings(self) -> list[str]:
+        """Return what a person should know although nothing is wrong."""
+        return [warning for repo in self.repos for warning in repo.warnings]
+
+    @property
+    def fetches(self) -> dict[str, Fetch]:
+        """Return what is to be fetched, each content once however many commits have it."""
+        return {f.file.etag: f for repo in self.repos for commit in repo.commits for f in commit.fetches}
 
 
 def plan_repo(

@@ -166,6 +166,7 @@ class HttpBody(Body):
                 block = answer.read1(min(_BLOCK, wanted), decode_content=False)
                 if not block:
                     return
+                clock.check()
                 if self._cancelled:
                     raise FetchError(f"{self._name}: not wanted any more")
                 wanted -= len(block)

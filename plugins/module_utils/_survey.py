@@ -107,7 +107,7 @@ class Survey:
         try:
             views = plan_views(published)
         except MirrorError as problem:
-            plan.view_problem = problem
+            plan.other_problems["views"] = problem
             return
         shown = Views(self._store)
         plan.views = {name: files for name, files in views.items() if files and not shown.has(name, files)}

@@ -24,6 +24,8 @@ from ._store import Store
 from ._survey import chosen, current_files, repo_of
 from ._views import Views
 
+#: Names under which something fails that is no entry of the whitelist.
+_OTHERS = frozenset({"views", "max_delete"})
 #: A content that arrived wrong is asked for again after an hour, two, four, at last once a week.
 _FIRST_DELAY = 3600
 
@@ -222,7 +224,8 @@ class Sync:
         """Write the run's record, and what the next one goes by."""
         now = self._clock.now()
         failed = {name: (str(problem), problem.cause) for name, problem in self._problems.items()}
-        fine = [str(wanted) for wanted in plan.upstream if str(wanted) not in failed]
+        names = [*map(str, plan.upstream), *_OTHERS.intersection(state.repos)]
+        fine = [name for name in names if name not in failed]
         changed = {str(entry) for repo in plan.repos for c in repo.commits if c.changes for entry in c.entries}
         news = [name for name in fine if name in changed or state.repos.get(name, RepoState()).failures]
         self._ledger.append(

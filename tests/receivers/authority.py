@@ -55,6 +55,6 @@ def _alternative(name: str) -> str:
 
 
 def _openssl(*arguments: str) -> None:
-    done = subprocess.run(["openssl", *arguments], capture_output=True, text=True)
+    done = subprocess.run(["openssl", *arguments], check=False, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"openssl {arguments[0]} failed: {done.stderr}")

@@ -154,6 +154,7 @@ print(_notify.Notifier([url]).send("title", "body", True))
 """
     done = subprocess.run(
         [sys.executable, "-c", program],
+        check=False,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3] / "collections")},
         capture_output=True,
         text=True,
