@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,13 +22,7 @@ from ._lockfile import LockFile
 from ._wanted import Wanted
 from ._whitelist import parse
 from ._whitelist_files import read_entries
-
-try:
-    import yaml
-except ImportError:
-    YAML_ERROR: str | None = traceback.format_exc()
-else:
-    YAML_ERROR = None
+from ._yaml import load
 
 _WHITELIST_KEY = "models_to_sync"
 
@@ -238,34 +231,7 @@ def _read(file: Path, secret: bool = False) -> str:
 
 
 def _load(file: Path, secret: bool = False) -> tuple[Any, Any]:
-    """Return the nodes of a YAML file, which know their lines, and its content."""
-    if YAML_ERROR:
-        raise ConfigError(f"{file} can't be read without PyYAML, which is not installed here")
-    try:
-        loader = yaml.SafeLoader(_read(file, secret))
-        root: Any = loader.get_single_node()
-        _refuse_twice(root)
-        return root, None if root is None else loader.construct_document(root)
-    except yaml.MarkedYAMLError as problem:
-        where = f"{file} line {problem.problem_mark.line + 1}" if problem.problem_mark else f"{file}"
-        raise ConfigError(where + ": not YAML" + ("" if secret else f": {problem.problem}")) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as problem:
-        raise ConfigError(f"{file}: not YAML" + ("" if secret else f": {problem}")) from None
-
-
-def _refuse_twice(node: Any) -> None:
-    """Raise where a key is there twice: YAML takes the last of them and says nothing."""
-    if isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            _refuse_twice(item)
-    elif isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    raise yaml.MarkedYAMLError(problem=f"{key.value} is there twice", problem_mark=key.start_mark)
-                seen.add(key.value)
-            _refuse_twice(value)
+    return load(file, _read(file, secret), ConfigError, secret)
 
 
 def _lines(root: Any, name: str) -> list[int]:

@@ -8,19 +8,11 @@ A file holds a list of entries, or ``models_to_sync:`` and the list under it; so
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ._whitelist import WhitelistError
-
-try:
-    import yaml
-except ImportError:
-    YAML_ERROR: str | None = traceback.format_exc()
-else:
-    YAML_ERROR = None
+from ._yaml import load
 
 _KEY = "models_to_sync"
 _SUFFIXES = (".yml", ".yaml")
@@ -43,8 +35,6 @@ def read_entries(path: Path) -> Entries:
     Raises WhitelistError with one line for every problem, each naming the file. A file without an entry is a problem:
     it is more likely to have gone wrong than to be meant.
     """
-    if YAML_ERROR:
-        raise WhitelistError(f"{path} can't be read without PyYAML, which is not installed here")
     entries = Entries()
     problems: list[str] = []
     for file in _files(path):
@@ -76,25 +66,10 @@ def _files(path: Path) -> list[Path]:
 def _read(file: Path) -> list[tuple[int, Any]]:
     """Return line and content of each entry of a file."""
     try:
-        return _parse(file, yaml.SafeLoader(file.read_bytes()))
+        text = file.read_bytes()
     except OSError as problem:
         raise WhitelistError(f"{file} can't be read: {problem.strerror}") from None
-    except yaml.MarkedYAMLError as problem:
-        where = f" line {problem.problem_mark.line + 1}" if problem.problem_mark else ""
-        what = ", ".join(text for text in (problem.context, problem.problem) if text)
-        raise WhitelistError(f"{file}{where}: not YAML: {what}") from None
-    except yaml.reader.ReaderError as problem:
-        raise WhitelistError(f"{file}: not YAML: {problem.reason} at position {problem.position}") from None
-    except (ValueError, RecursionError) as problem:  # a date with a 13th month; brackets a thousand deep
-        raise WhitelistError(f"{file}: not YAML: {problem}") from None
-
-
-def _parse(file: Path, loader: yaml.SafeLoader) -> list[tuple[int, Any]]:
-    root: Any = loader.get_single_node()  # knows the lines
-    twice = sorted(_keys_that_are_there_twice(root))
-    if twice:
-        raise WhitelistError("\n".join(f"{file} line {line}: {what}" for line, what in twice))
-    content: Any = None if root is None else loader.construct_document(root)
+    root, content = load(file, text, WhitelistError)
     if isinstance(content, dict):
         if list(content) != [_KEY]:
             keys = ", ".join(str(key) for key in content) or "none"
@@ -105,25 +80,3 @@ def _parse(file: Path, loader: yaml.SafeLoader) -> list[tuple[int, Any]]:
     if not isinstance(content, list):
         raise WhitelistError(f"{file} must be a list of entries, or {_KEY} with one; it is a {type(content).__name__}")
     return [(node.start_mark.line + 1, entry) for node, entry in zip(root.value, content)]
-
-
-def _keys_that_are_there_twice(root: Any) -> Iterator[tuple[int, str]]:
-    """Find what YAML would pass over: it takes the last of two equal keys."""
-    seen: set[Any] = set()  # anchors make a graph of the tree
-    ahead = [root]
-    while ahead:
-        node = ahead.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        if isinstance(node, yaml.SequenceNode):
-            ahead += node.value
-        elif isinstance(node, yaml.MappingNode):
-            lines: dict[str, int] = {}
-            for key, value in node.value:
-                ahead.append(value)
-                if isinstance(key, yaml.ScalarNode):
-                    line = key.start_mark.line + 1
-                    if key.value in lines:
-                        yield line, f"{key.value} is there twice, first on line {lines[key.value]}"
-                    lines.setdefault(key.value, line)

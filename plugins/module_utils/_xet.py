@@ -216,7 +216,7 @@ class Xet:
             left = int(answer.headers["X-Xet-Token-Expiration"]) - (mktime_tz(asked) if asked else self._clock.now())
         except (KeyError, ValueError):
             left = 0
-        if answer.status != 200 or left <= 0:
+        if answer.status != 200:
             raise XetError(f"{origin_name(key.url)} gives no token for its Xet store ({answer.status})")
         return _Token(url, secret, self._clock.monotonic() + left - min(_MARGIN, left / 2))
 

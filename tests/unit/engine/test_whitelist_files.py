@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.modelops.hf_mirror.plugins.module_utils import _whitelist_files
+from ansible_collections.modelops.hf_mirror.plugins.module_utils import _yaml
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._whitelist import WhitelistError, parse
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._whitelist_files import read_entries
 
@@ -144,6 +144,7 @@ def test_a_path_with_nothing_to_read_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_host_without_pyyaml_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_whitelist_files, "YAML_ERROR", "ImportError: no yaml")
+    (tmp_path / "a.yml").write_text("- repo_id: a/b")
+    monkeypatch.setattr(_yaml, "YAML_ERROR", "ImportError: no yaml")
     with pytest.raises(WhitelistError, match="without PyYAML"):
         read_entries(tmp_path)
