@@ -17,7 +17,7 @@ test: setup ## run all checks
 	@tests/setup/parts.sh
 
 test-full: setup ## the checks with the slow proofs: soaks, every crash point, more rounds
-	@HYPOTHESIS_PROFILE=full tests/setup/parts.sh
+	@TEST_PROFILE=full tests/setup/parts.sh
 
 bench: setup ## measure against other downloaders, write docs/benchmarks.md
 	@tests/setup/bench.sh
