@@ -15,9 +15,9 @@ FINE, FAILED, REFUSED, BUSY, STOPPED, BROKEN = range(6)
 _EXIT_CODES = """\
 exit codes:
   0  done, or nothing was to be done
-  1  some entries failed, all others are done; alert: a receiver did not take the message
-  2  the command line, configuration, whitelist or installation is wrong, or more would be removed than
-     max_delete allows; nothing was touched
+  1  some entries failed, or more would have been removed than max_delete allows (and nothing was); all else
+     is done; alert: a receiver did not take the message
+  2  the command line, configuration, whitelist or installation is wrong; nothing was touched
   3  another run is under way on this store (sync without --wait)
   4  stopped by a signal; the next sync goes on from there
   5  the store can't be used; fsck: it is damaged
