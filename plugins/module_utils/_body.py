@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from ._errors import MirrorError
 
@@ -23,7 +23,7 @@ class Body(abc.ABC):
     has_ranges = True
 
     @abc.abstractmethod
-    def stream(self, start: int) -> Iterator[bytes]:
+    def stream(self, start: int) -> Generator[bytes, None, None]:
         """Yield the bytes from ``start`` to the end. Raises FetchError."""
 
     @abc.abstractmethod

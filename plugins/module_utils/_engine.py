@@ -96,6 +96,7 @@ class Engine:
                 plan = self._plan(wanted, state, hub)
                 self._check_stop()
                 problems = sync.execute(plan, self.store.ledger.state())
+                plan.other_warnings += source.warnings
             finally:
                 fetcher.close()
                 source.close()

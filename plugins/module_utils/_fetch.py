@@ -10,6 +10,7 @@ Large files come in segments, several at once and never far ahead of what is wri
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -17,7 +18,6 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -73,7 +73,7 @@ class Fetcher:
         with self._open(part, name) as target:
             for last_try in (False, True):
                 try:
-                    got = self._complete(action, target)
+                    got = self._complete(action, target, plain=last_try)
                 except OSError as problem:
                     if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
                         raise
@@ -87,7 +87,7 @@ class Fetcher:
                     kind = "SHA-256" if file.sha256 else "Git blob SHA-1"
                     raise HashMismatchError(f"{name} is corrupt upstream: expected {kind} {file.etag}, got {got}")
 
-    @contextmanager
+    @contextlib.contextmanager
     def _open(self, part: Path, name: str) -> Iterator[BinaryIO]:
         """Open a part for this process alone, without the end that an earlier process may not have written well."""
         with open(part, "ab+", buffering=0) as target:
@@ -98,7 +98,7 @@ class Fetcher:
             self._fs.truncate(target, max(os.fstat(target.fileno()).st_size - _TAIL, 0))
             yield target
 
-    def _complete(self, action: Fetch, target: BinaryIO) -> str:
+    def _complete(self, action: Fetch, target: BinaryIO, plain: bool) -> str:
         """Append to ``target`` until it has the file's size; return the hash of all of it."""
         file = action.file
         start = target.seek(0, os.SEEK_END)
@@ -107,7 +107,7 @@ class Fetcher:
             start = 0
         ranges = file.size - start > SEGMENT
         for last_try in (False, False, True):
-            body = self._source.body(action)
+            body = self._source.body(action, plain)
             try:
                 if not (ranges and body.has_ranges):
                     return self._stream(body, file, target, start)
@@ -122,9 +122,10 @@ class Fetcher:
     def _stream(self, body: Body, file: File, target: BinaryIO, start: int) -> str:
         """Take what is missing in one piece."""
         hasher = _hash_prefix(file, target)
-        for block in body.stream(start):
-            self._fs.write_block(target, block)
-            hasher.update(block)
+        with contextlib.closing(body.stream(start)) as blocks:
+            for block in blocks:
+                self._fs.write_block(target, block)
+                hasher.update(block)
         return str(hasher.hexdigest())
 
     def _window(self, body: Body, file: File, target: BinaryIO, start: int) -> str:

@@ -121,6 +121,7 @@ class Plan:
     upstream: dict[Wanted, Upstream] = field(default_factory=dict)
     views: dict[str, dict[str, str]] = field(default_factory=dict)
     other_problems: dict[str, MirrorError] = field(default_factory=dict)
+    other_warnings: list[str] = field(default_factory=list)
     removal: Removal = field(default_factory=Removal)
 
     @property
@@ -137,7 +138,7 @@ class Plan:
     @property
     def warnings(self) -> list[str]:
         """Return what a person should know although nothing is wrong."""
-        return [warning for repo in self.repos for warning in repo.warnings]
+        return [*(warning for repo in self.repos for warning in repo.warnings), *self.other_warnings]
 
     @property
     def fetches(self) -> dict[str, Fetch]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urljoin, urlsplit
@@ -54,15 +54,22 @@ class Source:
         self.hub, self.clock, self._xet = hub, clock, xet
         self._lock = threading.Lock()
         self.received = 0
+        self.warnings: list[str] = []
 
-    def body(self, action: Fetch) -> Body:
-        """Return the bytes of a file, not asked for yet."""
+    def body(self, action: Fetch, plain: bool = False) -> Body:
+        """Return the bytes of a file, not asked for yet; over HTTP alone where they are to be ``plain``."""
         over_http = HttpBody(self, action)
-        if self._xet and action.file.sha256:
+        if self._xet and action.file.sha256 and not plain:
             found = xet_file(over_http.headers(), action.file.size, self.hub.endpoint)
             if found:
                 return XetBody(self, self._xet, found, self.hub.headers(action.token), over_http)
         return over_http
+
+    def warn(self, warning: str) -> None:
+        """Keep what a person should know although nothing failed, once."""
+        with self._lock:
+            if warning not in self.warnings:
+                self.warnings.append(warning)
 
     def close(self) -> None:
         """End what is still under way."""
@@ -88,7 +95,7 @@ class XetBody(Body):
         """Xet gives streams only."""
         raise NotImplementedError
 
-    def stream(self, start: int) -> Iterator[bytes]:
+    def stream(self, start: int) -> Generator[bytes, None, None]:
         """Yield what is missing."""
         position = start
         try:
@@ -96,7 +103,8 @@ class XetBody(Body):
                 position += len(block)
                 self._source.count(len(block))
                 yield block
-        except XetError:
+        except XetError as problem:
+            self._source.warn(f"{problem.cause}; the rest came over HTTP")
             yield from self._rest.stream(position)
 
 
@@ -130,12 +138,12 @@ class HttpBody(Body):
             found += block
         return found
 
-    def stream(self, start: int) -> Iterator[bytes]:
+    def stream(self, start: int) -> Generator[bytes, None, None]:
         """Yield what is missing."""
         # whole files are asked for without Range: every server can do that
         return self._receive(start, self._size, ranges=start > 0)
 
-    def _receive(self, start: int, end: int, ranges: bool) -> Iterator[bytes]:
+    def _receive(self, start: int, end: int, ranges: bool) -> Generator[bytes, None, None]:
         """Yield the bytes of a range, asking again for what a broken answer left out."""
         fruitless, problem = 0, ""
         position = start

@@ -31,11 +31,18 @@ class Survey:
         """Return what is to be done, the entries whose last success is the oldest first."""
         # one that takes all night must not starve the others for ever
         order = sorted(wanted, key=lambda one: _last_success(state, one))
-        facts = {repo: self._store.repository(repo).facts() for repo in dict.fromkeys(map(repo_of, order))}
+        facts: dict[Repo, RepoFacts] = {}
+        broken: dict[Repo, MirrorError] = {}
+        for repo in dict.fromkeys(map(repo_of, order)):
+            try:
+                facts[repo] = self._store.repository(repo).facts()
+            except MirrorError as problem:
+                broken[repo] = problem
         progress.begin("asking the Hub", len(order))
 
         def ask(one: Wanted) -> Upstream:
-            answer = self._ask(one, facts[repo_of(one)])
+            repo = repo_of(one)
+            answer = broken[repo] if repo in broken else self._ask(one, facts[repo])
             progress.step()
             return answer
 
@@ -43,9 +50,9 @@ class Survey:
             upstream = dict(zip(order, pool.map(ask, order)))
         plan = Plan(upstream=upstream)
         bad = self._bad(state)
-        for repo, repo_facts in facts.items():
+        for repo in dict.fromkeys(map(repo_of, order)):
             answers = {one: upstream[one] for one in order if repo_of(one) == repo}
-            plan.repos.append(plan_repo(repo, answers, repo_facts, _Pool(self._store), bad))
+            plan.repos.append(plan_repo(repo, answers, facts.get(repo, RepoFacts()), _Pool(self._store), bad))
         self.plan_views(plan, facts)
         return plan
 
@@ -96,7 +103,7 @@ class Survey:
     def plan_views(self, plan: Plan, facts: Mapping[Repo, RepoFacts]) -> None:
         """Find the views that the plan would change."""
         published: dict[Wanted, Mapping[str, str]] = {}
-        for repo in plan.repos:
+        for repo in [one for one in plan.repos if one.repo in facts]:
             for wanted in [one for one in plan.upstream if one.views and repo_of(one) == repo.repo]:
                 commit = _coming(repo, wanted)
                 if commit:
@@ -110,7 +117,11 @@ class Survey:
             plan.other_problems["views"] = problem
             return
         shown = Views(self._store)
-        plan.views = {name: files for name, files in views.items() if files and not shown.has(name, files)}
+        # what a repository that can't be read has in a view is not known: such a view stays as it is
+        unknown = {view for one in plan.upstream if repo_of(one) not in facts for view in one.views}
+        for name, files in views.items():
+            if files and name not in unknown and not shown.has(name, files):
+                plan.views[name] = files
 
 
 class _Pool:

@@ -9,11 +9,13 @@ import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Callable
 
 from ._body import FetchError
 from ._clock import StoppedError
 from ._errors import MirrorError
+from ._facts import Repo
 from ._fetch import DiskFullError, Fetcher, HashMismatchError
 from ._ledger import LONGEST_DELAY, Bad, RepoState, State
 from ._lockfile import LockFile
@@ -81,10 +83,15 @@ class Sync:
             except StoppedError:
                 self._ledger.append("stopped", run=self._run, actor=self._options.actor)
                 raise
-        self._views(plan)
+        self._attempt("views", lambda: self._views(plan))
         self._remove(plan)
-        self._close(plan, state, self._clock.monotonic() - started)
+        self._attempt("ledger", lambda: self._close(plan, state, self._clock.monotonic() - started))
         return self._problems
+
+    def _attempt(self, what: str, call: Callable[[], Any]) -> None:
+        """Make a step whose failure stops no other."""
+        for problem in _problem_of(call):
+            self._problems[what] = problem
 
     def _jobs(self, commit: CommitPlan) -> Iterable[Callable[[], None]]:
         """Return one job for each file of a commit; whoever ends last seals and publishes it."""
@@ -194,31 +201,36 @@ class Sync:
         """Bring views to what is published now; what could not be had keeps them as they were."""
         shown = Views(self._store)
         published = {}
-        for wanted in plan.upstream:
-            if wanted.views:
-                published[wanted] = chosen(
-                    wanted, current_files(wanted, self._store.repository(repo_of(wanted)).facts())
-                )
-        try:
-            wanted_views = plan_views(published)
-        except MirrorError as problem:
-            self._problems["views"] = problem
-            return
-        for name, files in wanted_views.items():
-            if files and not shown.has(name, files):
-                shown.set(name, files)
+        unknown: set[str] = set()
+        for wanted in [one for one in plan.upstream if one.views]:
+            try:
+                facts = self._store.repository(repo_of(wanted)).facts()
+            except MirrorError:  # told by the plan
+                unknown.update(wanted.views)
+            else:
+                published[wanted] = chosen(wanted, current_files(wanted, facts))
+        for name, files in plan_views(published).items():
+            if files and name not in unknown and not shown.has(name, files):
+                self._attempt("views", partial(shown.set, name, files))
 
     def _remove(self, plan: Plan) -> None:
         about: dict[str, Any] = {"run": self._run, "actor": self._options.actor}
-        for view in plan.removal.views:
-            Views(self._store).remove(view)
-        for repo, ref in plan.removal.refs:
+
+        def withdraw(repo: Repo, ref: str) -> None:
             with self._store.repository(repo).locked():
                 self._ledger.append("withdraw", **about, repo_type=repo.repo_type, repo_id=repo.repo_id, ref=ref)
                 self._store.repository(repo).withdraw(ref, self._options.actor)
-        for repo in plan.removal.repos:
+
+        def remove(repo: Repo) -> None:
             self._ledger.append("remove", **about, repo_type=repo.repo_type, repo_id=repo.repo_id)
             self._store.remove(repo)
+
+        for view in plan.removal.views:
+            self._attempt("views", partial(Views(self._store).remove, view))
+        for repo, ref in plan.removal.refs:
+            self._attempt(f"{repo}@{ref}", partial(withdraw, repo, ref))
+        for repo in plan.removal.repos:
+            self._attempt(str(repo), partial(remove, repo))
 
     def _close(self, plan: Plan, state: State, duration: float) -> None:
         """Write the run's record, and what the next one goes by."""

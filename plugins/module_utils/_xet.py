@@ -121,6 +121,7 @@ class Xet:
         """End what is still under way."""
         self._closed.set()
         self._watchdog.join()
+        self._abort(self._clock.monotonic())
         self._folder.cleanup()
 
     def stream(self, file: XetFile, start: int, headers: Mapping[str, str]) -> Iterator[bytes]:
@@ -158,7 +159,7 @@ class Xet:
         with self._waiting:
             self._waits.add(wait)
         try:
-            self._clock.check()
+            self._check(wait)
             block = next(blocks, None)
         except Exception:
             self._check(wait)
@@ -174,6 +175,8 @@ class Xet:
 
     def _check(self, wait: _Wait) -> None:
         self._clock.check()
+        if self._closed.is_set():
+            raise RuntimeError("no more is wanted")
         if wait.late:
             raise TimeoutError(f"no block came in {_STALL_SECONDS} seconds")
 
@@ -216,7 +219,7 @@ class Xet:
             left = int(answer.headers["X-Xet-Token-Expiration"]) - (mktime_tz(asked) if asked else self._clock.now())
         except (KeyError, ValueError):
             left = 0
-        if answer.status != 200:
+        if answer.status != 200 or left <= 0:
             raise XetError(f"{origin_name(key.url)} gives no token for its Xet store ({answer.status})")
         return _Token(url, secret, self._clock.monotonic() + left - min(_MARGIN, left / 2))
 

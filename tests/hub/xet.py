@@ -78,7 +78,8 @@ class Store:
     @cache  # noqa: B019 - lives as long as a test
     def chunks(self, xorb: str, count: int) -> list[Chunk]:
         """Return where the first ``count`` chunks of a xorb are."""
-        content, found, at = self.xorb(xorb).read_bytes(), [], 0
+        content, at = self.xorb(xorb).read_bytes(), 0
+        found: list[Chunk] = []
         while len(found) < count:
             end = at + 8 + int.from_bytes(content[at + 1 : at + 4], "little")
             found.append(Chunk(at, end, int.from_bytes(content[at + 5 : at + 8], "little")))
@@ -105,7 +106,7 @@ def _hex(shard: bytes, at: int) -> str:
 
 @dataclass
 class Request:
-    """What came in; ``kind`` is ``token``, ``reconstruction``, ``xorb`` or ``bridge``, or the Hub's word."""
+    """What came in: ``token``, ``reconstruction``, ``xorb``, ``bridge``, ``telemetry``, or the Hub's kinds."""
 
     kind: str
     method: str
@@ -136,8 +137,9 @@ class XetHub:
         self.token_seconds, self.tokens = 3600, 0
         self.unhindered, self.xorbs = 1 << 30, itertools.count(1)
         self.go_on = threading.Event()
+        # two hosts, as it is upstream
         self._servers = [_Server(("127.0.0.1", 0), _Hub, self), _Server(("127.0.0.2", 0), _Cas, self)]
-        self.url, self.store_url = (f"http://{host}:{port}" for host, port in (s.server_address for s in self._servers))
+        self.url, self.store_url = (server.url for server in self._servers)
 
     def end_tokens(self) -> None:
         """Accept only tokens that are still to be given."""
@@ -175,7 +177,7 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, address: tuple[str, int], handler: type[_Handler], xet: XetHub) -> None:
         super().__init__(address, handler)
-        self.xet = xet
+        self.xet, self.url = xet, f"http://{address[0]}:{self.server_port}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing when a client goes away."""
@@ -308,6 +310,11 @@ class _Cas(_Handler):
                 self._reconstruction(names[1])
         elif kind not in ("bridge", "xorb", "v1"):
             self.answer(404, b"")  # there is a v2 by now; clients ask for it first
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        if self.note("telemetry"):
+            self.answer(200, b"{}")
 
     def _reconstruction(self, name: str) -> None:
         """Say which chunks of which xorbs make a range of a file, and at which ranges of which addresses they are."""

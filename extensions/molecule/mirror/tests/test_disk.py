@@ -14,6 +14,7 @@ from testinfra.host import Host
 from testhosts import connect
 
 STORE = "/mnt/small"
+LARGE = "stand-in/one-large-file@main"
 MODELS = [{"repo_id": "stand-in/one-large-file"}, {"repo_id": "stand-in/tiny-model"}]
 
 
@@ -36,12 +37,16 @@ def test_a_full_disk_is_told_and_harms_nothing(mirror: Host) -> None:
         f"the disk of {STORE} is full (3 % stay free)"
         in json.loads(refused.stdout)["failures"][f"{MODELS[0]['repo_id']}@main"]
     )
-    # another one fills the disk while we write
-    mirror.check_output(f"mount -o remount,size=320M {STORE} && head -c 50M /dev/zero > {STORE}/pool/.other")
-    full = mirror.run(command % 0)
+    assert mirror.file(f"{STORE}/hub/models--stand-in--tiny-model/refs/main").exists, "what there is room for"
+    # somebody else fills the disk while we write
+    mirror.check_output(f"mount -o remount,size=320M {STORE}")
+    full = mirror.run(
+        f"{command % 0} --bandwidth 60000000 & "
+        f"until [ $(cat {STORE}/staging/*.part | wc -c) -gt 20000000 ]; do sleep 0.1; done;"
+        f"head -c 150M /dev/zero > {STORE}/pool/.other; wait $!"
+    )
     assert full.rc == 1
-    assert "full" in json.loads(full.stdout)["failures"][f"{MODELS[0]['repo_id']}@main"]
-    assert mirror.file(f"{STORE}/hub/models--stand-in--tiny-model/refs/main").exists
+    assert f"the disk of {STORE}/staging is full" in json.loads(full.stdout)["failures"][LARGE]
     mirror.check_output(f"rm {STORE}/pool/.other && mount -o remount,size=500M {STORE}")
     assert mirror.run(command % 3).rc == 0
     assert mirror.run(f"hf-mirror --store {STORE} --config /tmp/models.yml fsck").rc == 0

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,9 @@ class StandingClock(Clock):
     def now(self) -> float:
         return self.seconds
 
+    def monotonic(self) -> float:
+        return 0.0
+
     def sleep(self, seconds: float) -> None:
         self.check()
 
@@ -45,7 +48,7 @@ class UpstreamRepo:
 
 
 class Upstream:
-    """Answers like ``Hub``. Contents in ``flipped`` arrive with another first byte, those in ``broken`` do not arrive."""
+    """Answers like ``Hub``. Contents in ``flipped`` arrive with a wrong byte, those in ``broken`` do not arrive."""
 
     def __init__(self) -> None:
         self.repos: dict[Repo, UpstreamRepo] = {}
@@ -105,8 +108,9 @@ class MemorySource:
     def __init__(self, upstream: Upstream) -> None:
         self.upstream = upstream
         self.received = 0
+        self.warnings: list[str] = []
 
-    def body(self, action: Fetch) -> Body:
+    def body(self, action: Fetch, plain: bool = False) -> Body:
         return _MemoryBody(self, action)
 
     def close(self) -> None:
@@ -119,7 +123,7 @@ class _MemoryBody(Body):
     def __init__(self, source: MemorySource, action: Fetch) -> None:
         self._source, self._action = source, action
 
-    def stream(self, start: int) -> Iterator[bytes]:
+    def stream(self, start: int) -> Generator[bytes, None, None]:
         upstream, action = self._source.upstream, self._action
         content = upstream.repos[action.repo].commits[action.commit][action.path]
         if content in upstream.broken:
