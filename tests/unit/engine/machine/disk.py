@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
-from typing import Union
+from typing import Any, Union
 
 ROOT = 0
 
@@ -122,7 +122,7 @@ class Tree:
 
     def find(self, path: str) -> int | None:
         inode = ROOT
-        for part in Path(path).parts:
+        for part in filter(None, path.split("/")):
             found = self.folders.get(inode, {}).get(part)
             if found is None:
                 return None
@@ -168,11 +168,12 @@ class Disk:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.base = scan(root)
-        self.now = self.base.copy()
+        self._start(scan(root))
+
+    def _start(self, base: Tree) -> None:
+        self.base, self.now = base, base.copy()
         self.events: list[Operation | Sync] = []
-        highest = max([*self.base.folders, *self.base.files, *self.base.links])
-        self._numbers = itertools.count(highest + 1)
+        self._numbers = itertools.count(max([*base.folders, *base.files, *base.links]) + 1)
 
     def new_folder(self) -> int:
         inode = next(self._numbers)
@@ -199,20 +200,27 @@ class Disk:
 
     def place(self, path: Path) -> tuple[int, str]:
         """Return the folder of a path and the name in it."""
-        folder = self.now.find(str(path.parent.relative_to(self.root)))
+        folder = self.inode(path.parent)
         assert folder is not None, f"nobody made {path.parent}"
         return folder, path.name
 
     def inode(self, path: Path) -> int | None:
-        return self.now.find(str(path.relative_to(self.root)))
+        return self.now.find(str(path).removeprefix(str(self.root)))
 
     def after_crash(self, events: int) -> Tree:
-        """Return what is there when the process died after so many events, and the machine goes on."""
+        """Return what is there when the process died after so many events: a write that came next is half done."""
         tree = self.base.copy()
         for operation in self.events[:events]:
             if not isinstance(operation, Sync):
                 tree.apply(operation)
+        for operation in self.events[events : events + 1]:
+            if isinstance(operation, Data):
+                tree.apply(replace(operation, block=operation.block[: len(operation.block) // 2]))
         return tree
+
+    def all_synced(self) -> Tree:
+        """Return what is there when the power goes now and all is lost that may be."""
+        return self.after_power_cut(len(self.events), _Worst(), journal=False)
 
     def after_power_cut(self, events: int, random: Random, journal: bool) -> Tree:
         """Return what may be there when the power went after so many events."""
@@ -239,7 +247,17 @@ class Disk:
     def boot(self, tree: Tree) -> None:
         """Go on with what is left: it is written to ``root``, and is safe now."""
         write(tree, self.root)
-        self.base, self.now, self.events = tree, tree.copy(), []
+        self._start(tree)
+
+
+class _Worst(Random):
+    """Chooses the first, which is nothing, and never reaches a chance."""
+
+    def choice(self, seq: Any) -> Any:
+        return seq[0]
+
+    def random(self) -> float:
+        return 1.0
 
 
 def _syncs(sync: Sync, operation: Operation) -> bool:

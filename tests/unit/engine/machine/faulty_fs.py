@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fs import Fs
-
-from .disk import Cut, Data, Disk, Meta, Move, Name
+from unit.engine.machine.disk import Cut, Data, Disk, Meta, Move, Name
 
 GIB = 1 << 30
 
@@ -33,6 +32,7 @@ class CrashingFs(Fs):
         self.disk, self.crash_at = disk, crash_at
         self.calls = 0
         self.dead = False
+        self._inside: set[str] = set()  # folders of the store
         #: For each call the number of events on the disk before it.
         self.marks: list[int] = []
 
@@ -50,14 +50,19 @@ class CrashingFs(Fs):
             raise Crash
 
     def _refuse_outside(self, path: Path) -> None:
-        root = self.disk.root
-        real = Path(os.path.realpath(path.parent)) / path.name
-        assert path == root or root in real.parents, f"{path} is outside of the store"
+        folder, root = os.path.dirname(path), str(self.disk.root)
+        if folder not in self._inside and str(path) != root:
+            real = os.path.realpath(folder)
+            assert real == root or real.startswith(f"{root}/"), f"{path} is outside of the store"
+            self._inside.add(folder)
 
     # ---- names
 
     def mkdir(self, folder: Path) -> None:
-        for missing in [one for one in reversed([folder, *folder.parents]) if not one.exists()]:
+        wanted = [folder]
+        while not wanted[-1].exists():
+            wanted.append(wanted[-1].parent)
+        for missing in reversed(wanted[:-1]):
             self.step(missing, grows=True)
             missing.mkdir()
             self.disk.do(Name(*self.disk.place(missing), self.disk.new_folder()))
@@ -173,13 +178,14 @@ class CrashingFs(Fs):
 class FullFs(CrashingFs):
     """A disk that is full from the ``full_at``-th call on that needs room: half of a write fits, nothing after it.
 
-    ``free`` is what the disk says of itself: free bytes, all bytes, free inodes.
+    ``free`` is what the disk says of itself: free bytes, all bytes, free inodes; ``fetched`` is taken off it.
     """
 
     def __init__(self, disk: Disk, full_at: int | None = None, free: tuple[int, int, int] | None = None) -> None:
         super().__init__(disk)
         self.full_at, self.says = full_at, free
         self.growing = 0
+        self.fetched = 0
 
     def step(self, path: Path, half: Callable[[], None] | None = None, grows: bool = False) -> None:
         super().step(path, half, grows)
@@ -190,4 +196,9 @@ class FullFs(CrashingFs):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
     def free(self, folder: Path) -> tuple[int, int, int]:
-        return self.says or super().free(folder)
+        free, total, inodes = self.says or super().free(folder)
+        return free - self.fetched, total, inodes
+
+    def write_block(self, target: BinaryIO, block: bytes | bytearray | memoryview) -> None:
+        super().write_block(target, block)
+        self.fetched += len(block)

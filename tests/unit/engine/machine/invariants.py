@@ -50,7 +50,8 @@ def at_rest(root: Path) -> Identities:
         copies = {str(file.relative_to(repo / "refs")): file.read_text() for file in _files(repo / "refs")}
         assert copies == named, f"{repo.name}: refs/ differ from .mirror/rev"
         document = _json(repo / ".mirror/refs.json") or {}
-        told = {one["ref"].removeprefix("refs/heads/"): one["targetCommit"] for group in document.values() for one in group}
+        listed_refs = [one for group in document.values() for one in group]
+        told = {one["ref"].removeprefix("refs/heads/"): one["targetCommit"] for one in listed_refs}
         assert told == named, f"{repo.name}: refs.json differs from .mirror/rev"
         last = {ref: entries[-1:] for ref, entries in (_json(repo / ".mirror/history.json") or {}).items()}
         known = {ref: entry["commit"] for ref, entries in last.items() for entry in entries if entry["commit"]}
@@ -73,10 +74,10 @@ def repositories(root: Path) -> list[Path]:
 
 def refs(repo: Path) -> dict[str, str]:
     top = repo / ".mirror/rev"
-    links = [link for link in top.rglob("*") if link.is_symlink()] if top.is_dir() else []
+    links = [link for link in [*_entries(top), *top.glob("refs/*/*")] if link.is_symlink()]
     for link in links:
-        assert link.resolve().parent == top.resolve(), f"{link} leads out of the repository"
-    return {str(link.relative_to(top)): link.resolve().name for link in links}
+        assert os.path.realpath(link.parent / os.readlink(link)).rpartition("/")[0] == os.path.realpath(top)
+    return {str(link.relative_to(top)): os.path.basename(os.readlink(link)) for link in links}
 
 
 def blobs(root: Path) -> None:
@@ -114,11 +115,14 @@ def closed(repo: Path, commit: str) -> dict[str, str]:
 
 
 def _leads(link: Path, repo: Path, etag: str | None, size: int | None) -> None:
-    assert link.is_symlink() and link.exists(), f"{link} is listed and leads nowhere"
-    blob = link.resolve()
-    assert blob.parent == (repo / "blobs").resolve(), f"{link} leads out of the blobs"
-    assert etag in (None, blob.name), f"{link} is listed as {etag} and leads to {blob.name}"
-    assert size in (None, blob.stat().st_size), f"{link} is listed with {size} bytes"
+    try:
+        folder, name = os.path.split(os.path.join(os.path.dirname(link), os.readlink(link)))
+        found = os.stat(link).st_size
+    except OSError as problem:
+        raise AssertionError(f"{link} is listed and leads nowhere") from problem
+    assert os.path.normpath(folder) == f"{repo}/blobs", f"{link} leads out of the blobs"
+    assert etag in (None, name), f"{link} is listed as {etag} and leads to {name}"
+    assert size in (None, found), f"{link} is listed with {size} bytes"
 
 
 def documents_agree(repo: Path, commit: str) -> None:
@@ -185,7 +189,8 @@ def ledger_is_in_order(root: Path) -> None:
             assert record["serial"] > serials.get(ref, 0), f"{ref}: serial {record['serial']} after {serials[ref]}"
             serials[ref] = record["serial"]
         elif record["kind"] == "remove":
-            serials = {ref: last for ref, last in serials.items() if ref[:2] != (record["repo_type"], record["repo_id"])}
+            repo = (record["repo_type"], record["repo_id"])
+            serials = {ref: last for ref, last in serials.items() if ref[:2] != repo}
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +20,10 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._report import 
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store import Store
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._wanted import Wanted
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._whitelist import parse
-
-from . import invariants
-from .disk import Disk
-from .faulty_fs import CrashingFs
-from .upstream import MemorySource, StandingClock, Upstream
+from unit.engine.machine import invariants
+from unit.engine.machine.disk import Disk, Tree
+from unit.engine.machine.faulty_fs import CrashingFs
+from unit.engine.machine.upstream import MemorySource, StandingClock, Upstream
 
 Whitelist = list[dict[str, Any]]
 
@@ -31,7 +34,7 @@ class MemoryEngine(Engine):
     def __init__(self, mirror: Mirror, fs: CrashingFs, max_delete: str, reserve: int) -> None:
         settings = Settings(mirror.root, workers=1, max_delete=max_delete, reserve=reserve, actor="test")
         super().__init__(settings, mirror.clock, fs)
-        self._upstream = mirror.upstream
+        self._mirror = mirror
         self._in_run = False
 
     def run(self, wanted: list[Wanted], state: str = "present", wait: bool = False) -> Outcome:
@@ -40,14 +43,24 @@ class MemoryEngine(Engine):
 
     def _plan(self, wanted: list[Wanted], state: str, hub: Any) -> Plan:
         if self._in_run:
-            invariants.at_rest(self.store.root)
+            self._mirror.recovered()
         return super()._plan(wanted, state, hub)
 
     def _hub(self) -> Any:
-        return self._upstream
+        return self._mirror.upstream
 
     def _source(self, hub: Any) -> Any:
         return MemorySource(hub)
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """Lend a folder, in memory where the machine has such a file system."""
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        root = Path(folder) / "store"
+        root.mkdir()
+        yield root
 
 
 class Mirror:
@@ -56,6 +69,8 @@ class Mirror:
     def __init__(self, root: Path, upstream: Upstream, clock: StandingClock) -> None:
         self.root, self.upstream, self.clock = root, upstream, clock
         self.disk = Disk(root)
+        #: Called when a run has recovered the store and goes to work.
+        self.recovered: Callable[[], object] = lambda: invariants.at_rest(root)
 
     def run(
         self,
@@ -69,6 +84,10 @@ class Mirror:
         engine = MemoryEngine(self, fs or CrashingFs(self.disk), max_delete, reserve)
         return engine.run(parse(whitelist), state)
 
+    def boot(self, tree: Tree) -> None:
+        """Start the machine again with this on its disk."""
+        self.disk.boot(tree)
+
     def plan(self, whitelist: Whitelist, state: str = "present", max_delete: str = "100%") -> Outcome:
         """Check mode: nothing may be written."""
         fs = CrashingFs(self.disk)
@@ -76,10 +95,10 @@ class Mirror:
         assert fs.calls == 0, "check mode changed the disk"
         return outcome
 
-    def damage(self) -> list[str]:
-        """Return what fsck finds."""
+    def damage(self, left_over: bool = False) -> list[str]:
+        """Return what fsck finds, with what nothing uses on demand."""
         store = Store(self.root, clock=self.clock)
-        return [f"{one.path} {one.what}" for one in fsck(store) if one.damage]
+        return [f"{one.path} {one.what}" for one in fsck(store) if one.damage or left_over]
 
 
 def told(outcome: Outcome) -> tuple[Any, Any]:
@@ -88,16 +107,22 @@ def told(outcome: Outcome) -> tuple[Any, Any]:
 
 
 def served(root: Path) -> dict[str, object]:
-    """Return all of a store but its ledger and locks, equal for equal stores."""
+    """Return all of a store but its ledger and locks, equal for equal stores: also which names are one file."""
     found: dict[str, object] = {}
+    first: dict[int, str] = {}
     for folder, folders, files in os.walk(root):
-        for name in [*folders, *files]:
-            path = Path(folder, name)
-            inside = str(path.relative_to(root))
-            if inside.split("/")[0] in ("ledger", "locks"):
-                continue
-            if path.is_symlink():
-                found[inside] = f"-> {os.readlink(path)}"
+        if folder == str(root):
+            folders[:] = set(folders) - {"ledger", "locks"}
+        folders.sort()
+        for name in sorted([*folders, *files]):
+            path = f"{folder}/{name}"
+            status = os.lstat(path)
+            if stat.S_ISLNK(status.st_mode):
+                found[path] = f"-> {os.readlink(path)}"
+            elif stat.S_ISDIR(status.st_mode):
+                found[path] = "folder"
             else:
-                found[inside] = "folder" if path.is_dir() else path.read_bytes()
-    return found
+                frozen = status.st_mtime if status.st_nlink > 1 else None
+                same = first.setdefault(status.st_ino, path)
+                found[path] = (Path(path).read_bytes(), oct(status.st_mode), frozen, same)
+    return {path.removeprefix(f"{root}/"): what for path, what in found.items()}

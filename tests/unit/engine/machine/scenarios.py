@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._facts import Repo
-
-from .mirror import Mirror, Whitelist
-from .upstream import Upstream
+from unit.engine.machine.mirror import Mirror, Whitelist
+from unit.engine.machine.upstream import Upstream
 
 FIRST, SECOND = Repo("model", "org/first"), Repo("dataset", "org/second")
 SHARED = b"the content that both repositories have" * 2
@@ -21,7 +20,7 @@ FILES = {
     "empty.txt": b"",
     "deep/er/weights.bin": b"weights" * 10,
 }
-OTHER = {"data/shared.bin": SHARED, "data/rows.txt": b"rows"}
+OTHER = {"data/shared.bin": SHARED, "data/rows.txt": b"rows", "data/own.bin": b"what nobody else has"}
 
 
 @dataclass(frozen=True)
@@ -77,19 +76,14 @@ def start() -> Upstream:
     return upstream
 
 
-FIRST_PUBLISH = Scenario(nothing, nothing, [*BOTH, entry(FIRST, revision="refs/pr/1")])
 SCENARIOS = {
-    "first publish": FIRST_PUBLISH,
+    "first publish": Scenario(nothing, nothing, [*BOTH, entry(FIRST, revision="refs/pr/1")]),
     "moved ref": Scenario(publish_both, move, BOTH),
     "moved ref, by hand": Scenario(publish_both, move, [entry(FIRST, publish="manual", views=["flat"]), entry(SECOND)]),
     "widening": Scenario(publish_some, nothing, [entry(FIRST)]),
     "views": Scenario(publish_both, nothing, [entry(FIRST, views=["flat", "other"]), entry(SECOND, views=["flat"])]),
     "removal of all but one ref": Scenario(publish_twice, nothing, [entry(FIRST, revision="refs/pr/1")], "exact"),
-    "removal of a repository": Scenario(publish_both, nothing, [entry(FIRST)], "absent"),
+    "removal of a repository": Scenario(publish_both, nothing, [entry(SECOND)], "absent"),
     "removal of a ref": Scenario(publish_twice, nothing, [entry(FIRST, revision="refs/pr/1")], "absent"),
     "nothing to do": Scenario(publish_both, nothing, BOTH),
 }
-
-
-def without_changes(scenario: Scenario) -> Scenario:
-    return replace(scenario, change=nothing)
