@@ -23,7 +23,8 @@ stand-in Hub runs beside them, nginx serves its content. Medians; what counts ar
 the seconds.
 
 hf-mirror verifies every byte and makes it durable before it publishes; huggingface_hub checks sizes only; aria2 was
-given all addresses and verifies nothing.
+given all addresses and verifies nothing. Of memory the peak is given; less than the 70 MB of the benchmark itself can't
+be told.
 
 ![time relative to huggingface_hub](benchmarks.svg)
 
