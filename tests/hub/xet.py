@@ -21,7 +21,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.message import Message
-from functools import cache
+from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -75,7 +75,7 @@ class Store:
         """Return a xorb's file."""
         return self.xorbs / f"default.{name}"
 
-    @cache  # noqa: B019 - lives as long as a test
+    @lru_cache(maxsize=8)  # noqa: B019 - lives as long as a test
     def chunks(self, xorb: str, count: int) -> list[Chunk]:
         """Return where the first ``count`` chunks of a xorb are."""
         content, at = self.xorb(xorb).read_bytes(), 0
@@ -294,7 +294,7 @@ class _Hub(_Handler):
 class _Cas(_Handler):
     def do_GET(self) -> None:
         url = urlsplit(self.path)
-        _, kind, *names = url.path.split("/")
+        kind, *names = url.path.removeprefix("/").split("/")
         if kind in ("bridge", "xorb") and url.query != f"Signature={_SIGNATURE}":
             self.answer(403, b"<Error><Code>AccessDenied</Code></Error>")
         elif kind == "bridge" and self.note("bridge"):

@@ -145,7 +145,7 @@ def test_a_new_token_is_taken_in_the_middle(upstream: XetHub, xet: Xet, clock: T
 @pytest.mark.parametrize("wrong", [86_400.0, -86_400.0], ids=["fast", "slow"])
 def test_a_host_whose_clock_is_wrong(upstream: XetHub, xet: Xet, clock: TurnedClock, wrong: float) -> None:
     clock.wrong = wrong
-    for _ in range(2):
+    for _attempt in range(2):
         assert b"".join(xet.stream(resolved(upstream, "mixed.safetensors"), 0, HEADERS)) == MIXED
     assert len(upstream.seen("token")) == 1
 
@@ -277,7 +277,7 @@ def test_a_stall_ends_a_stream(upstream: XetHub, xet: Xet, clock: TurnedClock) -
 
 def test_a_stream_that_nobody_reads_holds_up_no_other(upstream: XetHub, xet: Xet) -> None:
     file = resolved(upstream, "large.safetensors")
-    idle = [xet.stream(file, 0, HEADERS) for _ in range(4)]
+    idle = [xet.stream(file, 0, HEADERS) for _stream in range(4)]
     for stream in idle:
         next(stream)
     thread, outcome = in_a_thread(xet.stream(file, 0, HEADERS))

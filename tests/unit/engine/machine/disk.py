@@ -259,6 +259,9 @@ class _Worst(Random):
     def random(self) -> float:
         return 1.0
 
+    def randint(self, a: int, b: int) -> int:
+        return a
+
 
 def _syncs(sync: Sync, operation: Operation) -> bool:
     if sync.inode is None:

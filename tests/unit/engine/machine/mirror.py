@@ -107,7 +107,7 @@ def told(outcome: Outcome) -> tuple[Any, Any]:
 
 
 def served(root: Path) -> dict[str, object]:
-    """Return all of a store but its ledger and locks, equal for equal stores: also which names are one file."""
+    """Return all of a store but its ledger, locks and drafts, equal for equal stores: also which names are one file."""
     found: dict[str, object] = {}
     first: dict[int, str] = {}
     for folder, folders, files in os.walk(root):
@@ -125,4 +125,5 @@ def served(root: Path) -> dict[str, object]:
                 frozen = status.st_mtime if status.st_nlink > 1 else None
                 same = first.setdefault(status.st_ino, path)
                 found[path] = (Path(path).read_bytes(), oct(status.st_mode), frozen, same)
+    found.pop(f"{root}/staging/draft", None)  # whoever writes one removes the last one before
     return {path.removeprefix(f"{root}/"): what for path, what in found.items()}

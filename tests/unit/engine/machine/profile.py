@@ -1,0 +1,28 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How much is tried: the same each time and within a minute, or with TEST_PROFILE=full much more, and something new."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from hypothesis import HealthCheck, settings
+
+FULL = os.environ.get("TEST_PROFILE") == "full"
+#: Power cuts tried at each call.
+CUTS = 40 if FULL else 2
+#: Pairs of a crash and a power cut in the run after it, for each scenario.
+PAIRS = 400 if FULL else 6
+SEED = str(time.time_ns()) if FULL else "the same every time"
+
+MACHINE = settings(
+    max_examples=1000 if FULL else 60,
+    stateful_step_count=25 if FULL else 12,
+    derandomize=not FULL,
+    database=None,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=list(HealthCheck),
+)

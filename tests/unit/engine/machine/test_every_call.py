@@ -1,0 +1,153 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Cut a run at each system call that changes the disk, by a crash and by a power cut, and run again.
+
+The run is made once and recorded; each cut starts from what the record says is there then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import pytest
+from unit.engine.machine import invariants
+from unit.engine.machine.disk import Disk, Tree
+from unit.engine.machine.faulty_fs import Crash, CrashingFs
+from unit.engine.machine.mirror import Mirror, served
+from unit.engine.machine.profile import CUTS, FULL, PAIRS, SEED
+from unit.engine.machine.scenarios import SCENARIOS, Scenario, start
+from unit.engine.machine.upstream import StandingClock
+
+
+@dataclass
+class Recorded:
+    """A run that was not cut: the disk before it, the number of its calls, and what it led to."""
+
+    scenario: Scenario
+    mirror: Mirror
+    before: Tree
+    disk: Disk
+    marks: list[int]
+    result: dict[str, object]
+
+    @property
+    def root(self) -> Path:
+        return self.mirror.root
+
+    def run(self, fs: CrashingFs | None = None) -> None:
+        outcome = self.mirror.run(self.scenario.whitelist, self.scenario.state, fs)
+        assert not outcome.problems
+
+    def run_again(self) -> None:
+        """Do what an operator or a timer does after a cut, and see that it leads to the same."""
+        invariants.at_any_time(self.root)
+        self.run()
+        assert served(self.root) == self.result
+        invariants.history(self.root)
+        invariants.ledger_is_in_order(self.root)
+        assert not self.mirror.plan(self.scenario.whitelist, self.scenario.state).changed
+
+
+@pytest.fixture(params=SCENARIOS)
+def recorded(request: pytest.FixtureRequest, root: Path) -> Recorded:
+    scenario = SCENARIOS[request.param]
+    mirror = Mirror(root, start(), StandingClock())
+    scenario.before(mirror)
+    scenario.change(mirror.upstream)
+    before = mirror.disk.now.copy()
+    mirror.boot(before.copy())
+    recording = mirror.disk
+    fs = CrashingFs(recording)
+    outcome = mirror.run(scenario.whitelist, scenario.state, fs)
+    assert not outcome.problems
+    invariants.at_rest(root)
+    assert not mirror.damage(left_over=True)
+    mirror.disk = Disk(root)  # the record is kept
+    return Recorded(scenario, mirror, before, recording, [*fs.marks, len(recording.events)], served(root))
+
+
+def different(trees: Iterator[Tree]) -> Iterator[Tree]:
+    """Yield each tree once: many calls change nothing that a cut would show."""
+    seen = set()
+    for tree in trees:
+        key = hash(repr(tree.described()))
+        if key not in seen:
+            seen.add(key)
+            yield tree
+
+
+def test_a_crash(recorded: Recorded) -> None:
+    for tree in different(recorded.disk.after_crash(mark) for mark in recorded.marks):
+        recorded.mirror.boot(tree)
+        recorded.run_again()
+
+
+def test_a_power_cut(recorded: Recorded) -> None:
+    cuts = (
+        recorded.disk.after_power_cut(mark, Random(f"{SEED} {mark} {number}"), journal=number % 2 == 0)
+        for mark in recorded.marks
+        for number in range(CUTS)
+    )
+    for tree in different(cuts):
+        recorded.mirror.boot(tree)
+        recorded.run_again()
+
+
+def test_a_power_cut_in_the_run_after_a_crash(recorded: Recorded) -> None:
+    """What a crash left is there, and not durable for that."""
+    random = Random(SEED)
+    for number in range(PAIRS):
+        recorded.mirror.boot(recorded.before.copy())
+        crash(recorded, random.randint(1, len(recorded.marks)))
+        crash(recorded, random.randint(1, len(recorded.marks)))
+        disk = recorded.mirror.disk
+        recorded.mirror.boot(disk.after_power_cut(len(disk.events), random, journal=number % 2 == 0))
+        recorded.run_again()
+
+
+@pytest.mark.parametrize(
+    "recorded", SCENARIOS if FULL else ["moved ref", "views", "removal of a repository"], indirect=True
+)
+def test_what_the_run_after_a_crash_leaves_is_durable(recorded: Recorded) -> None:
+    """It counts on names that the crash left, which were not durable."""
+    for call in range(1, len(recorded.marks), 1 if FULL else 3):
+        recorded.mirror.boot(recorded.before.copy())
+        crash(recorded, call)
+        recorded.run()
+        recorded.mirror.boot(recorded.mirror.disk.all_synced())
+        recorded.run_again()
+
+
+def crash(recorded: Recorded, call: int) -> None:
+    fs = CrashingFs(recorded.mirror.disk, call)
+    try:
+        recorded.run(fs)
+    except Crash:
+        assert fs.dead
+    else:
+        assert fs.calls < call
+
+
+@pytest.mark.parametrize("recorded", SCENARIOS if FULL else ["moved ref", "removal of a repository"], indirect=True)
+def test_the_record_tells_what_a_crash_leaves(recorded: Recorded) -> None:
+    """Nothing in the engine does anything to the disk on its way out of a crash."""
+    for call, mark in enumerate(recorded.marks[:-1], start=1):
+        recorded.mirror.boot(recorded.before.copy())
+        crash(recorded, call)
+        assert recorded.mirror.disk.now.described() == recorded.disk.after_crash(mark).described()
+
+
+def test_the_model_is_what_is_on_the_disk(recorded: Recorded) -> None:
+    real, model = Disk(recorded.root).now.described(), recorded.disk.now.described()
+    for path, what in real.items():
+        if not path.startswith(("locks/", "ledger/lock")):  # locks are opened by themselves
+            there = model[path]
+            if isinstance(what, tuple) and isinstance(there, tuple) and there[1].mtime is None:
+                assert (what[0], what[1].data, what[1].mode) == (there[0], there[1].data, there[1].mode)
+            else:
+                assert what == there
+    assert set(model) <= set(real)

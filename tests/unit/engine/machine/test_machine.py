@@ -1,0 +1,318 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A mirror's life: the upstream and the whitelist change, clocks jump, runs are made and cut.
+
+What must hold is checked after each step. The numbers are those of the invariants: 1 content, 2 closure, 3 identity,
+4 one truth, 5 order, 7 fail closed, 8 bounded, 9 crash, 10 power loss, 11 convergence, 12 isolation, 14 limits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._engine import Outcome
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._errors import MirrorError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._facts import Repo
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._whitelist import WhitelistError, parse
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from unit.engine.machine import invariants
+from unit.engine.machine.disk import write
+from unit.engine.machine.faulty_fs import Crash, CrashingFs, FullFs
+from unit.engine.machine.mirror import Mirror, Whitelist, scratch, served, told
+from unit.engine.machine.profile import MACHINE
+from unit.engine.machine.upstream import StandingClock, Upstream
+
+REPOS = [Repo("model", "org/one"), Repo("model", "org/two"), Repo("dataset", "org/three")]
+REFS = ["main", "refs/pr/1"]
+PATHS = ["a.bin", "b.txt", "README.md", "deep/a.bin", "deep/er/c.txt"]
+CONTENTS = [b"", b"some weights " * 5, b"other weights " * 6, b"text", b"more text, of some length" * 3]
+EDITS = st.dictionaries(st.sampled_from(PATHS), st.sampled_from([*CONTENTS, None]), min_size=1)
+CALLS = st.integers(1, 400)
+FAULTS = st.one_of(
+    st.tuples(st.just("crash"), CALLS),
+    st.tuples(st.just("cut"), CALLS, st.integers(0, 1 << 30), st.booleans()),
+    st.tuples(st.just("full"), st.integers(1, 60)),
+)
+ENTRIES = st.fixed_dictionaries(
+    {},
+    optional={
+        "files": st.lists(st.sampled_from(PATHS), min_size=1, max_size=3, unique=True),
+        "allow_patterns": st.sampled_from([["*.bin"], ["deep/"], ["*"]]),
+        "views": st.lists(st.sampled_from(["flat", "other"]), min_size=1, unique=True),
+        "publish": st.sampled_from(["auto", "manual"]),
+        "allow_rewind": st.booleans(),
+    },
+)
+
+
+class Life(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack = contextlib.ExitStack()
+        self.root = self.stack.enter_context(scratch())
+        self.twin_root = self.stack.enter_context(scratch())
+        self.upstream, self.clock = Upstream(), StandingClock()
+        self.mirror = Mirror(self.root, self.upstream, self.clock)
+        self.whitelist: dict[tuple[Repo, str], dict[str, Any]] = {}
+        #: What was ever listed (3), and what the last run that ended left, which nothing may take back.
+        self.known: invariants.Identities = {}
+        self.settled: invariants.Identities = {}
+        self.at_rest = True
+
+    def teardown(self) -> None:
+        self.stack.close()
+
+    # ---- the world
+
+    @initialize(first=EDITS, second=EDITS)
+    def start(self, first: dict[str, bytes | None], second: dict[str, bytes | None]) -> None:
+        for repo, edits in zip(REPOS, (first, second, first)):
+            self.upstream_changes(repo, "main", edits)
+        self.list_it(REPOS[0], "main", {"views": ["flat"]})
+
+    @rule(repo=st.sampled_from(REPOS), ref=st.sampled_from(REFS), edits=EDITS)
+    def upstream_changes(self, repo: Repo, ref: str, edits: dict[str, bytes | None]) -> None:
+        files = self.upstream.files(repo, ref) if repo in self.upstream.repos else {}
+        for path, content in edits.items():
+            files.pop(path, None)
+            if content is not None:
+                files[path] = content
+        self.upstream.commit(repo, files, ref)
+
+    @rule(repo=st.sampled_from(REPOS), back=st.integers(1, 3))
+    def upstream_goes_back(self, repo: Repo, back: int) -> None:
+        commits = list(self.upstream.repos[repo].commits)
+        self.upstream.repos[repo].refs["main"] = commits[-1 - back % len(commits)]
+
+    @rule(repo=st.sampled_from(REPOS), readme=st.booleans())
+    def upstream_drops_all_files(self, repo: Repo, readme: bool) -> None:
+        self.upstream.commit(repo, {"README.md": b"moved away"} if readme else {})
+
+    @rule(repo=st.sampled_from(REPOS), gone=st.booleans(), gated=st.booleans())
+    def upstream_refuses(self, repo: Repo, gone: bool, gated: bool) -> None:
+        self.upstream.repos[repo].gone, self.upstream.repos[repo].gated = gone, gated
+
+    @rule(
+        flipped=st.sets(st.sampled_from(CONTENTS[1:]), max_size=1),
+        broken=st.sets(st.sampled_from(CONTENTS), max_size=1),
+    )
+    def upstream_sends_rubbish(self, flipped: set[bytes], broken: set[bytes]) -> None:
+        self.upstream.flipped, self.upstream.broken = flipped, broken
+
+    @rule(days=st.sampled_from([-40, -1, 0.05, 1, 8, 400]))
+    def clock_jumps(self, days: float) -> None:
+        self.clock.seconds += days * 86400
+
+    # ---- the operator
+
+    @rule(repo=st.sampled_from(REPOS), ref=st.sampled_from([*REFS, "commit"]), options=ENTRIES)
+    def list_it(self, repo: Repo, ref: str, options: dict[str, Any]) -> None:
+        if "files" in options:
+            options.pop("allow_patterns", None)
+        revision = next(iter(self.upstream.repos[repo].commits)) if ref == "commit" else ref
+        entry = {"repo_id": repo.repo_id, "repo_type": repo.repo_type, "revision": revision, **options}
+        entries = {**self.whitelist, (repo, ref): entry}
+        with contextlib.suppress(WhitelistError):  # two files of one name in a view
+            parse(list(entries.values()))
+            self.whitelist = entries
+
+    @rule(data=st.data())
+    def unlist_one(self, data: st.DataObject) -> None:
+        if len(self.whitelist) > 1:
+            del self.whitelist[data.draw(st.sampled_from(list(self.whitelist)))]
+
+    @precondition(lambda self: self.at_rest)
+    @rule(faults=st.lists(FAULTS, max_size=3))
+    def sync(self, faults: list[tuple[Any, ...]]) -> None:
+        self.run(self.entries(), "present", faults)
+
+    @precondition(lambda self: self.at_rest)
+    @rule(faults=st.lists(FAULTS, max_size=2), max_delete=st.sampled_from(["0", "1", "50%", "100%"]))
+    def sync_exactly(self, faults: list[tuple[Any, ...]], max_delete: str) -> None:
+        before = {repo.name for repo in invariants.repositories(self.root)}
+        self.run(self.entries(), "exact", faults, max_delete)
+        gone = len(before - {repo.name for repo in invariants.repositories(self.root)})
+        limit = int(max_delete.rstrip("%"))
+        assert gone * 100 <= limit * len(before) if max_delete.endswith("%") else gone <= limit  # 8
+
+    @precondition(lambda self: self.at_rest)
+    @rule(faults=st.lists(FAULTS, max_size=2), repo=st.sampled_from(REPOS), ref=st.sampled_from(REFS))
+    def remove(self, faults: list[tuple[Any, ...]], repo: Repo, ref: str) -> None:
+        self.run([{"repo_id": repo.repo_id, "repo_type": repo.repo_type, "revision": ref}], "absent", faults)
+
+    @rule(fault=FAULTS)
+    def fail_in_a_sync(self, fault: tuple[Any, ...]) -> None:
+        """A run that is cut, and whatever comes after it is not the same run."""
+        self.fail(self.entries(), "present", fault, "100%")
+        self.at_rest = False
+
+    @rule()
+    def sync_after_that(self) -> None:
+        self.finish(self.entries(), "present", "100%")
+
+    @precondition(lambda self: self.at_rest)
+    @rule(seed=st.integers(0, 1 << 30), journal=st.booleans())
+    def power_goes_while_nothing_runs(self, seed: int, journal: bool) -> None:
+        """What a run that has ended did is durable."""
+        shown = self.shown()
+        self.cut(seed, journal)
+        assert self.shown() == shown
+
+    @precondition(lambda self: self.at_rest)
+    @rule(free=st.integers(0, 600), reserve=st.integers(0, 20))
+    def sync_with_little_room(self, free: int, reserve: int) -> None:
+        fs = FullFs(self.mirror.disk, free=(free, 1000, 1 << 20))
+        self.mirror.run(self.entries(), fs=fs, reserve=reserve)
+        assert fs.fetched <= max(free - 10 * reserve, 0)  # 14
+        self.settle()
+
+    # ---- how that is done
+
+    def entries(self) -> Whitelist:
+        return list(self.whitelist.values())
+
+    def run(self, entries: Whitelist, state: str, faults: list[tuple[Any, ...]], max_delete: str = "100%") -> None:
+        """Run until it is done, whatever happens on the way: the result is that of a run in which nothing does."""
+        twin = self.twin()
+        expected = attempt(twin, entries, state, max_delete)
+        if faults and state == "exact":
+            # what a cut run published counts when the share is taken of what may be removed
+            attempt(twin, entries, state, max_delete)
+        for fault in faults:
+            self.fail(entries, state, fault, max_delete)
+            invariants.at_any_time(self.root)
+        before = self.refs()
+        outcome = self.finish(entries, state, max_delete, foreseen=not faults)
+        if faults and state == "exact":
+            outcome = self.finish(entries, state, max_delete)
+        assert self.comparable(self.root) == self.comparable(twin.root)  # 9, 10
+        if isinstance(outcome, MirrorError):
+            assert str(outcome).replace(str(self.root), "") == str(expected).replace(str(twin.root), "")
+        elif not faults:
+            self.check_executed(outcome, before)
+            if state == "present" and outcome.problems:
+                self.check_isolation(entries, outcome)
+
+    def twin(self) -> Mirror:
+        """Return a mirror that has the same on its disk."""
+        write(self.mirror.disk.now, self.twin_root)
+        self.last = self.mirror.disk.now.copy()
+        return Mirror(self.twin_root, self.upstream, self.clock)
+
+    def comparable(self, root: Path) -> dict[str, object]:
+        # what is left of a content that can't be had depends on how often it was tried
+        found = {path: what for path, what in served(root).items() if not path.startswith("staging/")}
+        return {
+            path: tuple(str(part).replace(str(root), "") for part in what) if isinstance(what, tuple) else what
+            for path, what in found.items()
+        }
+
+    def fail(self, entries: Whitelist, state: str, fault: tuple[Any, ...], max_delete: str) -> None:
+        kind, call = fault[:2]
+        fs = FullFs(self.mirror.disk, call) if kind == "full" else CrashingFs(self.mirror.disk, call)
+        with contextlib.suppress(Crash, MirrorError, OSError):
+            self.mirror.run(entries, state, fs, max_delete)
+        if kind == "cut":
+            self.cut(*fault[2:])
+
+    def cut(self, seed: int, journal: bool) -> None:
+        disk = self.mirror.disk
+        self.mirror.boot(disk.after_power_cut(len(disk.events), Random(seed), journal))
+        self.known = {**self.settled}
+
+    def finish(self, entries: Whitelist, state: str, max_delete: str, foreseen: bool = False) -> Outcome | MirrorError:
+        """Run without a fault; where the store was at rest, check mode tells the same before (11)."""
+        told_before = attempt_plan(self.mirror, entries, state, max_delete) if foreseen else None
+        outcome = attempt(self.mirror, entries, state, max_delete)
+        if foreseen and isinstance(outcome, Outcome):
+            assert told(outcome) == told_before
+        self.settle()
+        assert not self.mirror.damage()
+        if isinstance(outcome, Outcome) and not outcome.problems:
+            assert not self.mirror.plan(entries, state, max_delete).plan.changes  # 11
+        return outcome
+
+    def settle(self) -> None:
+        """Take note of what a run left that has ended."""
+        self.at_rest = True
+        invariants.ledger_is_in_order(self.root)  # 5
+        listed = invariants.at_rest(self.root)  # 1, 2, 4
+        there = {repo.name for repo in invariants.repositories(self.root)}
+        self.settled = listed
+        self.known = {key: etag for key, etag in self.known.items() if key[0] in there}
+
+    def refs(self) -> dict[tuple[str, str], str]:
+        return {
+            (repo.name, ref): commit
+            for repo in invariants.repositories(self.root)
+            for ref, commit in invariants.refs(repo).items()
+        }
+
+    def shown(self) -> tuple[object, ...]:
+        views = {path: what for path, what in self.comparable(self.root).items() if path.startswith("views/")}
+        return self.refs(), invariants.at_any_time(self.root), views
+
+    def check_executed(self, outcome: Outcome, before: dict[tuple[str, str], str]) -> None:
+        """The refs moved as the plan says, but for what failed (11)."""
+        expected, removal = dict(before), outcome.plan.removal
+        for plan in outcome.plan.repos:
+            for commit in plan.commits:
+                if not any(str(entry) in outcome.problems for entry in commit.entries):
+                    expected.update({(plan.repo.folder, one.ref): one.new for one in commit.publishes})
+        for repo, ref in removal.refs:
+            expected.pop((repo.folder, ref))
+        gone = {repo.folder for repo in removal.repos}
+        assert self.refs() == {key: commit for key, commit in expected.items() if key[0] not in gone}
+
+    def check_isolation(self, entries: Whitelist, outcome: Outcome) -> None:
+        """Without the repositories that fail, the others are the same (12)."""
+        failing = {str(one) for one in parse(entries) if str(one) in outcome.problems}
+        repos = {(one.repo_type, one.repo_id) for one in parse(entries) if str(one) in failing}
+        others = [entry for entry in entries if (entry["repo_type"], entry["repo_id"]) not in repos]
+        write(self.last, self.twin_root)
+        if others:
+            attempt(Mirror(self.twin_root, self.upstream, self.clock), others, "present", "100%")
+        folders = tuple(f"hub/{repo.folder}/" for repo in REPOS if (repo.repo_type, repo.repo_id) not in repos)
+        assert contents(self.root, folders) == contents(self.twin_root, folders)
+
+    # ---- at all times
+
+    @invariant()
+    def what_readers_see_is_whole(self) -> None:
+        listed = invariants.at_any_time(self.root)  # 1, 2, 5
+        there = {repo.name for repo in invariants.repositories(self.root)}
+        for key, etag in self.known.items():
+            assert listed.get(key, etag) == etag, f"{key} was {etag}"  # 3
+        for key in self.settled:
+            # 7: an unfinished removal takes a repository as a whole
+            assert key in listed or key[0] not in there, f"{key} is not listed any more"
+        self.known.update(listed)
+
+
+def attempt(mirror: Mirror, entries: Whitelist, state: str, max_delete: str) -> Outcome | MirrorError:
+    try:
+        return mirror.run(entries, state, max_delete=max_delete)
+    except MirrorError as problem:
+        return problem
+
+
+def attempt_plan(mirror: Mirror, entries: Whitelist, state: str, max_delete: str) -> Any:
+    try:
+        return told(mirror.plan(entries, state, max_delete))
+    except MirrorError:
+        return None
+
+
+def contents(root: Path, folders: tuple[str, ...]) -> dict[str, object]:
+    """Return what is in some folders, whatever else its files are names of."""
+    found = {path: what for path, what in served(root).items() if path.startswith(folders)}
+    return {path: what[0] if isinstance(what, tuple) else what for path, what in found.items()}
+
+
+TestLife = Life.TestCase
+TestLife.settings = MACHINE
