@@ -21,7 +21,9 @@ MODELS = [{"repo_id": "stand-in/one-large-file"}, {"repo_id": "stand-in/tiny-mod
 @pytest.fixture
 def mirror() -> Iterator[Host]:
     host = connect("mirror13")
-    host.check_output("mkdir -p %s && mount -t tmpfs -o size=200M tmpfs %s && chown hf-mirror: %s", STORE, STORE, STORE)
+    host.check_output(
+        "mkdir -p %s && mount -t tmpfs -o size=200M,mode=755 tmpfs %s && chown hf-mirror: %s", STORE, STORE, STORE
+    )
     host.check_output("echo %s > /tmp/models.yml", json.dumps(MODELS))
     yield host
     host.check_output("umount %s", STORE)
