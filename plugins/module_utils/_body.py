@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Generator
+from typing import Callable
 
 from ._errors import MirrorError
-
-SEGMENT = 4 << 20
 
 
 class FetchError(MirrorError):
@@ -27,9 +26,8 @@ class Body(abc.ABC):
         """Yield the bytes from ``start`` to the end. Raises FetchError."""
 
     @abc.abstractmethod
-    def segment(self, start: int, end: int) -> bytearray:
-        """Return the bytes from ``start`` up to ``end``. Raises FetchError. Called by several threads."""
+    def segment(self, start: int, end: int, block: memoryview, unwanted: Callable[[], bool]) -> None:
+        """Fill ``block`` with the bytes from ``start`` up to ``end``, or end early when they are ``unwanted``.
 
-    def cancel(self) -> None:
-        """Let segments that are under way end soon: nobody wants them."""
-        return
+        Raises FetchError. Called by several threads.
+        """

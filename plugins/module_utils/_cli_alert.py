@@ -12,12 +12,13 @@ from ._arguments import FAILED, FINE
 from ._cli_session import Session
 from ._config import ConfigError, read_urls
 from ._engine import become_owner
-from ._notify import Notifier
 from ._terminal import complain
 
 
 def alert(session: Session) -> int:
     """Tell people which entries keep failing, each once, and which recovered."""
+    from ._notify import Notifier  # apprise takes a while to import, and no other command needs it
+
     notifier = Notifier(_receivers(session))
     store = session.store()
     become_owner(store.root)

@@ -14,25 +14,21 @@ import contextlib
 import errno
 import fcntl
 import os
-import threading
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ._body import SEGMENT, Body, FetchError
+from ._body import Body, FetchError
 from ._clock import Clock
 from ._facts import File
-from ._fs import Fs
+from ._fs import PAGE, Fs
 from ._plan import Fetch
 from ._source import RangesIgnoredError, Source
+from ._window import SEGMENT, Segments, Window
 
 _BLOCK = 1 << 20
 #: What is cut off a part that an earlier process left: its end may have been lost in a power cut.
 _TAIL = 4 << 20
-#: Segments that are asked for ahead of the one that is written next, for one file.
-_AHEAD = 4
 
 
 class HashMismatchError(FetchError):
@@ -50,10 +46,8 @@ class Fetcher:
     """
 
     def __init__(self, source: Source, fs: Fs, clock: Clock, budget: int = 64 << 20) -> None:
-        self._source, self._fs, self._clock = source, fs, clock
-        segments = max(budget // SEGMENT, 1)
-        self._budget = threading.BoundedSemaphore(segments)
-        self._threads = ThreadPoolExecutor(segments, thread_name_prefix="segment")
+        self._source, self._fs = source, fs
+        self._segments = Segments(budget, clock)
 
     @property
     def fetched(self) -> int:
@@ -62,7 +56,7 @@ class Fetcher:
 
     def close(self) -> None:
         """Let the threads go."""
-        self._threads.shutdown(cancel_futures=True)
+        self._segments.close()
 
     def fetch(self, action: Fetch, part: Path) -> None:
         """Complete ``part`` with the bytes of a file and verify it, or raise FetchError and leave a prefix of it.
@@ -95,7 +89,8 @@ class Fetcher:
                 fcntl.flock(target, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise FetchError(f"{name} is being fetched by another process") from None
-            self._fs.truncate(target, max(os.fstat(target.fileno()).st_size - _TAIL, 0))
+            size = max(os.fstat(target.fileno()).st_size - _TAIL, 0)
+            self._fs.truncate(target, size // PAGE * PAGE)
             yield target
 
     def _complete(self, action: Fetch, target: BinaryIO, plain: bool) -> str:
@@ -129,37 +124,14 @@ class Fetcher:
         return str(hasher.hexdigest())
 
     def _window(self, body: Body, file: File, target: BinaryIO, start: int) -> str:
-        """Take segments as they come, in order, with some more under way."""
-        starts = iter(range(start, file.size, SEGMENT))
-        under_way: deque[Future[bytearray]] = deque()
-        try:
-            self._ask_ahead(body, file, starts, under_way)
+        """Take it in segments, with some more under way."""
+        with Window(self._segments, body, start, file.size) as window:
             hasher = _hash_prefix(file, target)
-            while under_way:
-                try:
-                    block = under_way.popleft().result()
-                finally:
-                    self._budget.release()
-                self._ask_ahead(body, file, starts, under_way)
+            self._fs.bypass_cache(target)
+            for block in window.blocks():
                 self._fs.write_block(target, block)
                 hasher.update(block)
-            return str(hasher.hexdigest())
-        finally:
-            body.cancel()
-            for future in under_way:
-                future.cancel()
-                future.exception() if not future.cancelled() else None
-                self._budget.release()
-
-    def _ask_ahead(self, body: Body, file: File, starts: Iterator[int], under_way: deque[Future[bytearray]]) -> None:
-        # the first is waited for, so that every file gets on; those ahead take what is left of the budget
-        while len(under_way) < _AHEAD and self._budget.acquire(blocking=not under_way):
-            start = next(starts, None)
-            if start is None:
-                self._budget.release()
-                return
-            end = min(start + SEGMENT, file.size)
-            under_way.append(self._threads.submit(body.segment, start, end))
+        return str(hasher.hexdigest())
 
 
 def _hash_prefix(file: File, target: Any) -> Any:

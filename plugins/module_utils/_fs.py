@@ -8,8 +8,10 @@ So a test can cut a run at each call, lose what was not synced, or fill the disk
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
+import fcntl
 import os
 import shutil
 from collections.abc import Mapping
@@ -17,6 +19,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 _LIBC = ctypes.CDLL(None, use_errno=True)  # Python has sync alone, which waits for every file system of the host
+
+#: What blocks must be a multiple of, in a file and in memory, to bypass the page cache.
+PAGE = 4096
 
 
 class Fs:
@@ -44,11 +49,27 @@ class Fs:
         finally:
             os.close(descriptor)
 
+    def bypass_cache(self, target: BinaryIO) -> None:
+        """Let the pages that are written from here on go to the disk at once, where the file system can do that.
+
+        A large file would push out of the page cache what nginx sends, to be written again later, and for more CPU
+        time than all else of a fetch takes. From the first block on that is not whole pages, all is as it was.
+        """
+        with contextlib.suppress(OSError):
+            _set_direct(target, True)
+
     def write_block(self, target: BinaryIO, block: bytes | bytearray | memoryview) -> None:
         """Write at the end of an open file, all of it: an unbuffered write may take a part only."""
         left = memoryview(block)
+        if len(left) % PAGE:
+            _set_direct(target, False)
         while left:
-            left = left[target.write(left) :]
+            try:
+                left = left[target.write(left) :]
+            except OSError as problem:
+                # this file system wants more than pages in pages
+                if problem.errno != errno.EINVAL or not _set_direct(target, False):
+                    raise
 
     def truncate(self, target: BinaryIO, size: int) -> None:
         """Cut an open file, and stand at its end."""
@@ -109,6 +130,15 @@ class Fs:
         # a file system without a fixed number of inodes (btrfs) reports none at all
         inodes = status.f_favail if status.f_files else 1 << 40
         return status.f_bavail * status.f_frsize, status.f_blocks * status.f_frsize, inodes
+
+
+def _set_direct(target: BinaryIO, direct: bool) -> bool:
+    """Switch an open file's O_DIRECT on or off and return whether that changed anything."""
+    flags = fcntl.fcntl(target, fcntl.F_GETFL)
+    wanted = flags | os.O_DIRECT if direct else flags & ~os.O_DIRECT
+    if wanted != flags:
+        fcntl.fcntl(target, fcntl.F_SETFL, wanted)
+    return wanted != flags
 
 
 def sync_tree(fs: Fs, top: Path) -> None:

@@ -10,7 +10,7 @@ import re
 import threading
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Callable
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 from ._body import Body, FetchError
@@ -91,7 +91,7 @@ class XetBody(Body):
     def __init__(self, source: Source, xet: Xet, file: XetFile, headers: dict[str, str], rest: Body) -> None:
         self._source, self._xet, self._file, self._headers, self._rest = source, xet, file, headers, rest
 
-    def segment(self, start: int, end: int) -> bytearray:
+    def segment(self, start: int, end: int, block: memoryview, unwanted: Callable[[], bool]) -> None:
         """Xet gives streams only."""
         raise NotImplementedError
 
@@ -117,7 +117,6 @@ class HttpBody(Body):
         self._name = f"{action.path} of {action.repo}@{action.commit[:12]}"
         self._address: Address | None = None
         self._locating = threading.Lock()
-        self._cancelled = False
 
     def headers(self) -> Any:
         """Return what the Hub says about the file before it sends anybody to its bytes."""
@@ -127,16 +126,15 @@ class HttpBody(Body):
         discard(answer)
         return answer.headers
 
-    def cancel(self) -> None:
-        """Let segments that are under way end soon."""
-        self._cancelled = True
-
-    def segment(self, start: int, end: int) -> bytearray:
-        """Return a range."""
-        found = bytearray()
-        for block in self._receive(start, end, ranges=True):
-            found += block
-        return found
+    def segment(self, start: int, end: int, block: memoryview, unwanted: Callable[[], bool]) -> None:
+        """Take a range."""
+        at = 0
+        with contextlib.closing(self._receive(start, end, ranges=True)) as pieces:
+            for piece in pieces:
+                if unwanted():
+                    raise FetchError(f"{self._name}: not wanted any more")
+                block[at : at + len(piece)] = piece
+                at += len(piece)
 
     def stream(self, start: int) -> Generator[bytes, None, None]:
         """Yield what is missing."""
@@ -175,8 +173,6 @@ class HttpBody(Body):
                 if not block:
                     return
                 clock.check()
-                if self._cancelled:
-                    raise FetchError(f"{self._name}: not wanted any more")
                 wanted -= len(block)
                 came += len(block)
                 self._source.count(len(block))

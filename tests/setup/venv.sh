@@ -15,10 +15,17 @@ stamp=$(cat tests/requirements.txt "$0" | sha256sum)
 # ansible-core's current line wants 3.12; a Python that a version manager only pretends to have does not run.
 python=
 for candidate in python3.{12,13,14} ~/.pyenv/versions/3.{12,13,14}.*/bin/python python3.11 /usr/bin/python3 python3; do
-    if "$candidate" -c 'import ssl, sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-        python=$candidate
+    # the real path, for the one that is found first may be that of the .venv which is about to go
+    if python=$("$candidate" - 2>/dev/null <<'END'
+import ensurepip, os, ssl, sys, venv
+
+print(os.path.realpath(sys.executable))
+sys.exit(sys.version_info < (3, 11))
+END
+    ); then
         break
     fi
+    python=
 done
 [ -n "$python" ] || {
     echo "make: no Python 3.11 or newer with venv was found: install python3 and python3-venv." >&2

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.modelops.hf_mirror.plugins.module_utils import _body, _fetch, _http, _source
+from ansible_collections.modelops.hf_mirror.plugins.module_utils import _fetch, _fs, _http, _source, _window
 
 from hub.process import HubProcess
 from storecheck import check_store, snapshot
@@ -33,10 +33,15 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_http.Http, "backoff", lambda http, attempt: http.clock.sleep(0.01 * attempt))
 
 
-@pytest.fixture(params=[_body.SEGMENT, 300_000], ids=["whole", "segments"])
+def in_segments(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    monkeypatch.setattr(_fetch, "SEGMENT", size)
+    monkeypatch.setattr(_window, "SEGMENT", size)
+
+
+@pytest.fixture(params=[_window.SEGMENT, 73 * _fs.PAGE, 300_000], ids=["whole", "segments", "uneven segments"])
 def segments(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file comes in one piece, or in 14 of which several are under way."""
-    monkeypatch.setattr(_fetch, "SEGMENT", request.param)
+    in_segments(monkeypatch, request.param)
 
 
 @pytest.fixture
@@ -88,6 +93,19 @@ def test_a_range_that_is_not_what_was_asked_for(
     hub.control("range", {**FILE, "mode": mode, "times": 1})
     assert not sync({"repo_id": SWAPPER})["failures"]
     assert any(r["range"] for r in hub.control("requests")["last"]), "a range was asked for"
+    check_store(store)
+
+
+def test_a_late_segment_is_asked_for_on_a_second_connection(
+    sync: Run, store: Path, hub: HubProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_segments(monkeypatch, 73 * _fs.PAGE)
+    monkeypatch.setattr(_window, "_PATIENCE", 0.1)
+    monkeypatch.setattr(_source, "_STALL_SECONDS", 3600.0)
+    hub.control("drip", {**FILE, "after": 100_000, "interval": 0.2, "times": 1})
+    assert not sync({"repo_id": SWAPPER})["failures"]
+    asked = [r["range"] for r in hub.control("requests")["last"] if r["kind"] == "content_get" and r["range"]]
+    assert len(asked) > len(set(asked))
     check_store(store)
 
 
@@ -257,5 +275,6 @@ def test_a_part_is_gone_on_with_but_for_its_end(
     (store / "staging" / f"{etag}.part").write_bytes(right + bytes(400_000))
     assert not sync({"repo_id": SWAPPER, "files": [ONNX]})["failures"]
     asked = [r["range"] for r in hub.control("requests")["last"] if r["kind"] == "content_get"]
-    assert asked[-1] == "bytes=1400000-3999999" and len(asked) == 2, "the other is tiny-canonical's"
+    # 500,000 bytes less, and from a page's first byte
+    assert asked[-1] == "bytes=1396736-3999999" and len(asked) == 2, "the other is tiny-canonical's"
     check_store(store)

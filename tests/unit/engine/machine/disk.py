@@ -9,7 +9,8 @@ in it, a rename from or to it included. What is marked survives. Of the others, 
 
 * ``journal``: all names and modes up to some point and none after it, as ext4 and XFS do, where any fsync also takes
   along all that was done to names before it;
-* else any subset, as POSIX allows.
+* ``any`` subset, as POSIX allows;
+* ``last``: the last one alone, or ``none``, which are two of these subsets.
 
 Names are set, taken away and moved whole: a rename happened or did not, over an older name too. Content that was not
 synced may be there, missing, cut anywhere, or zeros of the right length; a file whose name was synced and whose content
@@ -25,7 +26,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
-from typing import Any, Union
+from typing import Union
 
 ROOT = 0
 
@@ -220,9 +221,9 @@ class Disk:
 
     def all_synced(self) -> Tree:
         """Return what is there when the power goes now and all is lost that may be."""
-        return self.after_power_cut(len(self.events), _Worst(), journal=False)
+        return self.after_power_cut(len(self.events), Random(0), "none")
 
-    def after_power_cut(self, events: int, random: Random, journal: bool) -> Tree:
+    def after_power_cut(self, events: int, random: Random, how: str) -> Tree:
         """Return what may be there when the power went after so many events."""
         log: list[Operation] = []
         safe: set[int] = set()
@@ -233,34 +234,29 @@ class Disk:
                 committed = len(log)
             else:
                 log.append(event)
-        until = random.randint(committed, len(log))
-        kept = random.choice((0, 0.2, 0.5, 0.9))
+        survivors = self._survivors(len(log), safe, committed, random, how)
         tree = self.base.copy()
         for place, operation in enumerate(log):
-            survives = place in safe or (place < until if journal else random.random() < kept)
-            if isinstance(operation, Data) and place not in safe:
+            if isinstance(operation, Data) and place not in safe and how != "none":
                 _tear(tree, operation, random)
-            elif survives:
+            elif place in survivors:
                 tree.apply(operation)
         return tree
+
+    def _survivors(self, count: int, safe: set[int], committed: int, random: Random, how: str) -> set[int]:
+        """Return the places of the operations that are kept."""
+        if how == "journal":
+            return safe.union(range(random.randint(committed, count)))
+        unsafe = [place for place in range(count) if place not in safe]
+        if how == "any":
+            kept = random.choice((0.2, 0.5, 0.9))
+            return safe.union(place for place in unsafe if random.random() < kept)
+        return safe.union(unsafe[-1:] if how == "last" else ())
 
     def boot(self, tree: Tree) -> None:
         """Go on with what is left: it is written to ``root``, and is safe now."""
         write(tree, self.root)
         self._start(tree)
-
-
-class _Worst(Random):
-    """Chooses the first, which is nothing, and never reaches a chance."""
-
-    def choice(self, seq: Any) -> Any:
-        return seq[0]
-
-    def random(self) -> float:
-        return 1.0
-
-    def randint(self, a: int, b: int) -> int:
-        return a
 
 
 def _syncs(sync: Sync, operation: Operation) -> bool:

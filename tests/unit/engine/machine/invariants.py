@@ -130,7 +130,8 @@ def documents_agree(repo: Path, commit: str) -> None:
     top = repo / ".mirror/rev" / commit
     paths = {sibling["rfilename"] for sibling in _must_read(top / "info.blobs.json")["siblings"]}
     assert {sibling["rfilename"] for sibling in _must_read(top / "info.json")["siblings"]} == paths
-    folders = {str(parent) for path in paths for parent in Path(path).parents}
+    folders = {".", *(str(parent) for path in paths for parent in Path(path).parents)}
+    assert {str(file.parent.relative_to(top / "tree")) for file in (top / "tree").rglob("*.json")} == folders
     for folder in folders:
         below = {path for path in paths if folder == "." or path.startswith(f"{folder}/")}
         prefix = "" if folder == "." else f"{folder}/"

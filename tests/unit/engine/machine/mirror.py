@@ -106,6 +106,13 @@ def told(outcome: Outcome) -> tuple[Any, Any]:
     return result(outcome.plan, outcome.plan.problems), diff(outcome.plan)
 
 
+def visible(root: Path) -> tuple[object, ...]:
+    """Return what a reader is sure to see: refs, listings, views."""
+    views = {path: what for path, what in served(root).items() if path.startswith("views/") and isinstance(what, str)}
+    refs = {folder.name: invariants.refs(folder) for folder in invariants.repositories(root)}
+    return refs, invariants.at_any_time(root), {path: what for path, what in views.items() if what != "folder"}
+
+
 def served(root: Path) -> dict[str, object]:
     """Return all of a store but its ledger, locks and drafts, equal for equal stores: also which names are one file."""
     found: dict[str, object] = {}

@@ -37,6 +37,7 @@ def entry(repo: Repo, **options: object) -> dict[str, object]:
     return {"repo_id": repo.repo_id, "repo_type": repo.repo_type, **options}
 
 
+PULL_REQUEST = entry(FIRST, revision="refs/pr/1", files=["README.md"])
 BOTH = [entry(FIRST, views=["flat"]), entry(SECOND)]
 
 
@@ -60,6 +61,14 @@ def publish_twice(mirror: Mirror) -> None:
     mirror.run([*BOTH, entry(FIRST, revision="refs/pr/1"), entry(SECOND, revision=pinned)])
 
 
+def publish_pull_request(mirror: Mirror) -> None:
+    mirror.run([PULL_REQUEST])
+
+
+def move_pull_request(upstream: Upstream) -> None:
+    upstream.commit(FIRST, {"README.md": b"a better model"}, "refs/pr/1")
+
+
 def move(upstream: Upstream) -> None:
     """A file changes, one goes, one is renamed, one comes that the other repository has."""
     files = {**FILES, "model.bin": b"new weights", "deep/rows.txt": OTHER["data/rows.txt"]}
@@ -80,6 +89,7 @@ SCENARIOS = {
     "first publish": Scenario(nothing, nothing, [*BOTH, entry(FIRST, revision="refs/pr/1")]),
     "moved ref": Scenario(publish_both, move, BOTH),
     "moved ref, by hand": Scenario(publish_both, move, [entry(FIRST, publish="manual", views=["flat"]), entry(SECOND)]),
+    "moved pull request": Scenario(publish_pull_request, move_pull_request, [PULL_REQUEST]),
     "widening": Scenario(publish_some, nothing, [entry(FIRST)]),
     "views": Scenario(publish_both, nothing, [entry(FIRST, views=["flat", "other"]), entry(SECOND, views=["flat"])]),
     "removal of all but one ref": Scenario(publish_twice, nothing, [entry(FIRST, revision="refs/pr/1")], "exact"),

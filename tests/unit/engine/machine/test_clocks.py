@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store import Store
 from unit.engine.machine import invariants
+from unit.engine.machine.faulty_fs import CrashingFs
 from unit.engine.machine.mirror import Mirror
 from unit.engine.machine.scenarios import FIRST, SHARED, entry, start
 from unit.engine.machine.upstream import StandingClock
@@ -37,3 +39,16 @@ def test_wrong_content_is_asked_for_again_after_the_clock_was_set_back(root: Pat
     assert mirror.run([entry(FIRST)]).problems  # too early
     clock.seconds -= 3000 * DAY
     assert not mirror.run([entry(FIRST)]).problems
+
+
+def test_the_first_record_of_a_month_is_durable(root: Path) -> None:
+    """Also when those before it need not be."""
+    clock = StandingClock()
+    mirror = Mirror(root, start(), clock)
+    mirror.run([entry(FIRST)])
+    ledger = Store(root, CrashingFs(mirror.disk), clock).ledger
+    clock.seconds += 40 * DAY
+    ledger.append("seal", durable=False)
+    ledger.append("intent")
+    mirror.boot(mirror.disk.all_synced())
+    assert [record["kind"] for record in invariants.ledger(root)][-1] == "intent"

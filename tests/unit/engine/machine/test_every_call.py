@@ -17,7 +17,7 @@ import pytest
 from unit.engine.machine import invariants
 from unit.engine.machine.disk import Disk, Tree
 from unit.engine.machine.faulty_fs import Crash, CrashingFs
-from unit.engine.machine.mirror import Mirror, served
+from unit.engine.machine.mirror import Mirror, served, visible
 from unit.engine.machine.profile import CUTS, FULL, PAIRS, SEED
 from unit.engine.machine.scenarios import SCENARIOS, Scenario, start
 from unit.engine.machine.upstream import StandingClock
@@ -88,9 +88,9 @@ def test_a_crash(recorded: Recorded) -> None:
 
 def test_a_power_cut(recorded: Recorded) -> None:
     cuts = (
-        recorded.disk.after_power_cut(mark, Random(f"{SEED} {mark} {number}"), journal=number % 2 == 0)
+        recorded.disk.after_power_cut(mark, Random(f"{SEED} {mark} {number}"), how)
         for mark in recorded.marks
-        for number in range(CUTS)
+        for number, how in enumerate(CUTS)
     )
     for tree in different(cuts):
         recorded.mirror.boot(tree)
@@ -105,8 +105,14 @@ def test_a_power_cut_in_the_run_after_a_crash(recorded: Recorded) -> None:
         crash(recorded, random.randint(1, len(recorded.marks)))
         crash(recorded, random.randint(1, len(recorded.marks)))
         disk = recorded.mirror.disk
-        recorded.mirror.boot(disk.after_power_cut(len(disk.events), random, journal=number % 2 == 0))
+        recorded.mirror.boot(disk.after_power_cut(len(disk.events), random, CUTS[number % len(CUTS)]))
         recorded.run_again()
+
+
+def test_what_a_run_did_is_durable(recorded: Recorded) -> None:
+    shown = visible(recorded.root)
+    recorded.mirror.boot(recorded.disk.all_synced())
+    assert visible(recorded.root) == shown
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ What must hold is checked after each step. The numbers are those of the invarian
 from __future__ import annotations
 
 import contextlib
+import os
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -23,22 +25,23 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from unit.engine.machine import invariants
 from unit.engine.machine.disk import write
 from unit.engine.machine.faulty_fs import Crash, CrashingFs, FullFs
-from unit.engine.machine.mirror import Mirror, Whitelist, scratch, served, told
+from unit.engine.machine.mirror import Mirror, Whitelist, scratch, served, told, visible
 from unit.engine.machine.profile import MACHINE
 from unit.engine.machine.upstream import StandingClock, Upstream
 
 REPOS = [Repo("model", "org/one"), Repo("model", "org/two"), Repo("dataset", "org/three")]
 REFS = ["main", "refs/pr/1"]
-PATHS = ["a.bin", "b.txt", "README.md", "deep/a.bin", "deep/er/c.txt"]
+PATHS = ["a.bin", "b.txt", "README.md", "deep/c.bin", "deep/er/b.txt"]
 CONTENTS = [b"", b"some weights " * 5, b"other weights " * 6, b"text", b"more text, of some length" * 3]
-EDITS = st.dictionaries(st.sampled_from(PATHS), st.sampled_from([*CONTENTS, None]), min_size=1)
-CALLS = st.integers(1, 400)
+CALLS = st.integers(1, 150)
+CUTS = st.sampled_from(["any", "journal", "last", "none"])
 FAULTS = st.one_of(
     st.tuples(st.just("crash"), CALLS),
-    st.tuples(st.just("cut"), CALLS, st.integers(0, 1 << 30), st.booleans()),
+    st.tuples(st.just("cut"), CALLS, st.integers(0, 1 << 30), CUTS),
     st.tuples(st.just("full"), st.integers(1, 60)),
 )
-ENTRIES = st.fixed_dictionaries(
+EDITS = st.dictionaries(st.sampled_from(PATHS), st.sampled_from([*CONTENTS, None]), min_size=1, max_size=3)
+OPTIONS = st.fixed_dictionaries(
     {},
     optional={
         "files": st.lists(st.sampled_from(PATHS), min_size=1, max_size=3, unique=True),
@@ -48,6 +51,22 @@ ENTRIES = st.fixed_dictionaries(
         "allow_rewind": st.booleans(),
     },
 )
+CHANGES = st.tuples(st.just("upstream_changes"), st.sampled_from(REPOS), st.sampled_from(REFS), EDITS)
+LISTS = st.tuples(st.just("list_it"), st.sampled_from(REPOS), st.sampled_from([*REFS, "commit"]), OPTIONS)
+#: What happens to a mirror: the name of a method and its arguments.
+EVENTS = st.one_of(
+    CHANGES,
+    CHANGES,
+    LISTS,
+    st.tuples(st.just("unlist"), st.integers(0, 10)),
+    st.tuples(st.just("upstream_goes_back"), st.sampled_from(REPOS), st.integers(0, 2)),
+    st.tuples(st.just("upstream_drops_all_files"), st.sampled_from(REPOS), st.booleans()),
+    st.tuples(st.just("upstream_refuses"), st.sampled_from(REPOS), st.booleans(), st.booleans()),
+    st.tuples(st.just("upstream_sends_rubbish"), st.sampled_from(CONTENTS[1:]), st.sampled_from(CONTENTS)),
+    st.tuples(st.just("upstream_is_well")),
+    st.tuples(st.just("clock_jumps"), st.sampled_from([-40, -1, 0.05, 1, 8, 400])),
+)
+STORIES = st.lists(EVENTS, max_size=3)
 
 
 class Life(RuleBasedStateMachine):
@@ -67,73 +86,72 @@ class Life(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.stack.close()
 
-    # ---- the world
+    # ---- what happens
 
-    @initialize(first=EDITS, second=EDITS)
-    def start(self, first: dict[str, bytes | None], second: dict[str, bytes | None]) -> None:
-        for repo, edits in zip(REPOS, (first, second, first)):
-            self.upstream_changes(repo, "main", edits)
+    @initialize()
+    def start(self) -> None:
+        for repo, more in zip(REPOS, (1, 2, 1)):
+            self.upstream_changes(repo, "main", {"a.bin": CONTENTS[more], "deep/er/b.txt": b"text", "README.md": b""})
         self.list_it(REPOS[0], "main", {"views": ["flat"]})
+        self.list_it(REPOS[1], "main", {})
+        self.list_it(REPOS[2], "main", {"allow_patterns": ["*.bin"]})
+        self.run(self.entries(), "present", [])
 
-    @rule(repo=st.sampled_from(REPOS), ref=st.sampled_from(REFS), edits=EDITS)
+    def tell(self, story: list[tuple[Any, ...]]) -> None:
+        for method, *arguments in story:
+            getattr(self, method)(*arguments)
+
     def upstream_changes(self, repo: Repo, ref: str, edits: dict[str, bytes | None]) -> None:
         files = self.upstream.files(repo, ref) if repo in self.upstream.repos else {}
-        for path, content in edits.items():
-            files.pop(path, None)
-            if content is not None:
-                files[path] = content
-        self.upstream.commit(repo, files, ref)
+        merged = {**files, **edits}
+        self.upstream.commit(repo, {path: new for path, new in merged.items() if new is not None}, ref)
 
-    @rule(repo=st.sampled_from(REPOS), back=st.integers(1, 3))
-    def upstream_goes_back(self, repo: Repo, back: int) -> None:
+    def upstream_goes_back(self, repo: Repo, place: int) -> None:
         commits = list(self.upstream.repos[repo].commits)
-        self.upstream.repos[repo].refs["main"] = commits[-1 - back % len(commits)]
+        self.upstream.repos[repo].refs["main"] = commits[place % len(commits)]
 
-    @rule(repo=st.sampled_from(REPOS), readme=st.booleans())
     def upstream_drops_all_files(self, repo: Repo, readme: bool) -> None:
         self.upstream.commit(repo, {"README.md": b"moved away"} if readme else {})
 
-    @rule(repo=st.sampled_from(REPOS), gone=st.booleans(), gated=st.booleans())
     def upstream_refuses(self, repo: Repo, gone: bool, gated: bool) -> None:
         self.upstream.repos[repo].gone, self.upstream.repos[repo].gated = gone, gated
 
-    @rule(
-        flipped=st.sets(st.sampled_from(CONTENTS[1:]), max_size=1),
-        broken=st.sets(st.sampled_from(CONTENTS), max_size=1),
-    )
-    def upstream_sends_rubbish(self, flipped: set[bytes], broken: set[bytes]) -> None:
-        self.upstream.flipped, self.upstream.broken = flipped, broken
+    def upstream_sends_rubbish(self, flipped: bytes, broken: bytes) -> None:
+        self.upstream.flipped, self.upstream.broken = {flipped}, {broken}
 
-    @rule(days=st.sampled_from([-40, -1, 0.05, 1, 8, 400]))
+    def upstream_is_well(self) -> None:
+        self.upstream.flipped, self.upstream.broken = set(), set()
+        for repo in self.upstream.repos.values():
+            repo.gone = repo.gated = False
+
     def clock_jumps(self, days: float) -> None:
         self.clock.seconds += days * 86400
 
-    # ---- the operator
-
-    @rule(repo=st.sampled_from(REPOS), ref=st.sampled_from([*REFS, "commit"]), options=ENTRIES)
     def list_it(self, repo: Repo, ref: str, options: dict[str, Any]) -> None:
-        if "files" in options:
-            options.pop("allow_patterns", None)
+        entry = {key: value for key, value in options.items() if key != "allow_patterns" or "files" not in options}
         revision = next(iter(self.upstream.repos[repo].commits)) if ref == "commit" else ref
-        entry = {"repo_id": repo.repo_id, "repo_type": repo.repo_type, "revision": revision, **options}
+        entry |= {"repo_id": repo.repo_id, "repo_type": repo.repo_type, "revision": revision}
         entries = {**self.whitelist, (repo, ref): entry}
         with contextlib.suppress(WhitelistError):  # two files of one name in a view
             parse(list(entries.values()))
             self.whitelist = entries
 
-    @rule(data=st.data())
-    def unlist_one(self, data: st.DataObject) -> None:
+    def unlist(self, place: int) -> None:
         if len(self.whitelist) > 1:
-            del self.whitelist[data.draw(st.sampled_from(list(self.whitelist)))]
+            del self.whitelist[list(self.whitelist)[place % len(self.whitelist)]]
+
+    # ---- what is done
 
     @precondition(lambda self: self.at_rest)
-    @rule(faults=st.lists(FAULTS, max_size=3))
-    def sync(self, faults: list[tuple[Any, ...]]) -> None:
+    @rule(story=STORIES, faults=st.lists(FAULTS, max_size=3))
+    def sync(self, story: list[Any], faults: list[Any]) -> None:
+        self.tell(story)
         self.run(self.entries(), "present", faults)
 
     @precondition(lambda self: self.at_rest)
-    @rule(faults=st.lists(FAULTS, max_size=2), max_delete=st.sampled_from(["0", "1", "50%", "100%"]))
-    def sync_exactly(self, faults: list[tuple[Any, ...]], max_delete: str) -> None:
+    @rule(story=STORIES, faults=st.lists(FAULTS, max_size=2), max_delete=st.sampled_from(["0", "1", "50%", "100%"]))
+    def sync_exactly(self, story: list[Any], faults: list[Any], max_delete: str) -> None:
+        self.tell([("unlist", len(story)), *story])
         before = {repo.name for repo in invariants.repositories(self.root)}
         self.run(self.entries(), "exact", faults, max_delete)
         gone = len(before - {repo.name for repo in invariants.repositories(self.root)})
@@ -142,34 +160,37 @@ class Life(RuleBasedStateMachine):
 
     @precondition(lambda self: self.at_rest)
     @rule(faults=st.lists(FAULTS, max_size=2), repo=st.sampled_from(REPOS), ref=st.sampled_from(REFS))
-    def remove(self, faults: list[tuple[Any, ...]], repo: Repo, ref: str) -> None:
+    def remove(self, faults: list[Any], repo: Repo, ref: str) -> None:
         self.run([{"repo_id": repo.repo_id, "repo_type": repo.repo_type, "revision": ref}], "absent", faults)
 
-    @rule(fault=FAULTS)
-    def fail_in_a_sync(self, fault: tuple[Any, ...]) -> None:
+    @rule(story=STORIES, fault=FAULTS)
+    def fail_in_a_sync(self, story: list[Any], fault: tuple[Any, ...]) -> None:
         """A run that is cut, and whatever comes after it is not the same run."""
+        self.tell(story)
         self.fail(self.entries(), "present", fault, "100%")
         self.at_rest = False
 
-    @rule()
-    def sync_after_that(self) -> None:
+    @rule(story=STORIES)
+    def sync_after_that(self, story: list[Any]) -> None:
+        self.tell(story)
         self.finish(self.entries(), "present", "100%")
 
     @precondition(lambda self: self.at_rest)
-    @rule(seed=st.integers(0, 1 << 30), journal=st.booleans())
-    def power_goes_while_nothing_runs(self, seed: int, journal: bool) -> None:
-        """What a run that has ended did is durable."""
-        shown = self.shown()
-        self.cut(seed, journal)
-        assert self.shown() == shown
-
-    @precondition(lambda self: self.at_rest)
-    @rule(free=st.integers(0, 600), reserve=st.integers(0, 20))
-    def sync_with_little_room(self, free: int, reserve: int) -> None:
+    @rule(story=STORIES, free=st.integers(0, 300), reserve=st.integers(0, 20))
+    def sync_with_little_room(self, story: list[Any], free: int, reserve: int) -> None:
+        self.tell(story)
         fs = FullFs(self.mirror.disk, free=(free, 1000, 1 << 20))
         self.mirror.run(self.entries(), fs=fs, reserve=reserve)
         assert fs.fetched <= max(free - 10 * reserve, 0)  # 14
         self.settle()
+
+    @precondition(lambda self: self.at_rest)
+    @rule(seed=st.integers(0, 1 << 30), how=CUTS)
+    def power_goes_while_nothing_runs(self, seed: int, how: str) -> None:
+        """What a run that has ended did is durable."""
+        shown = visible(self.root)
+        self.cut(seed, how)
+        assert visible(self.root) == shown
 
     # ---- how that is done
 
@@ -186,7 +207,7 @@ class Life(RuleBasedStateMachine):
         for fault in faults:
             self.fail(entries, state, fault, max_delete)
             invariants.at_any_time(self.root)
-        before = self.refs()
+        before = Before(self.refs(), self.histories(), self.names("views"), self.names("pool"))
         outcome = self.finish(entries, state, max_delete, foreseen=not faults)
         if faults and state == "exact":
             outcome = self.finish(entries, state, max_delete)
@@ -220,9 +241,9 @@ class Life(RuleBasedStateMachine):
         if kind == "cut":
             self.cut(*fault[2:])
 
-    def cut(self, seed: int, journal: bool) -> None:
+    def cut(self, seed: int, how: str) -> None:
         disk = self.mirror.disk
-        self.mirror.boot(disk.after_power_cut(len(disk.events), Random(seed), journal))
+        self.mirror.boot(disk.after_power_cut(len(disk.events), Random(seed), how))
         self.known = {**self.settled}
 
     def finish(self, entries: Whitelist, state: str, max_delete: str, foreseen: bool = False) -> Outcome | MirrorError:
@@ -253,13 +274,22 @@ class Life(RuleBasedStateMachine):
             for ref, commit in invariants.refs(repo).items()
         }
 
-    def shown(self) -> tuple[object, ...]:
-        views = {path: what for path, what in self.comparable(self.root).items() if path.startswith("views/")}
-        return self.refs(), invariants.at_any_time(self.root), views
+    def histories(self) -> dict[tuple[str, str], set[str]]:
+        """Return ref -> the commits that it has named."""
+        found: dict[tuple[str, str], set[str]] = {}
+        for record in invariants.ledger(self.root):
+            if record["kind"] == "publish":
+                repo = Repo(record["repo_type"], record["repo_id"])
+                found.setdefault((repo.folder, record["ref"]), set()).add(record["new"])
+        return found
 
-    def check_executed(self, outcome: Outcome, before: dict[tuple[str, str], str]) -> None:
-        """The refs moved as the plan says, but for what failed (11)."""
-        expected, removal = dict(before), outcome.plan.removal
+    def names(self, folder: str) -> dict[str, str]:
+        entries = (self.root / folder).glob("[!.]*")
+        return {entry.name: os.readlink(entry) if entry.is_symlink() else "" for entry in entries}
+
+    def check_executed(self, outcome: Outcome, before: Before) -> None:
+        """All happened that the plan says and nothing else, but for what failed (11); no ref went back by itself."""
+        expected, removal = dict(before.refs), outcome.plan.removal
         for plan in outcome.plan.repos:
             for commit in plan.commits:
                 if not any(str(entry) in outcome.problems for entry in commit.entries):
@@ -268,6 +298,22 @@ class Life(RuleBasedStateMachine):
             expected.pop((repo.folder, ref))
         gone = {repo.folder for repo in removal.repos}
         assert self.refs() == {key: commit for key, commit in expected.items() if key[0] not in gone}
+        for key, commit in self.refs().items():
+            if before.refs.get(key) not in (None, commit):
+                assert commit not in before.histories[key] or self.may_rewind(key)
+        fetched = self.names("pool").keys() - before.pool.keys()
+        assert fetched <= outcome.plan.fetches.keys()
+        if not outcome.problems:
+            views = self.names("views")
+            changed = {name for name in views.keys() | before.views.keys() if views.get(name) != before.views.get(name)}
+            assert changed == outcome.plan.views.keys() | set(removal.views)
+            removed = {etag for etag in outcome.plan.fetches if etag not in fetched}
+            assert not removed or removal
+
+    def may_rewind(self, key: tuple[str, str]) -> bool:
+        return any(
+            entry.get("allow_rewind") for (repo, ref), entry in self.whitelist.items() if (repo.folder, ref) == key
+        )
 
     def check_isolation(self, entries: Whitelist, outcome: Outcome) -> None:
         """Without the repositories that fail, the others are the same (12)."""
@@ -292,6 +338,16 @@ class Life(RuleBasedStateMachine):
             # 7: an unfinished removal takes a repository as a whole
             assert key in listed or key[0] not in there, f"{key} is not listed any more"
         self.known.update(listed)
+
+
+@dataclass
+class Before:
+    """What was there before a run: refs, what they have named, views, contents."""
+
+    refs: dict[tuple[str, str], str]
+    histories: dict[tuple[str, str], set[str]]
+    views: dict[str, str]
+    pool: dict[str, str]
 
 
 def attempt(mirror: Mirror, entries: Whitelist, state: str, max_delete: str) -> Outcome | MirrorError:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -135,5 +135,5 @@ class _MemoryBody(Body):
             self._source.received += len(block)
             yield block
 
-    def segment(self, start: int, end: int) -> bytearray:
+    def segment(self, start: int, end: int, block: memoryview, unwanted: Callable[[], bool]) -> None:
         raise AssertionError("nobody asks for ranges where there are none")
