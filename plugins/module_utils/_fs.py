@@ -173,7 +173,11 @@ def replace_link(fs: Fs, link: Path, target: str, scratch: Path) -> None:
 
 
 def empty_dir(fs: Fs, folder: Path) -> Path:
-    """Make a folder, without what an interrupted run left in it."""
-    fs.rmtree(folder)
+    """Make a folder, without what an interrupted run left in it. The name of one that is there stays durable."""
     fs.mkdir(folder)
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            fs.rmtree(entry)
+        else:
+            fs.unlink(entry)
     return folder

@@ -183,6 +183,7 @@ class Repository:
         for file in sealed.rglob("*.json"):
             if str(file.relative_to(sealed)) not in documents:
                 self._fs.unlink(file)
+                self._fs.sync_dir(file.parent)
 
     def _link_snapshot(self, build: Path, listing: Listing, paths: tuple[str, ...]) -> None:
         snapshot = self.folder / "snapshots" / listing.commit
