@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ._clock import Clock, StoppedError
+from ._collect import survey_retention
 from ._errors import MirrorError
 from ._fetch import Fetcher
 from ._fs import Fs
@@ -30,7 +31,10 @@ from ._xet import Xet
 
 @dataclass(frozen=True)
 class Settings:
-    """What an operator decides. ``bandwidth`` is in bytes a second, 0 for no limit; ``reserve`` in percent."""
+    """What an operator decides.
+
+    ``bandwidth`` is in bytes a second, 0 for no limit; ``reserve`` in percent; ``grace`` in hours.
+    """
 
     store: Path
     endpoint: str = "https://huggingface.co"
@@ -39,6 +43,7 @@ class Settings:
     workers: int = 8
     bandwidth: int = 0
     reserve: int = 3
+    grace: int = 72
     max_delete: str = "10%"
     actor: str = "hf-mirror"
     lock: LockFile | None = None
@@ -89,7 +94,9 @@ class Engine:
             source = self._source(hub)
             fetcher = Fetcher(source, self.store.fs, self.clock)
             settings = self.settings
-            options = Options(settings.workers, settings.reserve, settings.actor, settings.lock)
+            options = Options(
+                settings.workers, settings.reserve, settings.grace * 3600.0, settings.actor, settings.lock
+            )
             sync = Sync(self.store, fetcher, options, self.progress)
             try:
                 sync.start()
@@ -103,15 +110,21 @@ class Engine:
             return Outcome(plan, problems, is_new, fetcher.fetched)
 
     def _plan(self, wanted: list[Wanted], state: str, hub: Hub) -> Plan:
+        known = self.store.ledger.state()
         if state == "absent":
-            return Plan(removal=named(self.store, wanted))
-        survey = Survey(self.store, hub, self.settings.workers, self.settings.lock)
-        plan = survey.plan(wanted, self.store.ledger.state(), self.progress)
+            plan = Plan(removal=named(self.store, wanted))
+            wanted = []
+        else:
+            survey = Survey(self.store, hub, self.settings.workers, self.settings.lock)
+            plan = survey.plan(wanted, known, self.progress, exact=state == "exact")
         if state == "exact":
             try:
-                plan.removal = surplus(self.store, wanted, self.settings.max_delete)
+                plan.removal = surplus(self.store, wanted, self.settings.max_delete, plan)
             except MaxDeleteError as problem:
                 plan.other_problems["max_delete"] = problem
+                for commit in [one for repo in plan.repos for one in repo.commits]:
+                    commit.keep_all()
+        survey_retention(self.store, wanted, plan, known.age_at(self.clock.now()), self.settings.grace * 3600.0)
         return plan
 
     def _check_stop(self) -> None:

@@ -23,6 +23,8 @@ from ._fs import Fs
 from ._lock import locked
 
 Record = dict[str, Any]
+#: Seconds by which the store gets older between two runs at most, whatever the clock says: two days of daily runs.
+_LONGEST_PAUSE = 2 * 86400
 #: Seconds for which a content that arrived wrong is left alone at most.
 LONGEST_DELAY = 7 * 86400
 
@@ -54,9 +56,14 @@ class Bad:
 
 @dataclass
 class State:
-    """What the next run, the alerts and the status page go by. Lost, it is rebuilt from the ledger, but for ``bad``."""
+    """What the next run, the alerts and the status page go by. Lost, it is rebuilt from the ledger, but for ``bad``.
+
+    ``age`` is the store's at the end of the ``last_run``: seconds that no clock that jumps can spend.
+    """
 
     run: int = 0
+    age: float = 0.0
+    last_run: float | None = None
     repos: dict[str, RepoState] = field(default_factory=dict)
     bad: dict[str, Bad] = field(default_factory=dict)
 
@@ -68,13 +75,20 @@ class State:
     def from_json(cls, value: Mapping[str, Any]) -> State:
         """Read what ``to_json`` wrote."""
         repos = {name: RepoState(**fields) for name, fields in value["repos"].items()}
-        return cls(value["run"], repos, {name: Bad(**fields) for name, fields in value["bad"].items()})
+        bad = {name: Bad(**fields) for name, fields in value["bad"].items()}
+        return cls(value["run"], value["age"], value["last_run"], repos, bad)
+
+    def age_at(self, seconds: float) -> float:
+        """Return the store's age at a time: it grows from run to run, and never by more than a pause may take."""
+        passed = 0.0 if self.last_run is None else seconds - self.last_run
+        return self.age + min(max(passed, 0.0), _LONGEST_PAUSE)
 
     def apply(self, record: Mapping[str, Any]) -> None:
         """Take a record of the ledger into account."""
         self.run = max(self.run, record.get("run", 0))
         if record["kind"] == "run":
             seconds: float = record["seconds"]
+            self.age, self.last_run = self.age_at(seconds), seconds
             self.succeeded(record["succeeded"], seconds)
             for name, (message, cause) in record["failed"].items():
                 repo = self.repos.setdefault(name, RepoState())

@@ -23,7 +23,10 @@ class RepoFacts:
 
     ``refs``: ref -> published commit; ``snapshots``: sealed commit -> path -> etag; ``history``: ref -> all commits
     that were published, the oldest first; ``serials``: ref -> number of its last publish; ``pending``: ref -> commit
-    that is sealed and waits for a person.
+    that is sealed and waits for a person; ``rejected``: ref -> commits that a person rolled back; ``frozen``: refs that
+    don't follow the upstream; ``pins``, ``listed``: commits that stay because a person, or the whitelist, named them by
+    id; ``retired``: commit -> age of the store when nothing named it any more; ``narrowed``: commit -> age when its
+    listing got shorter.
     """
 
     refs: Mapping[str, str] = field(default_factory=dict)
@@ -31,6 +34,12 @@ class RepoFacts:
     history: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     serials: Mapping[str, int] = field(default_factory=dict)
     pending: Mapping[str, str] = field(default_factory=dict)
+    rejected: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    frozen: frozenset[str] = frozenset()
+    pins: frozenset[str] = frozenset()
+    listed: frozenset[str] = frozenset()
+    retired: Mapping[str, float] = field(default_factory=dict)
+    narrowed: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -46,20 +55,26 @@ class Fetch:
 
 @dataclass(frozen=True)
 class Publish:
-    """Let a ref name another commit; ``old`` is what it must still name then, ``serial`` the number of the publish."""
+    """Let a ref name another commit; ``old`` is what it must still name then, ``serial`` the number of the publish.
+
+    ``is_rollback``: a person goes back to ``new``, and no sync is to bring ``old`` again.
+    """
 
     repo: Repo
     ref: str
     old: str | None
     new: str
     serial: int
+    is_rollback: bool = False
 
 
 @dataclass
 class CommitPlan:
     """The actions for one commit, in their order: fetch all, seal, then publish or leave pending.
 
-    It is done as a whole or not at all; ``entries`` are the whitelist's entries that want it.
+    It is done as a whole or not at all; ``entries`` are the whitelist's entries that want it. ``list_it``: it stays for
+    as long as the whitelist names it by its id. ``dropped``, ``added``: paths that leave
+    its listing, and that come into it.
     """
 
     repo: Repo
@@ -68,14 +83,30 @@ class CommitPlan:
     entries: list[Wanted]
     seal: bool = False
     no_pickle: bool = False
+    list_it: bool = False
+    dropped: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
     fetches: list[Fetch] = field(default_factory=list)
     publishes: list[Publish] = field(default_factory=list)
     pending: list[str] = field(default_factory=list)
 
+    def keep_all(self) -> None:
+        """Leave in the listing what was to be dropped from it."""
+        if self.dropped:
+            self.paths = tuple(sorted({*self.paths, *self.dropped}))
+            self.dropped = ()
+            # without what is new, nothing is left to be sealed
+            self.seal = bool(self.added)
+
+    @property
+    def etags(self) -> set[str]:
+        """Return the contents of its files."""
+        return {self.listing.files[path].etag for path in self.paths}
+
     @property
     def changes(self) -> bool:
         """True when there is anything to do."""
-        return bool(self.seal or self.publishes or self.pending)
+        return bool(self.seal or self.publishes or self.pending or self.list_it)
 
 
 @dataclass
@@ -110,11 +141,39 @@ class Removal:
         return bool(self.repos or self.refs or self.views)
 
 
+@dataclass(frozen=True)
+class Retention:
+    """What is to be done with the commits of one repository.
+
+    ``retire``: commits that nothing names any more; ``spare``: retired ones that something names again; ``collect``:
+    retired ones whose grace is over; ``trim``: commits whose listing got shorter a grace ago.
+    """
+
+    repo: Repo
+    retire: tuple[str, ...] = ()
+    spare: tuple[str, ...] = ()
+    collect: tuple[str, ...] = ()
+    trim: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.retire or self.spare or self.collect or self.trim)
+
+    def __and__(self, other: Retention) -> Retention:
+        """Return what both want."""
+        both = {
+            name: tuple(commit for commit in getattr(self, name) if commit in getattr(other, name))
+            for name in ("retire", "spare", "collect", "trim")
+        }
+        return Retention(self.repo, **both)
+
+
 @dataclass
 class Plan:
     """What a run would do. ``upstream`` is what the Hub answered for each entry.
 
-    ``other_problems`` belong to no entry; their names are ``views`` and ``max_delete``.
+    ``other_problems`` belong to no entry; their names are ``views`` and ``max_delete``. ``orphans`` are contents
+    and parts of them that nothing has named for long, with their bytes; ``freed`` are the bytes that they and
+    ``retention`` bring.
     """
 
     repos: list[RepoPlan] = field(default_factory=list)
@@ -123,11 +182,16 @@ class Plan:
     other_problems: dict[str, MirrorError] = field(default_factory=dict)
     other_warnings: list[str] = field(default_factory=list)
     removal: Removal = field(default_factory=Removal)
+    retention: list[Retention] = field(default_factory=list)
+    orphans: dict[str, int] = field(default_factory=dict)
+    freed: int = 0
 
     @property
     def changes(self) -> bool:
         """True when there is anything to do."""
-        return bool(self.views or self.removal) or any(repo.changes for repo in self.repos)
+        return bool(self.views or self.removal or self.retention or self.orphans) or any(
+            repo.changes for repo in self.repos
+        )
 
     @property
     def problems(self) -> dict[str, MirrorError]:
@@ -152,11 +216,13 @@ def plan_repo(
     facts: RepoFacts,
     pool: Container[str],
     bad: Mapping[tuple[str, str, str], str],
+    exact: bool = False,
 ) -> RepoPlan:
     """Plan one repository from its whitelist entries and what the Hub answered for each.
 
-    Several entries may mean one commit: their files are joined. A snapshot only grows. ``pool`` holds the etags that
-    need no fetching; ``bad`` says of (commit, path, etag) why it is not to be asked for again yet.
+    Several entries may mean one commit: their files are joined. A listing only grows, but for ``exact``, where nobody
+    else has entries. ``pool`` holds the etags that need no fetching; ``bad`` says of (commit, path, etag) why it is not
+    to be asked for again yet.
     """
     plan = RepoPlan(repo)
     commits: dict[str, CommitPlan] = {}
@@ -176,9 +242,10 @@ def plan_repo(
         commit.no_pickle = commit.no_pickle or wanted.formats == "no-pickle"
         _move(wanted, commit, facts)
     for commit in commits.values():
-        _complete(commit, facts, pool)
+        # what an entry wants that can't be had just now must not look as though nobody wanted it
+        _complete(commit, facts, pool, narrow=exact and not plan.problems)
         present = facts.snapshots.get(commit.listing.commit)
-        if commit.seal and present is not None:
+        if commit.seal and present is not None and not commit.dropped:
             plan.warnings.append(
                 f"{repo}@{commit.listing.commit[:12]} gets more files: clients that listed this commit before see them"
                 " with the next commit, or with an empty cache"
@@ -220,7 +287,10 @@ def _move(wanted: Wanted, commit: CommitPlan, facts: RepoFacts) -> None:
     """Publish the commit under the entry's ref, or leave it pending where a person decides."""
     ref, new = wanted.revision, commit.listing.commit
     old = facts.refs.get(ref)
-    if wanted.is_commit or old == new:
+    if wanted.is_commit:
+        commit.list_it = new not in facts.listed
+        return
+    if old == new:
         return
     if wanted.publish == "auto":
         commit.publishes.append(Publish(commit.repo, ref, old, new, facts.serials.get(ref, 0) + 1))
@@ -228,11 +298,12 @@ def _move(wanted: Wanted, commit: CommitPlan, facts: RepoFacts) -> None:
         commit.pending.append(ref)
 
 
-def _complete(commit: CommitPlan, facts: RepoFacts, pool: Container[str]) -> None:
+def _complete(commit: CommitPlan, facts: RepoFacts, pool: Container[str], narrow: bool) -> None:
     """Say what is to be fetched and whether the commit is to be sealed."""
     present = set(facts.snapshots.get(commit.listing.commit, ()))
-    union = present | set(commit.paths)
+    union = set(commit.paths) if narrow else present | set(commit.paths)
     commit.paths = tuple(sorted(union))
+    commit.dropped, commit.added = tuple(sorted(present - union)), tuple(sorted(union - present))
     if commit.listing.commit in facts.snapshots and union == present:
         return
     commit.seal = True

@@ -21,6 +21,9 @@ def result(plan: Plan, problems: Mapping[str, MirrorError]) -> dict[str, Any]:
         "fetched_files": len(fetches),
         "fetched_bytes": sum(fetch.file.size for fetch in fetches),
         "removed": [str(repo) for repo in plan.removal.repos] + [f"{repo}@{ref}" for repo, ref in plan.removal.refs],
+        "retired": [f"{one.repo}@{commit}" for one in plan.retention for commit in one.retire],
+        "collected": [f"{one.repo}@{commit}" for one in plan.retention for commit in (*one.collect, *one.trim)],
+        "freed_bytes": plan.freed,
         "warnings": plan.warnings,
         "failures": {name: str(problem) for name, problem in problems.items()},
     }
@@ -36,7 +39,10 @@ def diff(plan: Plan) -> dict[str, str]:
             before.append(f"{repo.repo} {publish.ref} {publish.old or 'is not published'}")
             after.append(f"{repo.repo} {publish.ref} {publish.new}")
         for commit in repo.commits:
-            after += [f"{repo.repo} {ref} {commit.listing.commit} is left pending" for ref in commit.pending]
+            name = commit.listing.commit
+            after += [f"{repo.repo} {ref} {name} is left pending" for ref in commit.pending]
+            after += [f"{repo.repo} {name} stays for its id is listed"] if commit.list_it else []
+            before += [f"{repo.repo} {path} is listed at {name}" for path in commit.dropped]
             after += [
                 f"{repo.repo} {fetch.path} {fetch.file.size} bytes {fetch.file.etag}"
                 for fetch in commit.fetches
@@ -49,6 +55,14 @@ def diff(plan: Plan) -> dict[str, str]:
     before += [f"{repo}" for repo in plan.removal.repos]
     before += [f"{repo} {ref} is published" for repo, ref in plan.removal.refs]
     before += [f"view {name}" for name in plan.removal.views]
+    for one in plan.retention:
+        after += [f"{one.repo} {commit} is retired" for commit in one.retire]
+        after += [f"{one.repo} {commit} is not retired any more" for commit in one.spare]
+        before += [f"{one.repo} {commit} is retired" for commit in one.collect]
+        before += [f"{one.repo} {commit} has files that are not listed" for commit in one.trim]
+    before += [f"{name} {size} bytes" for name, size in sorted(plan.orphans.items())]
+    if plan.freed:
+        after.append(f"{plan.freed} bytes are freed")
     return {"before": _lines(before), "after": _lines(after)}
 
 

@@ -32,6 +32,10 @@ _HISTORY = 100
 _FACTS = "info.blobs.json"
 
 
+#: What is noted about a commit or ref: when, by whom, why, at which age of the store.
+Mark = dict[str, Any]
+
+
 class RepositoryError(MirrorError):
     """What is on the disk is not what it should be."""
 
@@ -59,13 +63,23 @@ class Repository:
         snapshots = {}
         if self._rev.is_dir():
             snapshots = {entry.name: self._snapshot(entry) for entry in self._rev.iterdir() if _is_commit(entry)}
-        history = self._history()
+        history, marks = self._history(), self.marks()
+
+        def sealed(kind: str) -> Iterator[str]:
+            return (commit for commit in marks.get(kind, ()) if commit in snapshots)
+
         return RepoFacts(
             refs,
             snapshots,
             {ref: tuple(e["commit"] for e in entries if e["commit"]) for ref, entries in history.items()},
             {ref: entries[-1]["serial"] for ref, entries in history.items() if entries},
             {ref: commit for ref, commit in self._read("pending.json").items() if commit in snapshots},
+            {ref: _rejected(entries) for ref, entries in history.items()},
+            frozenset(ref for ref in marks.get("frozen", ()) if ref in refs),
+            frozenset(sealed("pins")),
+            frozenset(sealed("listed")),
+            {commit: marks["retired"][commit]["age"] for commit in sealed("retired")},
+            {commit: marks["narrowed"][commit]["age"] for commit in sealed("narrowed")},
         )
 
     def refs(self) -> dict[str, str]:
@@ -81,6 +95,10 @@ class Repository:
             return {s["rfilename"]: s["lfs"]["sha256"] if "lfs" in s else s["blobId"] for s in siblings}
         except (OSError, ValueError, KeyError, TypeError) as problem:
             raise RepositoryError(f"{sealed / _FACTS} can't be read: {problem}") from problem
+
+    def marks(self) -> dict[str, dict[str, Mark]]:
+        """Return what people and runs noted about commits and refs: kind -> commit or ref -> mark."""
+        return self._read("marks.json")
 
     def _history(self) -> dict[str, list[dict[str, Any]]]:
         return self._read("history.json")
@@ -211,7 +229,7 @@ class Repository:
         if not (self._rev / publish.new).is_dir():
             raise RepositoryError(f"{self.repo}: commit {publish.new} is not sealed")
         with self._building() as build:
-            self._remember(publish.ref, publish.new, publish.serial, actor, build)
+            self._remember(publish.ref, publish.new, publish.serial, actor, build, publish.is_rollback)
             link = self._rev / publish.ref
             if not link.parent.is_dir():  # refs/pr
                 self._fs.mkdir(link.parent)
@@ -220,10 +238,12 @@ class Repository:
             _fs.replace_link(self._fs, link, "../" * publish.ref.count("/") + publish.new, build)
             self._derive(build)
 
-    def _remember(self, ref: str, commit: str, serial: int, actor: str, build: Path) -> None:
+    def _remember(self, ref: str, commit: str, serial: int, actor: str, build: Path, is_rollback: bool = False) -> None:
         """Announce a publish. ``commit`` is empty where a ref is taken away."""
         history = self._history()
         entry = {"serial": serial, "commit": commit, "time": stamp(self._clock.now()), "actor": actor}
+        if is_rollback:
+            entry["rollback"] = True
         history[ref] = [*history.get(ref, [])[-_HISTORY:], entry]
         self._write("history.json", history, build)
 
@@ -231,6 +251,15 @@ class Repository:
         """Note that a sealed commit waits for a person to publish it."""
         with self._building() as build:
             self._write("pending.json", {**self._read("pending.json"), ref: commit}, build)
+
+    def mark(self, changes: Mapping[str, Mapping[str, Mark | None]]) -> None:
+        """Change marks: kind -> commit or ref -> the new mark, or None to take it away."""
+        marks = self.marks()
+        for kind, changed in changes.items():
+            merged = {**marks.get(kind, {}), **changed}
+            marks[kind] = {name: mark for name, mark in merged.items() if mark is not None}
+        with self._building() as build:
+            self._write("marks.json", {kind: found for kind, found in marks.items() if found}, build)
 
     def withdraw(self, ref: str, actor: str) -> None:
         """Take a ref away; its commits stay served by their ids."""
@@ -271,25 +300,52 @@ class Repository:
 
     def recover(self) -> list[str]:
         """Bring what a killed run left into order and say what was done."""
-        refs, history = self.refs(), self._history()
-        # a publish that was announced and did not happen: the ref is the truth
-        kept = {
-            ref: entries[:-1] if entries and refs.get(ref, "") != entries[-1]["commit"] else entries
-            for ref, entries in history.items()
-        }
-        half = (self._mirror / "build").exists()
-        if not (half or kept != history or self._stale(refs) or self._surplus(refs)):
+        if not self._is_half():
             return []
-        with self.locked(), self._building() as build:
-            if kept != history:
+        with self.locked():
+            return self.recover_locked()
+
+    def recover_locked(self) -> list[str]:
+        """Do that when the lock is held already; whoever changes anything without a run needs it first."""
+        if not self._is_half():
+            return []
+        half = (self._mirror / "build").exists()
+        with self._building() as build:
+            kept = self._happened()
+            if kept != self._history():
                 self._write("history.json", kept, build)
             self._derive(build)
             for commit, files in self.facts().snapshots.items() if half else ():
                 listing = self.upstream(commit)
                 if listing:
-                    # a commit that was to get more files, and got some documents only
+                    # a commit that was to get more files, or less, and got some documents only
                     self._redocument(build, self._rev / commit, commit_documents(self.repo, listing, files))
         return ["what a run that was killed left was brought into order"]
+
+    def _is_half(self) -> bool:
+        refs = self.refs()
+        left = (self._mirror / "build").exists() or self._happened() != self._history()
+        return bool(left or self._stale(refs) or self._surplus(refs))
+
+    def _happened(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the history without a publish that was announced and did not happen: the ref is the truth."""
+        refs = self.refs()
+        return {
+            ref: entries[:-1] if entries and refs.get(ref, "") != entries[-1]["commit"] else entries
+            for ref, entries in self._history().items()
+        }
+
+
+def _rejected(entries: list[dict[str, Any]]) -> frozenset[str]:
+    """Return the commits that a rollback left and that nobody published again."""
+    found: set[str] = set()
+    before = ""
+    for entry in entries:
+        found.discard(entry["commit"])
+        if entry.get("rollback"):
+            found.add(before)
+        before = entry["commit"]
+    return frozenset(found)
 
 
 def _is_commit(entry: Path) -> bool:

@@ -24,6 +24,8 @@ from ._repository import Repository
 FORMAT = 1
 #: Every blob's modification time: both nodes of a pair must send the same Last-Modified.
 MTIME = 1_577_836_800  # 2020-01-01T00:00:00Z
+#: In the trash: REPOSITORY@COMMIT is a single commit (``_retire``). No repository's folder has it.
+COMMIT_OF = "@"
 _FOLDERS = ("hub", "pool", "views", "staging", "trash", "ledger", "locks", "locks/repo")
 _BLOB_MODE, _PART_MODE = 0o444, 0o644
 #: File systems whose flock may grant everybody (huggingface_hub issue 4228): reading is fine, writing is not.
@@ -134,6 +136,34 @@ class Store:
         self.fs.sync_dir(self.pool)
         self.fs.unlink(part)
 
+    def forget(self, blob: Path) -> int:
+        """Take the pool's name from a content that has one more, which is to go too. Returns the bytes freed then."""
+        name, status = self.pool / blob.name, blob.stat()
+        if status.st_nlink == 2 and name.exists() and name.samefile(blob):
+            self.fs.unlink(name)
+        return status.st_size if status.st_nlink <= 2 else 0
+
+    def orphans(self, grace: float) -> dict[str, int]:
+        """Return what nothing has named for ``grace`` seconds: contents and parts of downloads, with their bytes."""
+        before = self.clock.now() - grace
+        found = {}
+        for folder, part_of in ((self.pool, False), (self.staging, True)):
+            for entry in os.scandir(folder) if folder.is_dir() else ():
+                status = entry.stat(follow_symlinks=False)
+                # the inode's time of change moves when a name goes, the time of modification is all contents' own
+                since = status.st_mtime if part_of else status.st_ctime
+                is_ours = entry.name.endswith(".part") if part_of else not entry.name.startswith(".")
+                if is_ours and status.st_nlink == 1 and since < before:
+                    found[f"{folder.name}/{entry.name}"] = status.st_size
+        return found
+
+    def forget_orphan(self, name: str) -> None:
+        """Remove one of these, unless it got a name meanwhile."""
+        file = self.root / name
+        with contextlib.suppress(FileNotFoundError):
+            if file.stat().st_nlink == 1:
+                self.fs.unlink(file)
+
     def recover(self) -> list[str]:
         """Finish or take back what a run that was killed left: the first step of every run. Returns what was done."""
         # names that a killed run gave may not be durable yet, and what follows counts on them
@@ -147,7 +177,7 @@ class Store:
             elif not status.st_mode & 0o200:
                 # frozen and not in the pool: it can be gone on with only when it can be written
                 self.fs.freeze(part, _PART_MODE, int(status.st_mtime))
-        for left in self.trash.iterdir():
+        for left in [one for one in self.trash.iterdir() if COMMIT_OF not in one.name]:
             self._bury(left)
             done.append(f"{left.name} was being removed")
         for repository in self.repositories():
@@ -168,14 +198,8 @@ class Store:
 
     def _bury(self, grave: Path) -> int:
         """Remove a repository from the trash, and from the pool what nothing else names. Returns the bytes freed."""
-        freed = 0
         # while the grave is there it tells what to look for, however often this is killed
-        for blob in (grave / "blobs").glob("*"):
-            name, status = self.pool / blob.name, blob.stat()
-            if status.st_nlink == 2 and name.exists() and name.samefile(blob):
-                self.fs.unlink(name)
-            if status.st_nlink <= 2:
-                freed += status.st_size
+        freed = sum(self.forget(blob) for blob in (grave / "blobs").glob("*"))
         self.fs.sync_dir(self.pool)
         self.fs.rmtree(grave)
         return freed

@@ -13,7 +13,7 @@ from ._facts import Repo
 from ._report import human
 
 #: Records that only recovery is interested in, or that are told by the one after them.
-_SILENT = ("intent", "seal")
+_SILENT = ("intent", "seal", "collect", "trim")
 
 
 def tell(record: Mapping[str, Any], failures: bool = True) -> str | None:
@@ -44,6 +44,10 @@ _SENTENCES = {
     "pending": "{repo} {ref}: {commit} is fetched and waits for a person to publish it",
     "withdraw": "{repo} {ref}: withdrawn ({actor})",
     "remove": "{repo}: removed ({actor})",
+    "retire": "{repo}: nothing names {commits} any more; served by id until the grace is over",
+    "spare": "{repo}: {commits} is named again",
+    "collected": "{repo}: {commits} collected, {bytes} freed",
+    "trimmed": "{repo}: files that {commits} does not list any more removed, {bytes} freed",
 }
 
 
@@ -51,6 +55,10 @@ def _words(record: Mapping[str, Any]) -> dict[str, Any]:
     words = dict(record)
     if "repo_id" in record:
         words["repo"] = Repo(record["repo_type"], record["repo_id"])
+    if "commits" in record:
+        words["commits"] = ", ".join(commit[:12] for commit in record["commits"])
+    if "bytes" in record:
+        words["bytes"] = human(record["bytes"])
     words.update({key: (record[key] or "nothing")[:12] for key in ("old", "new", "commit") if key in record})
     return words
 

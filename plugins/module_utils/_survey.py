@@ -27,7 +27,7 @@ class Survey:
     def __init__(self, store: Store, hub: Hub, workers: int, lock: LockFile | None = None) -> None:
         self._store, self._hub, self._workers, self._lock = store, hub, workers, lock
 
-    def plan(self, wanted: list[Wanted], state: State, progress: Progress) -> Plan:
+    def plan(self, wanted: list[Wanted], state: State, progress: Progress, exact: bool = False) -> Plan:
         """Return what is to be done, the entries whose last success is the oldest first."""
         # one that takes all night must not starve the others for ever
         order = sorted(wanted, key=lambda one: _last_success(state, one))
@@ -52,7 +52,8 @@ class Survey:
         bad = self._bad(state)
         for repo in dict.fromkeys(map(repo_of, order)):
             answers = {one: upstream[one] for one in order if repo_of(one) == repo}
-            plan.repos.append(plan_repo(repo, answers, facts.get(repo, RepoFacts()), _Pool(self._store), bad))
+            known = facts.get(repo, RepoFacts())
+            plan.repos.append(plan_repo(repo, answers, known, _Pool(self._store), bad, exact))
         self.plan_views(plan, facts)
         return plan
 
@@ -71,13 +72,19 @@ class Survey:
         repo, ref = repo_of(wanted), wanted.revision
         if wanted.is_commit:
             return self._at_commit(wanted, ref)
+        if ref in facts.frozen:
+            return self._at_commit(wanted, facts.refs[ref])
         known = facts.pending.get(ref) or facts.refs.get(ref)
         if known and facts.snapshots.get(known):
             commit = self._hub.head(repo, ref, min(facts.snapshots[known], key=len), wanted.token)
+            if commit in facts.rejected.get(ref, ()):
+                return self._at_commit(wanted, facts.refs[ref])
             listing = self._store.repository(repo).upstream(commit) if commit else None
             if listing:
                 return listing
         commit, card = self._hub.info(repo, ref, wanted.token)
+        if commit in facts.rejected.get(ref, ()):
+            return self._at_commit(wanted, facts.refs[ref])
         return self._store.repository(repo).upstream(commit) or self._hub.listing(repo, commit, card, wanted.token)
 
     def _at_commit(self, wanted: Wanted, commit: str) -> Listing:

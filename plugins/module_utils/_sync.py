@@ -13,31 +13,34 @@ from functools import partial
 from typing import Any, Callable
 
 from ._body import FetchError
-from ._clock import StoppedError
+from ._clock import StoppedError, stamp
+from ._collect import GRACE, Collector
 from ._errors import MirrorError
 from ._facts import Repo
 from ._fetch import DiskFullError, Fetcher, HashMismatchError
 from ._ledger import LONGEST_DELAY, Bad, RepoState, State
 from ._lockfile import LockFile
-from ._plan import CommitPlan, Fetch, Plan, plan_views
+from ._plan import CommitPlan, Fetch, Plan
 from ._progress import Progress
+from ._repository import Mark
 from ._scan import refuse_pickle
 from ._store import Store
-from ._survey import chosen, current_files, repo_of
+from ._view_update import note_entries, update_views
 from ._views import Views
 
 #: Names under which something fails that is no entry of the whitelist.
-_OTHERS = frozenset({"views", "max_delete"})
+_OTHERS = frozenset({"views", "max_delete", "retention"})
 #: A content that arrived wrong is asked for again after an hour, two, four, at last once a week.
 _FIRST_DELAY = 3600
 
 
 @dataclass(frozen=True)
 class Options:
-    """How a run is made. ``reserve`` is the share of the disk, in percent, that stays free."""
+    """How a run is made. ``reserve`` is the share of the disk, in percent, that stays free; ``grace`` is in seconds."""
 
     workers: int = 8
     reserve: int = 3
+    grace: float = GRACE
     actor: str = "hf-mirror"
     lock: LockFile | None = None
 
@@ -60,7 +63,7 @@ class Sync:
         """Give the run its number and finish what an earlier one left: the first step."""
         self._run = self._ledger.state().run + 1
         self._ledger.append("start", run=self._run, actor=self._options.actor)
-        done = self._store.recover()
+        done = [*self._store.recover(), *self._collector().recover()]
         Views(self._store).recover()
         for what in done:
             self._ledger.append("recover", durable=False, run=self._run, what=what)
@@ -85,6 +88,8 @@ class Sync:
                 raise
         self._attempt("views", lambda: self._views(plan))
         self._remove(plan)
+        self._attempt("views", lambda: note_entries(self._store, plan.upstream))
+        self._retain(plan, state)
         self._attempt("ledger", lambda: self._close(plan, state, self._clock.monotonic() - started))
         return self._problems
 
@@ -168,11 +173,17 @@ class Sync:
         about: dict[str, Any] = {"run": self._run, "repo_type": commit.repo.repo_type, "repo_id": commit.repo.repo_id}
         with repository.locked():
             if commit.seal:
+                if commit.dropped:
+                    # noted before it is so: the links must go one day, even if this is cut short now
+                    age = self._ledger.state().age_at(self._clock.now())
+                    repository.mark({"narrowed": {commit.listing.commit: {"age": age}}})
                 try:
                     repository.seal(commit.listing, commit.paths)
                 except FileNotFoundError as problem:
                     raise MirrorError(f"{problem.filename} went away while it was being used: run again") from problem
                 self._ledger.append("seal", durable=False, **about, commit=commit.listing.commit)
+            if commit.list_it:
+                repository.mark({"listed": {commit.listing.commit: self._mark()}})
             for publish in commit.publishes:
                 move: dict[str, Any] = {
                     "ref": publish.ref,
@@ -187,6 +198,9 @@ class Sync:
                 repository.set_pending(ref, commit.listing.commit)
                 self._ledger.append("pending", **about, ref=ref, commit=commit.listing.commit)
 
+    def _mark(self) -> Mark:
+        return {"time": stamp(self._clock.now()), "actor": self._options.actor}
+
     def _inspect(self, commit: CommitPlan) -> None:
         """Look into what was verified: no pickles where none are wanted, nothing but what the lock file says."""
         for path in commit.paths if commit.seal else ():
@@ -198,20 +212,18 @@ class Sync:
                     self._options.lock.check_content(entry, path, blob)
 
     def _views(self, plan: Plan) -> None:
-        """Bring views to what is published now; what could not be had keeps them as they were."""
-        shown = Views(self._store)
-        published = {}
-        unknown: set[str] = set()
-        for wanted in [one for one in plan.upstream if one.views]:
-            try:
-                facts = self._store.repository(repo_of(wanted)).facts()
-            except MirrorError:  # told by the plan
-                unknown.update(wanted.views)
-            else:
-                published[wanted] = chosen(wanted, current_files(wanted, facts))
-        for name, files in plan_views(published).items():
-            if files and name not in unknown and not shown.has(name, files):
-                self._attempt("views", partial(shown.set, name, files))
+        for problem in update_views(self._store, plan.upstream):
+            self._problems["views"] = problem
+
+    def _retain(self, plan: Plan, state: State) -> None:
+        """Retire and collect what nothing names any more."""
+        problems = self._collector().execute(plan, plan.upstream, state.age_at(self._clock.now()))
+        if problems:
+            self._problems["retention"] = _join(problems)
+
+    def _collector(self) -> Collector:
+        about = {"run": self._run, "actor": self._options.actor}
+        return Collector(self._store, about, self._options.grace)
 
     def _remove(self, plan: Plan) -> None:
         about: dict[str, Any] = {"run": self._run, "actor": self._options.actor}
@@ -219,7 +231,11 @@ class Sync:
         def withdraw(repo: Repo, ref: str) -> None:
             with self._store.repository(repo).locked():
                 self._ledger.append("withdraw", **about, repo_type=repo.repo_type, repo_id=repo.repo_id, ref=ref)
-                self._store.repository(repo).withdraw(ref, self._options.actor)
+                repository = self._store.repository(repo)
+                if ref in repository.refs():
+                    repository.withdraw(ref, self._options.actor)
+                else:  # a commit that was listed by its id
+                    repository.mark({"listed": {ref: None}})
 
         def remove(repo: Repo) -> None:
             self._ledger.append("remove", **about, repo_type=repo.repo_type, repo_id=repo.repo_id)
