@@ -62,7 +62,7 @@ class Repository:
         refs = self.refs()
         snapshots = {}
         if self._rev.is_dir():
-            snapshots = {entry.name: self._snapshot(entry) for entry in self._rev.iterdir() if _is_commit(entry)}
+            snapshots = {entry.name: self._snapshot(entry.name) for entry in self._rev.iterdir() if _is_commit(entry)}
         history, marks = self._history(), self.marks()
 
         def sealed(kind: str) -> Iterator[str]:
@@ -89,12 +89,28 @@ class Repository:
         links = [entry for entry in [*self._rev.iterdir(), *self._rev.glob("refs/*/*")] if entry.is_symlink()]
         return {str(link.relative_to(self._rev)): os.path.basename(os.readlink(link)) for link in links}
 
-    def _snapshot(self, sealed: Path) -> dict[str, str]:
+    def files(self, commit: str) -> dict[str, tuple[str, int]]:
+        """Return the files of a sealed commit: path -> etag and size in bytes."""
+        document = self._rev / commit / _FACTS
         try:
-            siblings = json.loads((sealed / _FACTS).read_bytes())["siblings"]
-            return {s["rfilename"]: s["lfs"]["sha256"] if "lfs" in s else s["blobId"] for s in siblings}
+            siblings = json.loads(document.read_bytes())["siblings"]
+            return {s["rfilename"]: (s["lfs"]["sha256"] if "lfs" in s else s["blobId"], s["size"]) for s in siblings}
         except (OSError, ValueError, KeyError, TypeError) as problem:
-            raise RepositoryError(f"{sealed / _FACTS} can't be read: {problem}") from problem
+            raise RepositoryError(f"{document} can't be read: {problem}") from problem
+
+    def _snapshot(self, commit: str) -> dict[str, str]:
+        return {path: etag for path, (etag, _size) in self.files(commit).items()}
+
+    def check_complete(self, commit: str) -> None:
+        """See that every file of a commit is there and can be read. Raises RepositoryError."""
+        for path, (etag, size) in self.files(commit).items():
+            link = self.folder / "snapshots" / commit / path
+            try:
+                status = link.stat()
+            except OSError as problem:
+                raise RepositoryError(f"{self.repo}@{commit[:12]} lacks {path}: {problem.strerror}") from problem
+            if status.st_size != size or not status.st_mode & 0o444 or os.path.basename(os.readlink(link)) != etag:
+                raise RepositoryError(f"{self.repo}@{commit[:12]}: {path} is damaged, hf-mirror scrub repairs it")
 
     def marks(self) -> dict[str, dict[str, Mark]]:
         """Return what people and runs noted about commits and refs: kind -> commit or ref -> mark."""

@@ -40,7 +40,8 @@ _SENTENCES = {
     "start": "run {run} begins ({actor})",
     "recover": "put in order: {what}",
     "stopped": "stopped before the run was finished ({actor}); the next one goes on from there",
-    "publish": "{repo} {ref}: {old} -> {new} (publish {serial}, {actor})",
+    "publish": "{repo} {ref}: {old} -> {new} ({what} {serial}, {actor}){why}",
+    "mark": "{repo} {name}: {what} ({actor}){why}",
     "pending": "{repo} {ref}: {commit} is fetched and waits for a person to publish it",
     "withdraw": "{repo} {ref}: withdrawn ({actor})",
     "remove": "{repo}: removed ({actor})",
@@ -50,11 +51,22 @@ _SENTENCES = {
     "trimmed": "{repo}: files that {commits} does not list any more removed, {bytes} freed",
 }
 
+_MARKS = {
+    ("pins", True): "pinned",
+    ("pins", False): "not pinned any more",
+    ("frozen", True): "frozen",
+    ("frozen", False): "follows the upstream again",
+}
+
 
 def _words(record: Mapping[str, Any]) -> dict[str, Any]:
     words = dict(record)
     if "repo_id" in record:
         words["repo"] = Repo(record["repo_type"], record["repo_id"])
+    words["why"] = f": {record['note']}" if record.get("note") else ""
+    words["what"] = "roll-back" if record.get("rollback") else "publish"
+    if "mark" in record:
+        words["what"] = _MARKS[record["mark"], record["is_set"]]
     if "commits" in record:
         words["commits"] = ", ".join(commit[:12] for commit in record["commits"])
     if "bytes" in record:
