@@ -16,19 +16,20 @@ from typing import Any
 
 from ._clock import Clock
 from ._config import Config, ConfigError, check_value, read_config
-from ._engine import Engine, Settings, become_owner
+from ._engine import Engine, Settings, become_owner, open_store
 from ._errors import MirrorError
-from ._http import URLLIB3_ERROR
+from ._http import URLLIB3_ERROR, Http
 from ._hub import HUGGINGFACE_HUB_ERROR
+from ._peer import Peer
 from ._scan import PICKLESCAN_ERROR
-from ._store import Store, StoreError
+from ._store import Store
 from ._terminal import QuietTerminal, open_terminal
 from ._wanted import Wanted
 
 with contextlib.suppress(ImportError):  # the engine's users are told so
     import huggingface_hub
 
-_OVERRIDES = ("store", "endpoint", "proxy", "workers", "bandwidth", "reserve", "max_delete")
+_OVERRIDES = ("store", "endpoint", "proxy", "workers", "bandwidth", "reserve", "grace", "max_delete", "peer")
 
 
 class Session:
@@ -42,21 +43,34 @@ class Session:
 
     def store(self) -> Store:
         """Return the store. Raises StoreError where there is none yet."""
-        store = Store(Path(self._values()["store"]).absolute(), clock=self.clock)
-        if not store.check():
-            raise StoreError(f"{store.root} is no store yet: hf-mirror sync makes it one")
-        return store
+        return open_store(Path(self._values()["store"]).absolute(), self.clock)
 
     def engine(self, wanted: list[Wanted]) -> Engine:
         """Return the engine; all that only root may read was read before it goes on as the store's owner."""
         _need_libraries(wanted)
-        values = self._values()
         tokens = self.config.tokens()
         if os.environ.get("HF_TOKEN"):
             tokens.setdefault(None, os.environ["HF_TOKEN"])
-        values["store"] = Path(values["store"]).absolute()
-        settings = Settings(**values, tokens=tokens, lock=self.config.lock(), actor=_actor())
+        lock = self.config.lock()
         _load_all()
+        return self._engine(tokens=tokens, lock=lock)
+
+    def local_engine(self) -> Engine:
+        """Return the engine for what asks no Hub: it needs a store, and neither tokens nor libraries."""
+        self.store()
+        return self._engine()
+
+    def peer(self) -> Peer:
+        """Return the other node of the pair. Raises ConfigError where none is named."""
+        url = self._values().get("peer")
+        if not url:
+            raise ConfigError("there is no peer: give --peer URL, or the key peer in the configuration")
+        return Peer(url, Http(self.clock))
+
+    def _engine(self, **more: Any) -> Engine:
+        values = self._values()
+        values["store"] = Path(values["store"]).absolute()
+        settings = Settings(**values, **more, actor=_actor())
         become_owner(settings.store)
         return Engine(settings, self.clock)
 

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 from . import _fsck, _status
 from ._arguments import BROKEN, FINE
 from ._cli_session import Session
 from ._clock import stamp
+from ._order import repository
 from ._report import human
 from ._story import tell
 from ._watch import Watch
 
-_HEADS = ("ENTRY", "PUBLISHED", "PENDING", ">FILES", ">SIZE", "LAST SUCCESS", "FAILURES")
-_OPTIONAL = ("PENDING", "FAILURES")
+_HEADS = ("ENTRY", "PUBLISHED", "PENDING", ">VERSIONS", "STATE", ">FILES", ">SIZE", "LAST SUCCESS", "FAILURES")
+_OPTIONAL = ("PENDING", ">VERSIONS", "STATE", "FAILURES")
 
 
 def status(session: Session) -> int:
@@ -36,6 +38,8 @@ def status(session: Session) -> int:
     disk, running = found["disk"], found["running"]
     used, free = human(disk["used_bytes"]), human(disk["free_bytes"])
     terminal.say(f"{store.root} holds {used}, {free} of {human(disk['total_bytes'])} are free")
+    for line in _scrubbed(found["scrub"]):
+        terminal.say(line)
     if running:
         terminal.say(f"a sync is under way ({running['by']}){_how_far(running['progress'])}", "bold")
     return FINE
@@ -47,11 +51,30 @@ def _row(entry: dict[str, Any]) -> dict[str, str]:
         "ENTRY": entry["name"],
         "PUBLISHED": (entry["commit"] or "-")[:12],
         "PENDING": (entry["pending"] or "")[:12],
+        ">VERSIONS": str(entry["versions"]) if entry["versions"] > 1 else "",
+        "STATE": ", ".join(_state(entry)),
         ">FILES": str(entry["files"]),
         ">SIZE": human(entry["bytes"]),
         "LAST SUCCESS": f"{stamp(success)[:16]}Z" if success else "-",
         "FAILURES": f"{failures} in a row: {message}" if failures else message,
     }
+
+
+def _state(entry: dict[str, Any]) -> Iterator[str]:
+    if entry["frozen"]:
+        yield "frozen"
+    for what in ("pinned", "retired"):
+        if entry[what]:
+            yield f"{entry[what]} {what}"
+
+
+def _scrubbed(scrub: dict[str, Any]) -> Iterator[str]:
+    last, rotten = scrub["last"], scrub["rotten"]
+    if last:
+        size = f"{last['contents']} contents, {human(last['bytes'])}"
+        yield f"all of it was read again by {stamp(last['ended'])[:16]}Z: {size}, {last['rotten']} rotten"
+    if rotten:
+        yield f"{rotten} rotten and not served: hf-mirror scrub --for 0 fetches that anew"
 
 
 def _how_far(progress: dict[str, Any] | None) -> str:
@@ -63,9 +86,14 @@ def _how_far(progress: dict[str, Any] | None) -> str:
 
 def log(session: Session) -> int:
     """Show what happened, the newest last."""
+    options = session.options
+    repo = repository("log", options.repo_type, options.name) if options.name else None
     records = session.store().ledger.records(newest_first=True)
-    count = session.options.count
-    if session.options.json:
+    if repo:
+        about = {"repo_type": repo.repo_type, "repo_id": repo.repo_id}
+        records = (one for one in records if about.items() <= one.items())
+    count = options.count
+    if options.json:
         for record in reversed(list(itertools.islice(records, count))):
             session.terminal.data(record, indent=None)
         return FINE

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from ._errors import MirrorError
 from ._facts import Repo
@@ -34,7 +35,8 @@ def survey_retention(store: Store, wanted: Iterable[Wanted], plan: Plan, age: fl
         if repo in plan.removal.repos:
             continue
         try:
-            facts = foreseen(repository.facts(), planned.get(repo, RepoPlan(repo)), plan.removal)
+            known = plan.facts.get(repo) or repository.facts()
+            facts = foreseen(known, planned.get(repo, RepoPlan(repo)), plan.removal)
         except MirrorError:  # told by who plans for it; where anything can't be read nothing goes
             continue
         retention = plan_retention(repo, facts, entries.get(repo, ()), age, grace)
@@ -57,23 +59,30 @@ class Collector:
     def recover(self) -> list[str]:
         """Go on with what an earlier run was collecting. Returns what was done."""
         done = []
-        for repo in sorted(graves(self._store.trash), key=str):
-            repository = self._store.repository(repo)
-            with repository.locked(), contextlib.suppress(MirrorError, OSError):  # told when it is planned for
-                done += Retirement(self._store, repository).recover()
+        for repo in graves(self._store.trash):
+            with contextlib.suppress(MirrorError, OSError):  # told by ``execute``, which tries again
+                done += self._finish(repo)
         return done
+
+    def _finish(self, repo: Repo) -> list[str]:
+        repository = self._store.repository(repo)
+        with repository.locked():
+            return Retirement(self._store, repository).recover()
 
     def execute(self, plan: Plan, wanted: Iterable[Wanted], age: float) -> list[MirrorError]:
         """Retire and collect what is planned and still due. Returns what could not be done."""
         entries = _by_repo(wanted)
         problems = []
-        for retention in plan.retention:
+        steps: list[tuple[object, Callable[[], object]]] = [
+            *((repo, partial(self._finish, repo)) for repo in graves(self._store.trash)),
+            *((one.repo, partial(self._retain, one, entries.get(one.repo, []), age)) for one in plan.retention),
+            *((name, partial(self._store.forget_orphan, name)) for name in plan.orphans),
+        ]
+        for what, step in steps:
             try:
-                self._retain(retention, entries.get(retention.repo, []), age)
+                step()
             except (MirrorError, OSError) as problem:
-                problems.append(MirrorError(f"{retention.repo}: {problem}"))
-        for name in plan.orphans:
-            self._store.forget_orphan(name)
+                problems.append(MirrorError(f"{what}: {problem}"))
         return problems
 
     def _retain(self, planned: Retention, wanted: list[Wanted], age: float) -> None:

@@ -50,6 +50,7 @@ class Config:
     whitelist: Path | None = None
     tokens_file: Path | None = None
     lock_file: Path | None = None
+    scrub_rate: int = 0
     alerts: Alerts = Alerts()
 
     @property
@@ -152,8 +153,16 @@ def _bytes(value: Any) -> str | None:
     return None if _is_number(value, 0, 1 << 62) else f"is {value!r}, it must be a number of bytes a second"
 
 
+def _seconds(value: Any) -> str | None:
+    return None if _is_number(value, 0, 1 << 31) else f"is {value!r}, it must be a number of seconds"
+
+
 def _percent(value: Any) -> str | None:
     return None if _is_number(value, 0, 99) else f"is {value!r}, it must be a number of percent, 0 to 99"
+
+
+def _hours(value: Any) -> str | None:
+    return None if _is_number(value, 0, 1 << 62) else f"is {value!r}, it must be a number of hours"
 
 
 def _limit(value: Any) -> str | None:
@@ -179,7 +188,19 @@ def _alerts(value: Any) -> str | None:
     return "; ".join(_problems(value, _ALERTS)) or None
 
 
-_SETTINGS = ("store", "endpoint", "proxy", "workers", "bandwidth", "reserve", "max_delete", "xet")
+_SETTINGS = (
+    "store",
+    "endpoint",
+    "proxy",
+    "workers",
+    "bandwidth",
+    "reserve",
+    "grace",
+    "max_delete",
+    "xet",
+    "peer",
+    "peer_wait",
+)
 _ALERTS = {"threshold": _at_least_one, "language": _language, "urls_file": _text_path}
 _CHECKS = {
     "store": _text_path,
@@ -188,12 +209,16 @@ _CHECKS = {
     "workers": _at_least_one,
     "bandwidth": _bytes,
     "reserve": _percent,
+    "grace": _hours,
     "max_delete": _limit,
     "xet": _switch,
+    "peer": _text,
+    "peer_wait": _seconds,
     "models": _entries,
     "whitelist": _text_path,
     "tokens_file": _text_path,
     "lock_file": _text_path,
+    "scrub_rate": _bytes,
     "alerts": _alerts,
 }
 

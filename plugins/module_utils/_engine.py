@@ -5,25 +5,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ._catalogue import write_catalogue
 from ._clock import Clock, StoppedError
-from ._collect import survey_retention
+from ._collect import Collector, survey_retention
 from ._errors import MirrorError
 from ._fetch import Fetcher
+from ._follow import Followed, Follower
 from ._fs import Fs
 from ._http import Http
 from ._hub import Hub
 from ._lockfile import LockFile
+from ._peer import Peer, PeerSource
 from ._plan import Plan
 from ._progress import Progress
+from ._recovery import recover
 from ._removal import MaxDeleteError, named, surplus
+from ._repair import Repair
+from ._scrub import Report, Scrub
 from ._source import Source
-from ._store import Store
-from ._survey import Survey
+from ._store import Store, StoreError
+from ._survey import Survey, repo_of
 from ._sync import Options, Sync
 from ._wanted import Wanted
 from ._xet import Xet
@@ -34,6 +41,8 @@ class Settings:
     """What an operator decides.
 
     ``bandwidth`` is in bytes a second, 0 for no limit; ``reserve`` in percent; ``grace`` in hours.
+    ``peer`` is the URL of the other node of a pair, ``peer_wait`` the seconds that it has to seal a commit before that
+    is published.
     """
 
     store: Path
@@ -48,6 +57,8 @@ class Settings:
     actor: str = "hf-mirror"
     lock: LockFile | None = None
     xet: bool = False
+    peer: str | None = None
+    peer_wait: int = 300
 
 
 @dataclass
@@ -71,10 +82,13 @@ class Engine:
     def __init__(self, settings: Settings, clock: Clock | None = None, fs: Fs | None = None) -> None:
         if settings.workers < 1:
             raise MirrorError(f"workers is {settings.workers}, it must be at least 1")
+        if settings.grace < 0:
+            raise MirrorError(f"grace is {settings.grace}, it must be a number of hours")
         self.settings = settings
         self.clock = clock or Clock()
         self.store = Store(settings.store, fs, self.clock)
         self.progress = Progress()
+        self._level: tuple[str, int, int] | None = None
 
     def plan(self, wanted: list[Wanted], state: str = "present") -> Outcome:
         """Say what a run would do. Takes no lock and writes nothing.
@@ -95,7 +109,13 @@ class Engine:
             fetcher = Fetcher(source, self.store.fs, self.clock)
             settings = self.settings
             options = Options(
-                settings.workers, settings.reserve, settings.grace * 3600.0, settings.actor, settings.lock
+                settings.workers,
+                settings.reserve,
+                settings.grace * 3600.0,
+                settings.actor,
+                settings.lock,
+                self._peer(),
+                settings.peer_wait,
             )
             sync = Sync(self.store, fetcher, options, self.progress)
             try:
@@ -103,11 +123,113 @@ class Engine:
                 plan = self._plan(wanted, state, hub)
                 self._check_stop()
                 problems = sync.execute(plan, self.store.ledger.state())
-                plan.other_warnings += source.warnings
+                plan.other_warnings += [*source.warnings, *sync.warnings]
             finally:
                 fetcher.close()
                 source.close()
             return Outcome(plan, problems, is_new, fetcher.fetched)
+
+    def follow(self) -> Followed:
+        """Have what the peer has. Raises BusyError where a run is under way, PeerError where the peer is mute."""
+        settings = self.settings
+        peer = self._peer()
+        if not peer:
+            raise MirrorError("there is no peer to follow")
+        self.store.prepare()
+        peer.catalogue()
+        if self._is_level(peer):
+            return Followed()
+        with self.store.locked(), self._fetchers(peer) as fetchers:
+            grace = settings.grace * 3600.0
+            follower = Follower(self.store, peer, fetchers, settings.actor, grace, settings.reserve, settings.workers)
+            follower.recover()
+            done = follower.follow()
+        self._level = None if done.problems else self._both(peer)
+        return done
+
+    def _is_level(self, peer: Peer) -> bool:
+        """Say whether nothing changed on either node since the last pass."""
+        return self._level is not None and self._level == self._both(peer)
+
+    def _both(self, peer: Peer) -> tuple[str, int, int]:
+        # graces end without anybody's doing: look at all of it once an hour
+        mine = (self.store.root / "catalogue.json").stat().st_mtime_ns
+        return peer.told, mine, int(self.clock.now() // 3600)
+
+    def _peer(self) -> Peer | None:
+        # the proxy, and the limit of the line, are for the Hub
+        return Peer(self.settings.peer, Http(self.clock)) if self.settings.peer else None
+
+    def collect(self, wanted: list[Wanted], check: bool = False) -> Outcome:
+        """Retire and collect what nothing names any more, without a sync. Asks no Hub.
+
+        ``wanted`` says how many commits of a ref stay; of refs that it does not name all do. With ``check`` it says
+        what would be done, takes no lock and writes nothing. Raises BusyError where a run is under way.
+        """
+        if check:
+            plan = self._plan_collection(wanted)
+            return Outcome(plan, plan.problems, False)
+        about, grace = {"actor": self.settings.actor}, self.settings.grace * 3600.0
+        collector = Collector(self.store, about, grace)
+        with self.store.locked():
+            recover(self.store, about, grace)
+            plan = self._plan_collection(wanted)
+            age = self.store.ledger.state().age_at(self.clock.now())
+            problems = collector.execute(plan, wanted, age)
+            try:
+                write_catalogue(self.store)
+            except MirrorError as problem:
+                problems.append(problem)
+        if problems:
+            plan.other_problems["retention"] = MirrorError("; ".join(map(str, problems)))
+        return Outcome(plan, plan.problems, False)
+
+    def _plan_collection(self, wanted: list[Wanted]) -> Plan:
+        plan = Plan()
+        for repository in self.store.repositories():
+            try:
+                repository.facts()
+            except MirrorError as problem:
+                plan.other_problems[str(repository.repo)] = problem
+        age = self.store.ledger.state().age_at(self.clock.now())
+        survey_retention(self.store, wanted, plan, age, self.settings.grace * 3600.0)
+        return plan
+
+    def scrub(
+        self,
+        wanted: list[Wanted],
+        rate: int = 0,
+        seconds: float | None = None,
+        repair: bool = True,
+        check: bool = False,
+    ) -> Report:
+        """Hash all contents again, ``rate`` bytes a second, for so many ``seconds`` or to the end of the round.
+
+        What is rotten is made unreadable and, with ``repair``, fetched again; ``wanted`` says which token opens which
+        repository. With ``check`` nothing is changed. Raises BusyError where a scrub is under way; a run may be.
+        """
+        if rate < 0 or (seconds or 0) < 0:
+            raise MirrorError("a scrub's rate and duration can't be less than 0")
+        settings = self.settings
+        if check or not repair:
+            return Scrub(self.store, None, self.progress, settings.actor, rate, check).run(seconds)
+        with self._fetchers(self._peer()) as fetchers:
+            tokens = {repo_of(one): one.token for one in wanted if one.token}
+            mender = Repair(self.store, fetchers, tokens, settings.reserve)
+            return Scrub(self.store, mender, self.progress, settings.actor, rate).run(seconds)
+
+    @contextlib.contextmanager
+    def _fetchers(self, peer: Peer | None) -> Iterator[list[Fetcher]]:
+        """Lend fetchers in the order in which they are to be asked: the peer's, if there is one, then the Hub's."""
+        sources = [*([PeerSource(peer, self.clock)] if peer else []), self._source(self._hub())]
+        fetchers = [Fetcher(source, self.store.fs, self.clock) for source in sources]
+        try:
+            yield fetchers
+        finally:
+            for fetcher in fetchers:
+                fetcher.close()
+            for source in sources:
+                source.close()
 
     def _plan(self, wanted: list[Wanted], state: str, hub: Hub) -> Plan:
         known = self.store.ledger.state()
@@ -144,12 +266,44 @@ class Engine:
         return Source(hub, self.clock, Xet(hub.http) if self.settings.xet else None)
 
 
+def open_store(folder: Path, clock: Clock | None = None) -> Store:
+    """Return the store in a folder. Raises StoreError where there is none yet."""
+    store = Store(folder, clock=clock)
+    if not store.check():
+        raise StoreError(f"{folder} is no store yet: hf-mirror sync makes it one")
+    return store
+
+
 def become_owner(store: Path) -> None:
     """Go on as the user whom the store belongs to, where root started this: one user writes a store."""
+    owner = _owner(store)
+    if owner:
+        os.setgroups([])
+        os.setgid(owner.st_gid)
+        os.setuid(owner.st_uid)
+
+
+@contextlib.contextmanager
+def as_owner(store: Path) -> Iterator[None]:
+    """Be that user for a while. A module is root again then: others can't read what Ansible loads for the answer."""
+    owner = _owner(store)
+    if not owner:
+        yield
+        return
+    before = os.getegid(), os.getgroups()
+    os.setgroups([])
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(before[0])
+        os.setgroups(before[1])
+
+
+def _owner(store: Path) -> os.stat_result | None:
+    """Return whom a store belongs to, where that is another one than root, who started this."""
     os.umask(0o022)  # nginx, another user, reads what is written here, whatever the operator's own umask is
-    if os.geteuid() == 0 and store.is_dir():
-        owner = store.stat()
-        if owner.st_uid != 0:
-            os.setgroups([])
-            os.setgid(owner.st_gid)
-            os.setuid(owner.st_uid)
+    status = store.stat() if os.geteuid() == 0 and store.is_dir() else None
+    return status if status and status.st_uid != 0 else None

@@ -124,6 +124,11 @@ class Fs:
         file.chmod(mode)
         os.utime(file, (mtime, mtime))
 
+    def forbid(self, source: BinaryIO) -> None:
+        """Let nobody read an open file any more, whatever names it has; durable then."""
+        os.fchmod(source.fileno(), 0)
+        os.fsync(source.fileno())
+
     def free(self, folder: Path) -> tuple[int, int, int]:
         """Return the free bytes, all bytes and the free inodes of a file system, as its users may use them."""
         status = os.statvfs(folder)

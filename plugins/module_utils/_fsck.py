@@ -99,6 +99,9 @@ def _left(store: Store, names: Names) -> Iterator[Finding]:
         yield names.orphan(
             part, f"is a download of {part.stat().st_size} bytes so far: a sync that needs it resumes it"
         )
+    for suffix in (".again", ".rotten", ".sound"):
+        for file in sorted(store.staging.glob(f"*{suffix}")):
+            yield names.orphan(file, "belongs to a repair that is not finished: the next scrub goes on from there")
     for entry in store.trash.glob("*"):
         yield names.orphan(entry, "was being removed: the next sync does the rest")
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from ._documents import commit_documents, refs_document
 from ._errors import MirrorError
+from ._inode import is_rotten
 from ._repository import Repository
 from ._store import MTIME
 
@@ -71,6 +72,9 @@ def check_blob(names: Names, file: Path, status: os.stat_result) -> Iterator[Fin
     mode = status.st_mode & 0o7777
     if not stat.S_ISREG(status.st_mode):
         yield names.damage(file, "is no file", f"rm -rf {quoted(file)}")
+    elif is_rotten(status):
+        again = "hf-mirror scrub --for 0"
+        yield names.damage(file, "was found rotten, it answers 403 until it is repaired", again, sync=False)
     elif mode not in _BLOB_MODES:
         yield names.damage(file, f"has mode {mode:04o}, it must be 0444", f"chmod 0444 {quoted(file)}", sync=False)
     elif status.st_mtime != MTIME:
@@ -189,7 +193,7 @@ class _Check:
         except FileNotFoundError:
             yield self._names.damage(blob, f"is missing, {link.relative_to(self._names.root)} needs it", again)
             return
-        if status.st_size != size:
+        if status.st_size != size and not is_rotten(status):
             what = f"has {status.st_size} bytes, the Hub declared {size}"
             names = quoted(blob, self._names.root / "pool" / etag)
             self._names.damaged.add(status.st_ino)

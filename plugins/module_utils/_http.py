@@ -57,7 +57,14 @@ class Http:
         }
         self._pool = urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
 
-    def open(self, method: str, url: str, headers: Mapping[str, str], bucket: str | None = None) -> Any:
+    def open(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        bucket: str | None = None,
+        attempts: int = _ATTEMPTS,
+    ) -> Any:
         """Send a request and return urllib3's answer, its body unread; whoever gets it closes it.
 
         ``bucket`` names the Hub's limit that the request counts against. Answers that pass by themselves (5xx) are
@@ -72,7 +79,7 @@ class Http:
                 answer = self._pool.request(method, url, headers=headers, preload_content=False, redirect=False)
             except urllib3.exceptions.HTTPError as error:
                 failures += 1
-                if failures >= _ATTEMPTS:
+                if failures >= attempts:
                     raise unreachable(url, error) from error
                 self.backoff(failures)
                 continue
@@ -83,7 +90,7 @@ class Http:
                 discard(answer)
                 self.gate.refused(bucket or origin_name(url), answer.headers, refusals)
                 self.gate.wait(bucket or origin_name(url))
-            elif answer.status in _TRANSIENT and failures + 1 < _ATTEMPTS:
+            elif answer.status in _TRANSIENT and failures + 1 < attempts:
                 failures += 1
                 discard(answer)
                 self.backoff(failures)

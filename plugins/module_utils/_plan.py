@@ -95,8 +95,8 @@ class CommitPlan:
         if self.dropped:
             self.paths = tuple(sorted({*self.paths, *self.dropped}))
             self.dropped = ()
-            # without what is new, nothing is left to be sealed
-            self.seal = bool(self.added)
+            # without what is new, or fetched again, nothing is left to be sealed
+            self.seal = bool(self.added or self.fetches)
 
     @property
     def etags(self) -> set[str]:
@@ -169,7 +169,7 @@ class Retention:
 
 @dataclass
 class Plan:
-    """What a run would do. ``upstream`` is what the Hub answered for each entry.
+    """What a run would do. ``upstream`` is what the Hub answered for each entry, ``facts`` what the store has of them.
 
     ``other_problems`` belong to no entry; their names are ``views`` and ``max_delete``. ``orphans`` are contents
     and parts of them that nothing has named for long, with their bytes; ``freed`` are the bytes that they and
@@ -178,6 +178,7 @@ class Plan:
 
     repos: list[RepoPlan] = field(default_factory=list)
     upstream: dict[Wanted, Upstream] = field(default_factory=dict)
+    facts: dict[Repo, RepoFacts] = field(default_factory=dict)
     views: dict[str, dict[str, str]] = field(default_factory=dict)
     other_problems: dict[str, MirrorError] = field(default_factory=dict)
     other_warnings: list[str] = field(default_factory=list)
@@ -217,12 +218,13 @@ def plan_repo(
     pool: Container[str],
     bad: Mapping[tuple[str, str, str], str],
     exact: bool = False,
+    rotten: Container[str] = frozenset(),
 ) -> RepoPlan:
     """Plan one repository from its whitelist entries and what the Hub answered for each.
 
     Several entries may mean one commit: their files are joined. A listing only grows, but for ``exact``, where nobody
-    else has entries. ``pool`` holds the etags that need no fetching; ``bad`` says of (commit, path, etag) why it is not
-    to be asked for again yet.
+    else has entries. ``pool`` holds the etags that need no fetching, none of those that are ``rotten``; ``bad`` says of
+    (commit, path, etag) why it is not to be asked for again yet.
     """
     plan = RepoPlan(repo)
     commits: dict[str, CommitPlan] = {}
@@ -243,9 +245,8 @@ def plan_repo(
         _move(wanted, commit, facts)
     for commit in commits.values():
         # what an entry wants that can't be had just now must not look as though nobody wanted it
-        _complete(commit, facts, pool, narrow=exact and not plan.problems)
-        present = facts.snapshots.get(commit.listing.commit)
-        if commit.seal and present is not None and not commit.dropped:
+        _complete(commit, facts, pool, rotten, narrow=exact and not plan.problems)
+        if commit.added and not commit.dropped and commit.listing.commit in facts.snapshots:
             plan.warnings.append(
                 f"{repo}@{commit.listing.commit[:12]} gets more files: clients that listed this commit before see them"
                 " with the next commit, or with an empty cache"
@@ -298,13 +299,15 @@ def _move(wanted: Wanted, commit: CommitPlan, facts: RepoFacts) -> None:
         commit.pending.append(ref)
 
 
-def _complete(commit: CommitPlan, facts: RepoFacts, pool: Container[str], narrow: bool) -> None:
+def _complete(commit: CommitPlan, facts: RepoFacts, pool: Container[str], rotten: Container[str], narrow: bool) -> None:
     """Say what is to be fetched and whether the commit is to be sealed."""
-    present = set(facts.snapshots.get(commit.listing.commit, ()))
+    sealed = facts.snapshots.get(commit.listing.commit, {})
+    present = set(sealed)
     union = set(commit.paths) if narrow else present | set(commit.paths)
     commit.paths = tuple(sorted(union))
     commit.dropped, commit.added = tuple(sorted(present - union)), tuple(sorted(union - present))
-    if commit.listing.commit in facts.snapshots and union == present:
+    is_sound = not any(etag in rotten for etag in sealed.values())
+    if commit.listing.commit in facts.snapshots and union == present and is_sound:
         return
     commit.seal = True
     token = commit.entries[0].token

@@ -6,18 +6,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Callable
 
+from ._catalogue import write_catalogue
 from ._clock import stamp
 from ._errors import MirrorError
 from ._facts import Repo
+from ._ledger import Record
 from ._plan import Publish, RepoFacts
-from ._refs import Change, RefError, resolve
+from ._refs import Change, Marking, RefError, resolve
 from ._repository import Repository
 from ._store import Store
 from ._view_update import noted_entries, update_views
 
 Decide = Callable[[RepoFacts], Change]
+
+
+class BehindError(MirrorError):
+    """The change is made; what is derived from it, views or the catalogue, waits for the next sync."""
 
 
 @dataclass(frozen=True)
@@ -39,31 +45,45 @@ def plan_change(store: Store, repo: Repo, decide: Decide) -> Change:
 
 
 def make_change(store: Store, repo: Repo, decide: Decide, actor: str, note: str = "") -> Change:
-    """Decide by the facts as they are under the lock, and do it. ``note`` says why, for people."""
+    """Decide by the facts as they are under the lock, and do it. ``note`` says why, for people.
+
+    Raises BehindError where all is done but what is derived from it.
+    """
     repository = _existing(store, repo)
-    about: dict[str, Any] = {"repo_type": repo.repo_type, "repo_id": repo.repo_id, "actor": actor}
-    if note:
-        about["note"] = note
     with repository.locked():
         repository.recover_locked()
         change = decide(repository.facts())
         if isinstance(change, Publish):
             repository.check_complete(change.new)
-            move: dict[str, Any] = {"ref": change.ref, "serial": change.serial, "old": change.old, "new": change.new}
-            if change.is_rollback:
-                move["rollback"] = True
-            store.ledger.append("intent", **about, **move)
+            happened = record(change, actor, note)
+            store.ledger.append(**{**happened, "kind": "intent"})
             repository.publish(change, actor)
-            store.ledger.append("publish", **about, **move)
+            store.ledger.append(**happened)
         elif change:
             mark = {"time": stamp(store.clock.now()), "actor": actor, "note": note}
             repository.mark({change.kind: {change.name: mark if change.is_set else None}})
-            store.ledger.append("mark", **about, mark=change.kind, name=change.name, is_set=change.is_set)
-    if isinstance(change, Publish):
-        problems = update_views(store, noted_entries(store))
-        if problems:
-            raise MirrorError(f"{change.ref} names {change.new[:12]} now, but {problems[0]}")
+            store.ledger.append(**record(change, actor, note))
+    try:
+        write_catalogue(store, repo)
+        problems = update_views(store, noted_entries(store)) if isinstance(change, Publish) else []
+    except MirrorError as problem:
+        problems = [problem]
+    if problems:
+        raise BehindError(f"{repo}: it is done, but {problems[0]}")
     return change
+
+
+def record(change: Publish | Marking, actor: str, note: str = "") -> Record:
+    """Return what the ledger says of a change."""
+    about: Record = {"repo_type": change.repo.repo_type, "repo_id": change.repo.repo_id, "actor": actor}
+    if note:
+        about["note"] = note
+    if isinstance(change, Marking):
+        return {"kind": "mark", **about, "mark": change.kind, "name": change.name, "is_set": change.is_set}
+    about.update(ref=change.ref, serial=change.serial, old=change.old, new=change.new)
+    if change.is_rollback:
+        about["rollback"] = True
+    return {"kind": "publish", **about}
 
 
 def diff_commits(store: Store, repo: Repo, old: str, new: str) -> list[FileChange]:

@@ -57,9 +57,13 @@ def surplus(store: Store, wanted: Iterable[Wanted], max_delete: str, plan: Plan)
 
 
 def _revisions(store: Store, repo: Repo) -> set[str]:
-    """Return what can be taken away: refs, and commits that were listed by their ids."""
+    """Return what can be taken away: refs, pending ones, too, and commits that were listed by their ids."""
     repository = store.repository(repo)
-    return {*repository.refs(), *repository.marks().get("listed", ())}
+    try:
+        facts = repository.facts()
+    except MirrorError:  # told by who plans for it
+        return set(repository.refs())
+    return {*facts.refs, *facts.pending, *facts.listed}
 
 
 def _limit(store: Store, removal: Removal, dropped: int, max_delete: str) -> None:
@@ -88,7 +92,10 @@ def _size(store: Store, repo: Repo) -> int:
 
 def _size_of_revision(store: Store, repo: Repo, revision: str) -> int:
     """Return the bytes of a revision that no other names."""
-    facts = store.repository(repo).facts()
+    try:
+        facts = store.repository(repo).facts()
+    except MirrorError:  # it can't be taken away
+        return 0
     commit = facts.refs.get(revision, revision)
     others = {*(name for ref, name in facts.refs.items() if ref != revision), *facts.pins, *facts.pending.values()}
     kept = {etag for other in others for etag in facts.snapshots.get(other, {}).values()}

@@ -21,10 +21,17 @@ def result(plan: Plan, problems: Mapping[str, MirrorError]) -> dict[str, Any]:
         "fetched_files": len(fetches),
         "fetched_bytes": sum(fetch.file.size for fetch in fetches),
         "removed": [str(repo) for repo in plan.removal.repos] + [f"{repo}@{ref}" for repo, ref in plan.removal.refs],
+        "warnings": plan.warnings,
+        **collection(plan, problems),
+    }
+
+
+def collection(plan: Plan, problems: Mapping[str, MirrorError]) -> dict[str, Any]:
+    """Return those of the values that retention alone has."""
+    return {
         "retired": [f"{one.repo}@{commit}" for one in plan.retention for commit in one.retire],
         "collected": [f"{one.repo}@{commit}" for one in plan.retention for commit in (*one.collect, *one.trim)],
         "freed_bytes": plan.freed,
-        "warnings": plan.warnings,
         "failures": {name: str(problem) for name, problem in problems.items()},
     }
 

@@ -20,123 +20,25 @@ from typing import Any
 from . import _fs
 from ._clock import Clock, stamp
 from ._documents import commit_documents, refs_document
-from ._errors import MirrorError
 from ._facts import Listing, Repo
 from ._fs import Fs
+from ._history import LENGTH, Entry, History, Mark, merge_marks
 from ._lock import locked
-from ._plan import Publish, RepoFacts
-
-#: Publishes of a ref that are remembered.
-_HISTORY = 100
-#: The document that says what is sealed: the last to be written.
-_FACTS = "info.blobs.json"
+from ._plan import Publish
+from ._repository_reader import FACTS, SHARED_MARKS, RepositoryError, RepositoryReader
 
 
-#: What is noted about a commit or ref: when, by whom, why, at which age of the store.
-Mark = dict[str, Any]
-
-
-class RepositoryError(MirrorError):
-    """What is on the disk is not what it should be."""
-
-
-class Repository:
+class Repository(RepositoryReader):
     """A repository's folder below ``hub``. Sealing and publishing want ``locked`` first."""
 
     def __init__(self, hub: Path, pool: Path, locks: Path, repo: Repo, fs: Fs, clock: Clock) -> None:
-        self.repo = repo
-        self.folder = hub / repo.folder
-        self._mirror = self.folder / ".mirror"
-        self._rev = self._mirror / "rev"
+        super().__init__(hub, repo)
         self._pool, self._lock = pool, locks / repo.folder
         self._fs, self._clock = fs, clock
 
     def locked(self) -> AbstractContextManager[None]:
         """Hold the repository's lock; whoever has it needs milliseconds."""
         return locked(self._lock, wait=True)
-
-    # ---- reading
-
-    def facts(self) -> RepoFacts:
-        """Read what is sealed and published."""
-        refs = self.refs()
-        snapshots = {}
-        if self._rev.is_dir():
-            snapshots = {entry.name: self._snapshot(entry.name) for entry in self._rev.iterdir() if _is_commit(entry)}
-        history, marks = self._history(), self.marks()
-
-        def sealed(kind: str) -> Iterator[str]:
-            return (commit for commit in marks.get(kind, ()) if commit in snapshots)
-
-        return RepoFacts(
-            refs,
-            snapshots,
-            {ref: tuple(e["commit"] for e in entries if e["commit"]) for ref, entries in history.items()},
-            {ref: entries[-1]["serial"] for ref, entries in history.items() if entries},
-            {ref: commit for ref, commit in self._read("pending.json").items() if commit in snapshots},
-            {ref: _rejected(entries) for ref, entries in history.items()},
-            frozenset(ref for ref in marks.get("frozen", ()) if ref in refs),
-            frozenset(sealed("pins")),
-            frozenset(sealed("listed")),
-            {commit: marks["retired"][commit]["age"] for commit in sealed("retired")},
-            {commit: marks["narrowed"][commit]["age"] for commit in sealed("narrowed")},
-        )
-
-    def refs(self) -> dict[str, str]:
-        """Return ref -> commit."""
-        if not self._rev.is_dir():
-            return {}
-        links = [entry for entry in [*self._rev.iterdir(), *self._rev.glob("refs/*/*")] if entry.is_symlink()]
-        return {str(link.relative_to(self._rev)): os.path.basename(os.readlink(link)) for link in links}
-
-    def files(self, commit: str) -> dict[str, tuple[str, int]]:
-        """Return the files of a sealed commit: path -> etag and size in bytes."""
-        document = self._rev / commit / _FACTS
-        try:
-            siblings = json.loads(document.read_bytes())["siblings"]
-            return {s["rfilename"]: (s["lfs"]["sha256"] if "lfs" in s else s["blobId"], s["size"]) for s in siblings}
-        except (OSError, ValueError, KeyError, TypeError) as problem:
-            raise RepositoryError(f"{document} can't be read: {problem}") from problem
-
-    def _snapshot(self, commit: str) -> dict[str, str]:
-        return {path: etag for path, (etag, _size) in self.files(commit).items()}
-
-    def check_complete(self, commit: str) -> None:
-        """See that every file of a commit is there and can be read. Raises RepositoryError."""
-        for path, (etag, size) in self.files(commit).items():
-            link = self.folder / "snapshots" / commit / path
-            try:
-                status = link.stat()
-            except OSError as problem:
-                raise RepositoryError(f"{self.repo}@{commit[:12]} lacks {path}: {problem.strerror}") from problem
-            if status.st_size != size or not status.st_mode & 0o444 or os.path.basename(os.readlink(link)) != etag:
-                raise RepositoryError(f"{self.repo}@{commit[:12]}: {path} is damaged, hf-mirror scrub repairs it")
-
-    def marks(self) -> dict[str, dict[str, Mark]]:
-        """Return what people and runs noted about commits and refs: kind -> commit or ref -> mark."""
-        return self._read("marks.json")
-
-    def _history(self) -> dict[str, list[dict[str, Any]]]:
-        return self._read("history.json")
-
-    def _read(self, name: str) -> dict[str, Any]:
-        try:
-            found: dict[str, Any] = json.loads((self._mirror / name).read_bytes())
-        except (FileNotFoundError, NotADirectoryError):
-            return {}
-        except ValueError as problem:
-            raise RepositoryError(f"{self._mirror / name} can't be read: {problem}") from problem
-        return found
-
-    def upstream(self, commit: str) -> Listing | None:
-        """Return the Hub's listing of a commit if it was seen before: a commit never changes."""
-        file = self._mirror / "upstream" / f"{commit}.json"
-        try:
-            return Listing.from_json(json.loads(file.read_bytes()))
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except (ValueError, KeyError, TypeError) as problem:
-            raise RepositoryError(f"{file} can't be read: {problem}; remove it, it is only a copy") from problem
 
     # ---- sealing
 
@@ -208,8 +110,8 @@ class Repository:
 
     def _redocument(self, build: Path, sealed: Path, documents: Mapping[str, bytes]) -> None:
         """Replace the documents of a commit, that which facts are read from as the last."""
-        for name in sorted(documents, key=lambda one: one == _FACTS):
-            if name == _FACTS:
+        for name in sorted(documents, key=lambda one: one == FACTS):
+            if name == FACTS:
                 _fs.sync_tree(self._fs, sealed)
             if not (sealed / name).exists() or (sealed / name).read_bytes() != documents[name]:
                 self._fs.mkdir((sealed / name).parent)
@@ -244,46 +146,104 @@ class Repository:
             )
         if not (self._rev / publish.new).is_dir():
             raise RepositoryError(f"{self.repo}: commit {publish.new} is not sealed")
+        entry = self._entry(publish.new, publish.serial, actor)
+        if publish.is_rollback:
+            entry["rollback"] = True
+        self._move(publish.ref, [*self.history().get(publish.ref, []), entry])
+
+    def follow(self, ref: str, entries: list[Entry]) -> None:
+        """Take over a history from the other node, and let the ref name what its last entry says."""
+        self._move(ref, entries)
+
+    def _move(self, ref: str, entries: list[Entry]) -> None:
+        """Announce where a ref goes, then move it; an empty commit takes it away."""
         with self._building() as build:
-            self._remember(publish.ref, publish.new, publish.serial, actor, build, publish.is_rollback)
-            link = self._rev / publish.ref
+            self._write("history.json", {**self.history(), ref: entries[-LENGTH:]}, build)
+            link, commit = self._rev / ref, entries[-1]["commit"]
+            if not commit:
+                self._fs.unlink(link)
+                self._fs.sync_dir(link.parent)
+                self._derive(build)
+                return
+            if link.is_symlink() and os.path.basename(os.readlink(link)) == commit:
+                return
             if not link.parent.is_dir():  # refs/pr
                 self._fs.mkdir(link.parent)
                 _fs.sync_tree(self._fs, self._rev / "refs")
                 self._fs.sync_dir(self._rev)
-            _fs.replace_link(self._fs, link, "../" * publish.ref.count("/") + publish.new, build)
+            _fs.replace_link(self._fs, link, "../" * ref.count("/") + commit, build)
             self._derive(build)
 
-    def _remember(self, ref: str, commit: str, serial: int, actor: str, build: Path, is_rollback: bool = False) -> None:
-        """Announce a publish. ``commit`` is empty where a ref is taken away."""
-        history = self._history()
-        entry = {"serial": serial, "commit": commit, "time": stamp(self._clock.now()), "actor": actor}
-        if is_rollback:
-            entry["rollback"] = True
-        history[ref] = [*history.get(ref, [])[-_HISTORY:], entry]
-        self._write("history.json", history, build)
+    def _entry(self, commit: str, serial: int, actor: str) -> Entry:
+        return {"serial": serial, "commit": commit, "time": stamp(self._clock.now()), "actor": actor}
 
     def set_pending(self, ref: str, commit: str) -> None:
         """Note that a sealed commit waits for a person to publish it."""
         with self._building() as build:
             self._write("pending.json", {**self._read("pending.json"), ref: commit}, build)
 
+    def replace_pending(self, pending: Mapping[str, str]) -> None:
+        """Let just these sealed commits wait."""
+        with self._building() as build:
+            self._write("pending.json", dict(pending), build)
+
     def mark(self, changes: Mapping[str, Mapping[str, Mark | None]]) -> None:
         """Change marks: kind -> commit or ref -> the new mark, or None to take it away."""
         marks = self.marks()
         for kind, changed in changes.items():
-            merged = {**marks.get(kind, {}), **changed}
+            off = {"off": True, "time": stamp(self._clock.now())} if kind in SHARED_MARKS else None
+            merged = {**marks.get(kind, {}), **{name: mark or off for name, mark in changed.items()}}
             marks[kind] = {name: mark for name, mark in merged.items() if mark is not None}
+        self._write_marks(marks)
+
+    def merge_marks(self, theirs: Mapping[str, Mapping[str, Mark]]) -> bool:
+        """Take over the other node's marks that are newer, and say whether there were any."""
+        marks = self.marks()
+        merged = {**marks, **{kind: merge_marks(marks.get(kind, {}), theirs.get(kind, {})) for kind in SHARED_MARKS}}
+        merged = {kind: found for kind, found in merged.items() if found}
+        if merged != marks:
+            self._write_marks(merged)
+        return merged != marks
+
+    def _write_marks(self, marks: Mapping[str, Mapping[str, Mark]]) -> None:
         with self._building() as build:
             self._write("marks.json", {kind: found for kind, found in marks.items() if found}, build)
 
     def withdraw(self, ref: str, actor: str) -> None:
-        """Take a ref away; its commits stay served by their ids."""
+        """Take a ref away, and what waits for it; its commits stay served by their ids.
+
+        That it was frozen goes first: published again one day, it is to follow the upstream.
+        """
+        if ref in self.marks().get("frozen", ()):
+            self.mark({"frozen": {ref: None}})
+        pending = self._read("pending.json")
+        if pending.pop(ref, None):
+            self.replace_pending(pending)
+        if ref not in self.refs():
+            return
+        entries = self.history().get(ref, [])
+        serial = entries[-1]["serial"] + 1 if entries else 1
+        self._move(ref, [*entries, self._entry("", serial, actor)])
+
+    def last_words(self, actor: str) -> History:
+        """Return the history with all refs taken away: what is to be remembered of a repository that goes."""
+        try:
+            history = self.history()
+        except RepositoryError:  # what is broken must go all the same
+            return {}
+        return {
+            ref: [*entries, self._entry("", entries[-1]["serial"] + 1, actor)] if entries[-1]["commit"] else entries
+            for ref, entries in history.items()
+            if entries
+        }
+
+    def leave_behind(self, history: History) -> None:
+        """Write a history where it is found when the repository is gone."""
+        self._fs.mkdir(self._past.parent)
         with self._building() as build:
-            self._remember(ref, "", self.facts().serials.get(ref, 0) + 1, actor, build)
-            self._fs.unlink(self._rev / ref)
-            self._fs.sync_dir((self._rev / ref).parent)
-            self._derive(build)
+            content = json.dumps(history, ensure_ascii=False, sort_keys=True).encode()
+            _fs.replace_file(self._fs, self._past, content, build)
+        self._fs.sync_dir(self._past.parent.parent)
 
     def _write(self, name: str, value: Any, build: Path) -> None:
         content = json.dumps(value, ensure_ascii=False, sort_keys=True).encode()
@@ -325,10 +285,14 @@ class Repository:
         """Do that when the lock is held already; whoever changes anything without a run needs it first."""
         if not self._is_half():
             return []
+        # a killed run moved refs; that must be durable before what is derived from it
+        _fs.sync_tree(self._fs, self._rev / "refs")
+        if self._rev.is_dir():
+            self._fs.sync_dir(self._rev)
         half = (self._mirror / "build").exists()
         with self._building() as build:
             kept = self._happened()
-            if kept != self._history():
+            if kept != self.history():
                 self._write("history.json", kept, build)
             self._derive(build)
             for commit, files in self.facts().snapshots.items() if half else ():
@@ -340,29 +304,13 @@ class Repository:
 
     def _is_half(self) -> bool:
         refs = self.refs()
-        left = (self._mirror / "build").exists() or self._happened() != self._history()
+        left = (self._mirror / "build").exists() or self._happened() != self.history()
         return bool(left or self._stale(refs) or self._surplus(refs))
 
-    def _happened(self) -> dict[str, list[dict[str, Any]]]:
-        """Return the history without a publish that was announced and did not happen: the ref is the truth."""
-        refs = self.refs()
-        return {
-            ref: entries[:-1] if entries and refs.get(ref, "") != entries[-1]["commit"] else entries
-            for ref, entries in self._history().items()
-        }
-
-
-def _rejected(entries: list[dict[str, Any]]) -> frozenset[str]:
-    """Return the commits that a rollback left and that nobody published again."""
-    found: set[str] = set()
-    before = ""
-    for entry in entries:
-        found.discard(entry["commit"])
-        if entry.get("rollback"):
-            found.add(before)
-        before = entry["commit"]
-    return frozenset(found)
-
-
-def _is_commit(entry: Path) -> bool:
-    return not entry.is_symlink() and len(entry.name) == 40 and entry.is_dir()
+    def _happened(self) -> History:
+        """Return the history without what was announced and did not happen: the ref is the truth."""
+        refs, history = self.refs(), self.history()
+        for ref, entries in history.items():
+            while entries and refs.get(ref, "") != entries[-1]["commit"]:
+                entries.pop()
+        return history

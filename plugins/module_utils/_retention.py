@@ -65,6 +65,7 @@ def foreseen(facts: RepoFacts, plan: RepoPlan, removal: Removal) -> RepoFacts:
     for repo, revision in removal.refs:
         if repo == plan.repo:
             refs.pop(revision, None)
+            pending.pop(revision, None)
             listed.discard(revision)
     return dataclasses.replace(
         facts, refs=refs, pending=pending, history=history, snapshots=snapshots, listed=frozenset(listed)

@@ -1,22 +1,26 @@
 # Copyright: modelops.hf_mirror contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Retire and collect the commits of one repository: marks first, whole folders next, contents last.
+"""Retire and collect the commits of one repository: marks first, then their folders, contents last.
 
-A folder leaves by one rename, so that no reader meets half a commit, and that is durable before the first content goes.
-Where a listing and its links disagree nothing is removed (``RepositoryError``).
+What leaves is moved to the trash by renames that are durable before the first content goes: no reader meets half a
+commit, and no power cut brings one back without its contents. Where a listing and its links disagree nothing is moved
+(``RepositoryError``).
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 
+from . import _fs
 from ._facts import Repo
 from ._plan import Retention
-from ._repository import Repository, RepositoryError
-from ._store import COMMIT_OF, Store
+from ._repository import Repository
+from ._repository_reader import RepositoryError
+from ._store import PART_OF, Store
 
 
 class Retirement:
@@ -24,8 +28,11 @@ class Retirement:
 
     def __init__(self, store: Store, repository: Repository) -> None:
         self._store, self._fs, self._repository = store, store.fs, repository
-        self._rev = repository.folder / ".mirror" / "rev"
+        self._mirror = repository.folder / ".mirror"
+        self._rev = self._mirror / "rev"
         self._snapshots = repository.folder / "snapshots"
+        self._blobs = repository.folder / "blobs"
+        self._grave = store.trash / f"{repository.folder.name}{PART_OF}"
 
     def mark(self, retention: Retention, age: float) -> None:
         """Retire what nothing names, and take back what something names again."""
@@ -36,65 +43,76 @@ class Retirement:
 
     def collect(self, commits: Iterable[str]) -> int:
         """Take retired commits away, with the contents that nothing else names. Returns the bytes freed."""
-        graves = []
+        self._named()
+        self._dig()
         for commit in commits:
-            grave = self._store.trash / f"{self._repository.folder.name}{COMMIT_OF}{commit}"
-            self._fs.mkdir(grave)
-            self._fs.sync_dir(self._store.trash)
-            self._fs.rename(self._rev / commit, grave / "rev")
-            self._fs.sync_dir(self._rev)
-            graves.append(grave)
-        return sum(self._bury(grave) for grave in graves)
+            self._fs.rename(self._rev / commit, self._grave / "rev" / commit)
+        # a listing goes before its files do
+        self._fs.sync_dir(self._rev)
+        return self._bury()
 
     def trim(self, commits: Iterable[str]) -> int:
         """Take away the links that a commit's listing dropped, and the contents. Returns the bytes freed."""
+        names = tuple(commits)
+        self._named()
         listed = self._repository.facts().snapshots
-        for commit in commits:
-            for path in self._links(commit).keys() - listed[commit].keys():
-                self._unlink(self._snapshots / commit / path)
-        freed = self._sweep()
-        self._repository.mark({"narrowed": dict.fromkeys(commits)})
+        for commit in names:
+            self._trim(self._snapshots / commit, listed[commit])
+        self._dig()
+        freed = self._bury()
+        self._repository.mark({"narrowed": dict.fromkeys(names)})
         return freed
 
-    def _unlink(self, link: Path) -> None:
-        """Remove a link of a snapshot, and the folders that were there for it alone."""
-        self._fs.unlink(link)
-        folder = link.parent
-        while not os.listdir(folder) and folder.parent != self._snapshots:
-            self._fs.rmtree(folder)
-            folder = folder.parent
-        self._fs.sync_dir(folder)
+    def _trim(self, snapshot: Path, listed: Container[str]) -> None:
+        """Remove the links that are not listed, and the folders that nothing is in then."""
+        for path in links(snapshot):
+            if path not in listed:
+                self._fs.unlink(snapshot / path)
+        for folder, _folders, _files in os.walk(snapshot, topdown=False):
+            if not os.listdir(folder):
+                self._fs.rmtree(Path(folder))
+        _fs.sync_tree(self._fs, snapshot)
 
     def recover(self) -> list[str]:
-        """Go on with the commits that are in the trash already. Returns what was done."""
-        done = []
-        for grave in sorted(self._store.trash.glob(f"{self._repository.folder.name}{COMMIT_OF}*")):
-            commit = grave.name.rpartition(COMMIT_OF)[2]
-            if (grave / "rev").exists():
-                self._bury(grave)
-                done.append(f"{self._repository.repo}@{commit[:12]} was being collected")
-            else:
-                self._fs.rmtree(grave)
-        return done
+        """Go on with what is in the trash already. Returns what was done."""
+        if not self._grave.is_dir():
+            return []
+        if self._snapshots.is_dir():
+            self._bury()
+        else:
+            self._store.bury(self._grave)
+        return [f"{self._repository.repo}: commits were being collected"]
 
-    def _bury(self, grave: Path) -> int:
-        commit = grave.name.rpartition(COMMIT_OF)[2]
-        # no power cut may bring the listing back without the files: it went first, and durably
-        if (self._snapshots / commit).exists():
-            self._fs.rename(self._snapshots / commit, grave / "snapshot")
+    def _dig(self) -> None:
+        for name in ("rev", "snapshots", "blobs"):
+            self._fs.mkdir(self._grave / name)
+        self._fs.sync_dir(self._grave)
+        self._fs.sync_dir(self._store.trash)
+
+    def _bury(self) -> int:
+        """Move what no listing names to the trash, and empty it. Returns the bytes freed."""
+        self._dig()
+        named, sealed = self._named(), self._repository.facts().snapshots
+        for snapshot in [one for one in self._snapshots.iterdir() if one.name not in sealed]:
+            self._fs.rmtree(self._grave / "snapshots" / snapshot.name)
+            self._fs.rename(snapshot, self._grave / "snapshots" / snapshot.name)
         self._fs.sync_dir(self._snapshots)
-        freed = self._sweep()
-        self._fs.unlink(self._repository.folder / ".mirror" / "upstream" / f"{commit}.json")
-        self._repository.mark({kind: {commit: None} for kind in ("retired", "narrowed")})
-        self._fs.rmtree(grave)
-        return freed
+        for blob in [one for one in self._blobs.iterdir() if one.name not in named]:
+            self._fs.rename(blob, self._grave / "blobs" / blob.name)
+        self._fs.sync_dir(self._blobs)
+        gone = [one.name for one in (self._grave / "rev").iterdir() if one.name not in sealed]
+        for commit in gone:
+            self._fs.unlink(self._mirror / "upstream" / f"{commit}.json")
+        if gone:
+            self._fs.sync_dir(self._mirror / "upstream")
+            self._repository.mark({kind: dict.fromkeys(gone) for kind in ("retired", "narrowed")})
+        return self._store.bury(self._grave)
 
-    def _sweep(self) -> int:
-        """Remove the contents that no listing names. Returns the bytes freed."""
+    def _named(self) -> set[str]:
+        """Return the contents that a sealed commit has a link to. Raises RepositoryError where one is not as listed."""
         named: set[str] = set()
-        sealed = self._repository.facts().snapshots
-        for commit, files in sealed.items():
-            found = self._links(commit)
+        for commit, files in self._repository.facts().snapshots.items():
+            found = links(self._snapshots / commit)
             for path, etag in files.items():
                 if found.get(path) != etag:
                     raise RepositoryError(
@@ -102,22 +120,7 @@ class Retirement:
                         " there; hf-mirror fsck tells how to mend it"
                     )
             named.update(found.values())
-        for snapshot in self._snapshots.iterdir():
-            if snapshot.name not in sealed:  # a run was killed before it sealed it
-                self._fs.rmtree(snapshot)
-        blobs = self._repository.folder / "blobs"
-        surplus = [blob for blob in blobs.iterdir() if blob.name not in named]
-        # the pool's name goes first: a crash between the two leaves what is found here again
-        freed = sum(self._store.forget(blob) for blob in surplus)
-        self._fs.sync_dir(self._store.pool)
-        for blob in surplus:
-            self._fs.unlink(blob)
-        self._fs.sync_dir(blobs)
-        return freed
-
-    def _links(self, commit: str) -> dict[str, str]:
-        """Return path -> etag of the links of a snapshot."""
-        return links(self._snapshots / commit)
+        return named
 
 
 def links(snapshot: Path) -> dict[str, str]:
@@ -134,10 +137,10 @@ def links(snapshot: Path) -> dict[str, str]:
     return found
 
 
-def graves(trash: Path) -> set[Repo]:
-    """Return the repositories that have commits in the trash."""
-    found = (Repo.of_folder(grave.name.rpartition(COMMIT_OF)[0]) for grave in trash.glob(f"*{COMMIT_OF}*"))
-    return {repo for repo in found if repo}
+def graves(trash: Path) -> list[Repo]:
+    """Return the repositories of which something is in the trash."""
+    found = (Repo.of_folder(grave.name.removesuffix(PART_OF)) for grave in sorted(trash.glob(f"*{PART_OF}")))
+    return [repo for repo in found if repo]
 
 
 def freed(going: Mapping[Repository, Iterable[str]]) -> int:
@@ -150,8 +153,9 @@ def freed(going: Mapping[Repository, Iterable[str]]) -> int:
         kept = {etag for commit, files in facts.snapshots.items() if commit not in gone for etag in files.values()}
         etags = {etag for commit in gone for etag in facts.snapshots[commit].values()}
         for etag in etags - kept:
-            found = (repository.folder / "blobs" / etag).stat()
-            names[found.st_ino] = names.get(found.st_ino, 0) + 1
-            status[found.st_ino] = found
+            with contextlib.suppress(FileNotFoundError):  # damaged: nothing will be collected there
+                found = (repository.folder / "blobs" / etag).stat()
+                names[found.st_ino] = names.get(found.st_ino, 0) + 1
+                status[found.st_ino] = found
     # the pool's name is the one more
     return sum(status[inode].st_size for inode, count in names.items() if status[inode].st_nlink <= count + 1)

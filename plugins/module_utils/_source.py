@@ -118,11 +118,13 @@ class HttpBody(Body):
         self._address: Address | None = None
         self._locating = threading.Lock()
 
+    def _url(self) -> str:
+        return self._hub.file_url(self._action.repo, self._action.commit, self._action.path)
+
     def headers(self) -> Any:
         """Return what the Hub says about the file before it sends anybody to its bytes."""
-        action = self._action
-        url = self._hub.file_url(action.repo, action.commit, action.path)
-        answer = self._http.open("HEAD", url, self._hub.headers(action.token), bucket="resolvers")
+        headers = self._hub.headers(self._action.token)
+        answer = self._http.open("HEAD", self._url(), headers, bucket="resolvers")
         discard(answer)
         return answer.headers
 
@@ -228,7 +230,7 @@ class HttpBody(Body):
         The token stays at the Hub's own origin. What the last hop answers is the body already.
         """
         action = self._action
-        url = hub_url = self._hub.file_url(action.repo, action.commit, action.path)
+        url = hub_url = self._url()
         for hop in range(_MAX_REDIRECTS):
             at_hub = origin(url) == origin(hub_url)
             headers = self._hub.headers(action.token) if at_hub else {"User-Agent": "hf-mirror"}

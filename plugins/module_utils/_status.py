@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ._errors import MirrorError
+from ._inventory import retired
 from ._ledger import RepoState
 from ._progress import read
 from ._repository import Repository
+from ._round import Round
+from ._scrub import contents
 from ._store import Store
 from ._wanted import Wanted
 
@@ -22,7 +25,9 @@ from ._wanted import Wanted
 class EntryStatus:
     """One entry of the whitelist, or what the store has besides. ``commit`` is what is published of it.
 
-    ``files`` and ``bytes`` count that commit; ``last_success`` is in seconds since 1970; ``failures`` are in a row.
+    ``files`` and ``bytes`` count that commit; ``versions`` the commits that the ref named and that are still here, of
+    them so many are ``pinned`` or ``retired``; ``frozen``: it stays where it is. ``last_success`` is in seconds since
+    1970; ``failures`` are in a row.
     """
 
     name: str
@@ -30,6 +35,10 @@ class EntryStatus:
     pending: str | None = None
     files: int = 0
     bytes: int = 0
+    versions: int = 0
+    pinned: int = 0
+    retired: int = 0
+    frozen: bool = False
     last_success: float | None = None
     failures: int = 0
     message: str = ""
@@ -52,6 +61,10 @@ def status(store: Store, wanted: Iterable[Wanted] | None) -> dict[str, Any]:
             "used_bytes": sum(blob.stat().st_size for blob in store.pool.iterdir()),
             "free_bytes": free,
             "total_bytes": total,
+        },
+        "scrub": {
+            "last": Round.read(store).last,
+            "rotten": sum(content.is_rotten for content in contents(store)),
         },
     }
 
@@ -79,7 +92,18 @@ def _of_repository(store: Store, repository: Repository) -> Iterator[EntryStatus
         commit = ref if ref in facts.snapshots else facts.refs.get(ref)
         etags = facts.snapshots.get(commit or "", {}).values()
         size = sum((store.pool / etag).stat().st_size for etag in etags if store.has(etag))
-        yield EntryStatus(name, commit, facts.pending.get(ref), len(etags), size)
+        known = {commit, *facts.history.get(ref, ())} & facts.snapshots.keys()
+        yield EntryStatus(
+            name,
+            commit,
+            facts.pending.get(ref),
+            len(etags),
+            size,
+            versions=len(known),
+            pinned=len(known & facts.pins),
+            retired=len(known & retired(facts).keys()),
+            frozen=ref in facts.frozen,
+        )
 
 
 def _with_state(entry: EntryStatus, states: Mapping[str, RepoState]) -> EntryStatus:

@@ -17,6 +17,8 @@ from ._clock import Clock
 from ._errors import MirrorError
 from ._facts import Repo
 from ._fs import Fs
+from ._history import History
+from ._inode import Inode, Names, is_rotten
 from ._ledger import Ledger
 from ._lock import held, locked
 from ._repository import Repository
@@ -24,8 +26,8 @@ from ._repository import Repository
 FORMAT = 1
 #: Every blob's modification time: both nodes of a pair must send the same Last-Modified.
 MTIME = 1_577_836_800  # 2020-01-01T00:00:00Z
-#: In the trash: REPOSITORY@COMMIT is a single commit (``_retire``). No repository's folder has it.
-COMMIT_OF = "@"
+#: In the trash: REPOSITORY@ has what leaves a repository that stays (``_retire``). No repository's folder ends so.
+PART_OF = "@"
 _FOLDERS = ("hub", "pool", "views", "staging", "trash", "ledger", "locks", "locks/repo")
 _BLOB_MODE, _PART_MODE = 0o444, 0o644
 #: File systems whose flock may grant everybody (huggingface_hub issue 4228): reading is fine, writing is not.
@@ -119,22 +121,47 @@ class Store:
                 yield self.repository(repo)
 
     def has(self, etag: str) -> bool:
-        """Say whether the pool has a content."""
-        return (self.pool / etag).exists()
+        """Say whether the pool has a content that nobody found rotten."""
+        try:
+            return not is_rotten((self.pool / etag).stat())
+        except FileNotFoundError:
+            return False
+
+    def rotten(self) -> frozenset[str]:
+        """Return the contents of the pool that were found rotten."""
+        found = set()
+        for entry in os.scandir(self.pool) if self.pool.is_dir() else ():
+            with contextlib.suppress(FileNotFoundError):
+                if is_rotten(entry.stat(follow_symlinks=False)):
+                    found.add(entry.name)
+        return frozenset(found)
 
     def part(self, etag: str) -> Path:
         """Return where a content is put together."""
         return self.staging / f"{etag}.part"
 
     def adopt(self, part: Path, etag: str) -> None:
-        """Take a verified file into the pool; its name there is durable then."""
+        """Take a verified file into the pool; its name there is durable then. It replaces what is rotten."""
+        self.freeze(part)
+        name = self.pool / etag
+        try:
+            self.fs.link(part, name)
+        except FileExistsError:  # what has the name was verified, too
+            if not self.has(etag):
+                Names(self.root, self.fs).take_over(part, Inode.of(name))
+                return
+        self.fs.sync_dir(self.pool)
+        self.fs.unlink(part)
+
+    def freeze(self, part: Path) -> None:
+        """Make a verified file what all contents are; durable then."""
         self.fs.freeze(part, _BLOB_MODE, MTIME)
         with part.open("rb") as content:
             self.fs.sync(content)
-        with contextlib.suppress(FileExistsError):  # what has the name was verified, too
-            self.fs.link(part, self.pool / etag)
-        self.fs.sync_dir(self.pool)
-        self.fs.unlink(part)
+
+    def thaw(self, part: Path) -> None:
+        """Take that back, where it got no name: it can be gone on with only when it can be written."""
+        self.fs.freeze(part, _PART_MODE, int(part.stat().st_mtime))
 
     def forget(self, blob: Path) -> int:
         """Take the pool's name from a content that has one more, which is to go too. Returns the bytes freed then."""
@@ -168,36 +195,40 @@ class Store:
         """Finish or take back what a run that was killed left: the first step of every run. Returns what was done."""
         # names that a killed run gave may not be durable yet, and what follows counts on them
         self.fs.sync_all(self.root)
-        done = []
+        done = Names(self.root, self.fs).finish()
         for part in self.staging.glob("*.part"):
             status = part.stat()
-            if self.has(part.stem):
+            # one with more names is a content, maybe a rotten one, and must not be written again
+            if self.has(part.stem) or status.st_nlink > 1:
                 self.fs.unlink(part)
                 done.append(f"{part.name} was verified and in the pool already")
             elif not status.st_mode & 0o200:
-                # frozen and not in the pool: it can be gone on with only when it can be written
-                self.fs.freeze(part, _PART_MODE, int(status.st_mtime))
-        for left in [one for one in self.trash.iterdir() if COMMIT_OF not in one.name]:
-            self._bury(left)
+                self.thaw(part)
+        for left in [one for one in self.trash.iterdir() if PART_OF not in one.name]:
+            self.bury(left)
             done.append(f"{left.name} was being removed")
         for repository in self.repositories():
             with contextlib.suppress(MirrorError):  # what is broken there is told when it is planned for
                 done += [f"{repository.repo}: {what}" for what in repository.recover()]
         return done
 
-    def remove(self, repo: Repo) -> int:
-        """Take a repository away, whole at once, and the contents that nothing else names. Returns the bytes freed."""
+    def remove(self, repo: Repo, history: History) -> int:
+        """Take a repository away, whole at once, and the contents that nothing else names. Returns the bytes freed.
+
+        ``history`` is what is remembered of it.
+        """
         repository = self.repository(repo)
         with repository.locked():
+            repository.leave_behind(history)
             grave = self.trash / repository.folder.name
             self.fs.rmtree(grave)
             self.fs.rename(repository.folder, grave)
             # no power cut may bring back a snapshot without its blobs
             self.fs.sync_dir(self.hub)
-        return self._bury(grave)
+        return self.bury(grave)
 
-    def _bury(self, grave: Path) -> int:
-        """Remove a repository from the trash, and from the pool what nothing else names. Returns the bytes freed."""
+    def bury(self, grave: Path) -> int:
+        """Empty a folder of the trash, and the pool of what its ``blobs`` alone had. Returns the bytes freed."""
         # while the grave is there it tells what to look for, however often this is killed
         freed = sum(self.forget(blob) for blob in (grave / "blobs").glob("*"))
         self.fs.sync_dir(self.pool)

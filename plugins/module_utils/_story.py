@@ -13,7 +13,7 @@ from ._facts import Repo
 from ._report import human
 
 #: Records that only recovery is interested in, or that are told by the one after them.
-_SILENT = ("intent", "seal", "collect", "trim")
+_SILENT = ("intent", "seal", "collect", "trim", "suspect")
 
 
 def tell(record: Mapping[str, Any], failures: bool = True) -> str | None:
@@ -41,14 +41,19 @@ _SENTENCES = {
     "recover": "put in order: {what}",
     "stopped": "stopped before the run was finished ({actor}); the next one goes on from there",
     "publish": "{repo} {ref}: {old} -> {new} ({what} {serial}, {actor}){why}",
+    "purge": "purged {purged} ({actor})",
     "mark": "{repo} {name}: {what} ({actor}){why}",
     "pending": "{repo} {ref}: {commit} is fetched and waits for a person to publish it",
     "withdraw": "{repo} {ref}: withdrawn ({actor})",
     "remove": "{repo}: removed ({actor})",
-    "retire": "{repo}: nothing names {commits} any more; served by id until the grace is over",
-    "spare": "{repo}: {commits} is named again",
-    "collected": "{repo}: {commits} collected, {bytes} freed",
-    "trimmed": "{repo}: files that {commits} does not list any more removed, {bytes} freed",
+    "retire": "{repo}: nothing names {commits} any more; served by id until the grace is over ({actor})",
+    "spare": "{repo}: {commits} is named again ({actor})",
+    "collected": "{repo}: {commits} collected, {bytes} freed ({actor})",
+    "trimmed": "{repo}: files that {commits} does not list any more removed, {bytes} freed ({actor})",
+    "rot": "{etag:.12} is rotten, and is not served any more: {problem} ({names})",
+    "repair": "{etag:.12} is sound again: {path} of {repo}@{commit} was fetched ({actor})",
+    "discard": "{etag:.12} was rotten, and nothing needed it: removed, {bytes} freed ({actor})",
+    "scrub": "{contents} contents, {bytes} read again: {repaired} repaired, {removed} removed, {left} rotten ({actor})",
 }
 
 _MARKS = {
@@ -64,9 +69,15 @@ def _words(record: Mapping[str, Any]) -> dict[str, Any]:
     if "repo_id" in record:
         words["repo"] = Repo(record["repo_type"], record["repo_id"])
     words["why"] = f": {record['note']}" if record.get("note") else ""
-    words["what"] = "roll-back" if record.get("rollback") else "publish"
+    if "serial" in record:
+        words["what"] = "roll-back" if record.get("rollback") else "publish"
+    if record["kind"] == "purge":
+        words["purged"] = ", ".join([*record["repos"], *record["contents"]])
     if "mark" in record:
         words["what"] = _MARKS[record["mark"], record["is_set"]]
+        words["name"] = record["name"][:12] if record["mark"] == "pins" else record["name"]
+    if "names" in record:
+        words["names"] = ", ".join(record["names"])
     if "commits" in record:
         words["commits"] = ", ".join(commit[:12] for commit in record["commits"])
     if "bytes" in record:

@@ -16,6 +16,7 @@ from ._ledger import State
 from ._lockfile import LockFile
 from ._plan import CommitPlan, Plan, RepoFacts, RepoPlan, Upstream, plan_repo, plan_views
 from ._progress import Progress
+from ._purged import read_purged
 from ._store import Store
 from ._views import Views
 from ._wanted import Wanted
@@ -26,6 +27,7 @@ class Survey:
 
     def __init__(self, store: Store, hub: Hub, workers: int, lock: LockFile | None = None) -> None:
         self._store, self._hub, self._workers, self._lock = store, hub, workers, lock
+        self._purged = read_purged(store)
 
     def plan(self, wanted: list[Wanted], state: State, progress: Progress, exact: bool = False) -> Plan:
         """Return what is to be done, the entries whose last success is the oldest first."""
@@ -48,22 +50,27 @@ class Survey:
 
         with ThreadPoolExecutor(self._workers) as pool:
             upstream = dict(zip(order, pool.map(ask, order)))
-        plan = Plan(upstream=upstream)
-        bad = self._bad(state)
+        plan = Plan(upstream=upstream, facts=facts)
+        bad, rotten = self._bad(state), self._store.rotten()
         for repo in dict.fromkeys(map(repo_of, order)):
             answers = {one: upstream[one] for one in order if repo_of(one) == repo}
             known = facts.get(repo, RepoFacts())
-            plan.repos.append(plan_repo(repo, answers, known, _Pool(self._store), bad, exact))
+            plan.repos.append(plan_repo(repo, answers, known, _Pool(self._store), bad, exact, rotten))
         self.plan_views(plan, facts)
         return plan
 
     def _ask(self, wanted: Wanted, facts: RepoFacts) -> Upstream:
         try:
+            self._purged.check_repo(repo_of(wanted))
             if self._lock:
-                return self._lock.check(wanted, self._locked_listing(wanted, self._lock))
-            return self._listing(wanted, facts)
+                listing = self._lock.check(wanted, self._locked_listing(wanted, self._lock))
+            else:
+                listing = self._listing(wanted, facts)
+            for path in wanted.select(listing.files):
+                self._purged.check_content(listing.files[path].etag, f"{path} of {repo_of(wanted)}")
         except MirrorError as problem:
             return problem
+        return listing
 
     def _locked_listing(self, wanted: Wanted, lock: LockFile) -> Listing:
         return self._at_commit(wanted, lock.commit(wanted))

@@ -13,72 +13,69 @@ from functools import partial
 from typing import Any, Callable
 
 from ._body import FetchError
+from ._catalogue import write_catalogue
 from ._clock import StoppedError, stamp
 from ._collect import GRACE, Collector
+from ._download import Downloads
 from ._errors import MirrorError
 from ._facts import Repo
-from ._fetch import DiskFullError, Fetcher, HashMismatchError
-from ._ledger import LONGEST_DELAY, Bad, RepoState, State
+from ._fetch import Fetcher
+from ._history import Mark
+from ._ledger import LONGEST_DELAY, RepoState, State
 from ._lockfile import LockFile
+from ._peer import Peer
 from ._plan import CommitPlan, Fetch, Plan
 from ._progress import Progress
-from ._repository import Mark
+from ._recovery import recover
 from ._scan import refuse_pickle
+from ._seal import seal
 from ._store import Store
 from ._view_update import note_entries, update_views
 from ._views import Views
 
 #: Names under which something fails that is no entry of the whitelist.
 _OTHERS = frozenset({"views", "max_delete", "retention"})
-#: A content that arrived wrong is asked for again after an hour, two, four, at last once a week.
-_FIRST_DELAY = 3600
 
 
 @dataclass(frozen=True)
 class Options:
-    """How a run is made. ``reserve`` is the share of the disk, in percent, that stays free; ``grace`` is in seconds."""
+    """How a run is made. ``reserve`` is the share of the disk, in percent, that stays free; ``grace`` is in seconds.
+
+    Before a commit is published, ``peer`` has ``peer_wait`` seconds to seal it, too.
+    """
 
     workers: int = 8
     reserve: int = 3
     grace: float = GRACE
     actor: str = "hf-mirror"
     lock: LockFile | None = None
+    peer: Peer | None = None
+    peer_wait: float = 0.0
 
 
 class Sync:
     """One run over a whitelist. The store must be locked, and prepared."""
 
     def __init__(self, store: Store, fetcher: Fetcher, options: Options, progress: Progress) -> None:
-        self._store, self._fetcher, self._options, self._progress = store, fetcher, options, progress
+        self._store, self._options = store, options
         self._ledger, self._clock = store.ledger, store.clock
-        self._full: DiskFullError | None = None
-        self._room = threading.Lock()
-        self._under_way: dict[str, int] = {}
-        self._one_at_a_time: dict[str, threading.Lock] = {}
-        self._bad: dict[str, Bad] = {}
+        self._downloads = Downloads(store, [fetcher], options.reserve, progress)
         self._problems: dict[str, MirrorError] = {}
         self._run = 0
+        self.warnings: list[str] = []
 
-    def start(self) -> list[str]:
+    def start(self) -> None:
         """Give the run its number and finish what an earlier one left: the first step."""
         self._run = self._ledger.state().run + 1
         self._ledger.append("start", run=self._run, actor=self._options.actor)
-        done = [*self._store.recover(), *self._collector().recover()]
-        Views(self._store).recover()
-        for what in done:
-            self._ledger.append("recover", durable=False, run=self._run, what=what)
-        return done
+        recover(self._store, {"run": self._run, "actor": self._options.actor}, self._options.grace)
 
     def execute(self, plan: Plan, state: State) -> dict[str, MirrorError]:
         """Do what the plan says and return what could not be done, by entry."""
         started = self._clock.monotonic()
         commits = [commit for repo in plan.repos for commit in repo.commits if commit.changes]
-        fetches = plan.fetches
-        self._one_at_a_time = {etag: threading.Lock() for etag in fetches}
-        self._progress.received = lambda: self._fetcher.fetched
-        self._progress.begin("fetching", len(fetches), sum(fetch.file.size for fetch in fetches.values()))
+        self._downloads.begin(plan.fetches, state.bad)
         self._problems = dict(plan.problems)
-        self._bad = dict(state.bad)
         with ThreadPoolExecutor(self._options.workers) as pool:
             try:
                 # a list, so that what a job raises comes out
@@ -90,6 +87,7 @@ class Sync:
         self._remove(plan)
         self._attempt("views", lambda: note_entries(self._store, plan.upstream))
         self._retain(plan, state)
+        self._attempt("ledger", lambda: write_catalogue(self._store))
         self._attempt("ledger", lambda: self._close(plan, state, self._clock.monotonic() - started))
         return self._problems
 
@@ -103,7 +101,7 @@ class Sync:
         left, problems, lock = [len(commit.fetches)], list[MirrorError](), threading.Lock()
 
         def fetch(action: Fetch) -> None:
-            problem = _problem_of(lambda: self._fetch(action))
+            problem = _problem_of(lambda: self._downloads.fetch(action))
             with lock:
                 problems.extend(problem)
                 left[0] -= 1
@@ -114,49 +112,6 @@ class Sync:
         if not commit.fetches:
             return [lambda: self._finish(commit, [])]
         return [lambda action=action: fetch(action) for action in commit.fetches]  # type: ignore[misc]
-
-    # ---- fetching
-
-    def _fetch(self, action: Fetch) -> None:
-        etag = action.file.etag
-        with self._one_at_a_time[etag]:
-            if self._store.has(etag):
-                return
-            self._clock.check()
-            part = self._store.part(etag)
-            self._reserve(action)
-            try:
-                self._fetcher.fetch(action, part)
-                self._store.adopt(part, etag)
-            except DiskFullError as problem:
-                self._full = problem
-                raise
-            except HashMismatchError as problem:
-                self._remember(action, problem)
-                raise
-            finally:
-                with self._room:
-                    self._under_way.pop(etag, None)
-                self._progress.step()
-
-    def _reserve(self, action: Fetch) -> None:
-        """Refuse a file that there is no room for, the files under way counted in."""
-        if self._full:
-            raise self._full
-        with self._room:
-            missing = sum(size - _size_of(self._store, etag) for etag, size in self._under_way.items())
-            need = action.file.size - _size_of(self._store, action.file.etag)
-            room = self._store.room(self._options.reserve)
-            if need + missing > room:
-                cause = f"the disk of {self._store.root} is full ({self._options.reserve} % stay free)"
-                raise DiskFullError(f"{action.path} of {action.repo} needs {need} bytes: {cause}", cause=cause)
-            self._under_way[action.file.etag] = action.file.size
-
-    def _remember(self, action: Fetch, problem: MirrorError) -> None:
-        key = bad_key(action)
-        times = self._bad[key].times + 1 if key in self._bad else 1
-        delay = min(_FIRST_DELAY * 2 ** (times - 1), LONGEST_DELAY)
-        self._bad[key] = Bad(times, self._clock.now() + delay, str(problem))
 
     # ---- sealing and publishing
 
@@ -171,17 +126,11 @@ class Sync:
         self._inspect(commit)
         repository = self._store.repository(commit.repo)
         about: dict[str, Any] = {"run": self._run, "repo_type": commit.repo.repo_type, "repo_id": commit.repo.repo_id}
+        if commit.seal:
+            with repository.locked():
+                seal(self._store, repository, commit.listing, commit.paths, about)
+            self._wait_for_peer(commit)
         with repository.locked():
-            if commit.seal:
-                if commit.dropped:
-                    # noted before it is so: the links must go one day, even if this is cut short now
-                    age = self._ledger.state().age_at(self._clock.now())
-                    repository.mark({"narrowed": {commit.listing.commit: {"age": age}}})
-                try:
-                    repository.seal(commit.listing, commit.paths)
-                except FileNotFoundError as problem:
-                    raise MirrorError(f"{problem.filename} went away while it was being used: run again") from problem
-                self._ledger.append("seal", durable=False, **about, commit=commit.listing.commit)
             if commit.list_it:
                 repository.mark({"listed": {commit.listing.commit: self._mark()}})
             for publish in commit.publishes:
@@ -197,6 +146,17 @@ class Sync:
             for ref in commit.pending:
                 repository.set_pending(ref, commit.listing.commit)
                 self._ledger.append("pending", **about, ref=ref, commit=commit.listing.commit)
+
+    def _wait_for_peer(self, commit: CommitPlan) -> None:
+        """Let the other node seal what is about to be published: clients may be sent there in the middle of it."""
+        if not self._options.peer or not (commit.publishes or commit.list_it):
+            return
+        catalogue = write_catalogue(self._store, commit.repo)
+        name = commit.listing.commit
+        digest = catalogue.pieces[commit.repo].commits[name]
+        problem = self._options.peer.wait_for(commit.repo, name, digest, self._options.peer_wait)
+        if problem and problem not in self.warnings:
+            self.warnings.append(problem)
 
     def _mark(self) -> Mark:
         return {"time": stamp(self._clock.now()), "actor": self._options.actor}
@@ -232,14 +192,14 @@ class Sync:
             with self._store.repository(repo).locked():
                 self._ledger.append("withdraw", **about, repo_type=repo.repo_type, repo_id=repo.repo_id, ref=ref)
                 repository = self._store.repository(repo)
-                if ref in repository.refs():
-                    repository.withdraw(ref, self._options.actor)
-                else:  # a commit that was listed by its id
+                if ref in repository.facts().listed:
                     repository.mark({"listed": {ref: None}})
+                else:
+                    repository.withdraw(ref, self._options.actor)
 
         def remove(repo: Repo) -> None:
             self._ledger.append("remove", **about, repo_type=repo.repo_type, repo_id=repo.repo_id)
-            self._store.remove(repo)
+            self._store.remove(repo, self._store.repository(repo).last_words(self._options.actor))
 
         for view in plan.removal.views:
             self._attempt("views", partial(Views(self._store).remove, view))
@@ -265,24 +225,12 @@ class Sync:
             unchanged=len(fine) - len(news),
             succeeded=news,
             failed=failed,
-            fetched_bytes=self._fetcher.fetched,
+            fetched_bytes=self._downloads.received,
         )
         state = self._ledger.state()  # with that record, and what others recorded meanwhile
         state.succeeded(fine, now)
-        state.bad = {key: bad for key, bad in self._bad.items() if bad.until + LONGEST_DELAY > now}
+        state.bad = {key: bad for key, bad in self._downloads.bad.items() if bad.until + LONGEST_DELAY > now}
         self._ledger.save(state)
-
-
-def bad_key(action: Fetch) -> str:
-    """Return the name under which a wrong content is remembered: a new commit is a new chance."""
-    return f"{action.commit} {action.file.etag} {action.path}"
-
-
-def _size_of(store: Store, etag: str) -> int:
-    try:
-        return store.part(etag).stat().st_size
-    except FileNotFoundError:
-        return 0
 
 
 def _join(problems: list[MirrorError]) -> MirrorError:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,19 @@ from ._wanted import Wanted
 _TUPLES = ("files", "allow_patterns", "ignore_patterns", "views", "labels")
 
 
-def update_views(store: Store, wanted: Iterable[Wanted]) -> list[MirrorError]:
-    """Bring the views of these entries up to date, and return what could not be done."""
-    entries = [one for one in wanted if one.views]
-    problems: list[MirrorError] = []
+def update_views(store: Store, wanted: Iterable[Wanted], drop_empty: bool = False) -> list[MirrorError]:
+    """Bring the views of these entries up to date, and return what could not be done.
+
+    A view that no file is left for stays as it was, unless it is to go (``drop_empty``).
+    """
+    with Views(store).locked():
+        try:
+            return list(_update(store, [one for one in wanted if one.views], drop_empty))
+        except MirrorError as problem:
+            return [problem]
+
+
+def _update(store: Store, entries: Iterable[Wanted], drop_empty: bool) -> Iterator[MirrorError]:
     shown = Views(store)
     published = {}
     unknown: set[str] = set()
@@ -40,39 +49,46 @@ def update_views(store: Store, wanted: Iterable[Wanted]) -> list[MirrorError]:
         else:
             published[one] = chosen(one, current_files(one, facts))
     for name, files in plan_views(published).items():
-        if files and name not in unknown and not shown.has(name, files):
+        if drop_empty and not files and name not in unknown:
+            shown.drop(name)
+        elif files and name not in unknown and not shown.has(name, files):
             try:
                 shown.set(name, files)
             except (MirrorError, OSError) as problem:
-                problems.append(MirrorError(f"view {name}: {problem}"))
-    return problems
+                yield MirrorError(f"view {name}: {problem}")
 
 
 def note_entries(store: Store, wanted: Iterable[Wanted]) -> None:
     """Note the entries that have views. Those of views that these don't name stay noted."""
     entries = [one for one in wanted if one.views]
     mine = {view for one in entries for view in one.views}
-    others = [one for one in noted_entries(store) if not mine.intersection(one.views)]
-    present = set(Views(store).names())
-    content = json.dumps(
-        [dataclasses.asdict(one) for one in [*others, *entries] if present.intersection(one.views)],
-        ensure_ascii=False,
-        indent=1,
-    ).encode()
-    file = _file(store)
-    if (file.read_bytes() if file.exists() else b"[]") != content:
-        _fs.replace_file(store.fs, file, content, store.staging)
+    with Views(store).locked():
+        others = [one for one in noted_entries(store) if not mine.intersection(one.views)]
+        present = set(Views(store).names())
+        content = json.dumps(
+            [dataclasses.asdict(one) for one in [*others, *entries] if present.intersection(one.views)],
+            ensure_ascii=False,
+            indent=1,
+        ).encode()
+        file = _file(store)
+        if (file.read_bytes() if file.exists() else b"[]") != content:
+            _fs.replace_file(store.fs, file, content, store.staging)
 
 
 def noted_entries(store: Store) -> list[Wanted]:
     """Return the entries that have views. Raises MirrorError where the note can't be read."""
     file = _file(store)
     try:
-        return [_entry(fields) for fields in json.loads(file.read_bytes())]
+        return entries_of(json.loads(file.read_bytes()))
     except FileNotFoundError:
         return []
     except (ValueError, TypeError, AttributeError) as problem:
         raise MirrorError(f"{file} can't be read: {problem}; remove it, the next sync writes it") from problem
+
+
+def entries_of(values: Iterable[dict[str, Any]]) -> list[Wanted]:
+    """Return entries from what ``dataclasses.asdict`` made of them and JSON of that."""
+    return [_entry(fields) for fields in values]
 
 
 def _entry(fields: dict[str, Any]) -> Wanted:

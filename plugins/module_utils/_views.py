@@ -9,8 +9,10 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 
 from . import _fs
+from ._lock import locked
 from ._store import Store
 
 
@@ -20,6 +22,10 @@ class Views:
     def __init__(self, store: Store) -> None:
         self._store, self._fs = store, store.fs
         self._top = store.root / "views"
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Hold the lock of those who change views: a person rolls back while a sync goes on."""
+        return locked(self._store.root / "locks" / "views", wait=True)
 
     def names(self) -> list[str]:
         """Return the names of all views."""
@@ -33,7 +39,7 @@ class Views:
             return False
 
     def set(self, name: str, files: Mapping[str, str]) -> None:
-        """Replace a view: a folder under a name of its own, then the symbolic link to it."""
+        """Replace a view: a folder under a name of its own, then the symbolic link to it. Wants ``locked`` first."""
         folder = self._top / _folder(name, files)
         if not folder.exists():
             build = _fs.empty_dir(self._fs, self._top / ".build")
@@ -43,16 +49,25 @@ class Views:
             self._fs.rename(build, folder)
             self._fs.sync_dir(self._top)
         _fs.replace_link(self._fs, self._top / name, folder.name, self._store.staging)
-        self.recover()
+        self._tidy()
 
     def remove(self, name: str) -> None:
         """Take a view away."""
+        with self.locked():
+            self.drop(name)
+
+    def drop(self, name: str) -> None:
+        """Take a view away. Wants ``locked`` first."""
         self._fs.unlink(self._top / name)
         self._fs.sync_dir(self._top)
-        self.recover()
+        self._tidy()
 
     def recover(self) -> None:
         """Remove the folders that no view stands for."""
+        with self.locked():
+            self._tidy()
+
+    def _tidy(self) -> None:
         wanted = {os.readlink(self._top / name) for name in self.names()}
         for entry in self._top.iterdir():
             if not entry.is_symlink() and entry.name not in wanted:

@@ -12,20 +12,40 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from ._arguments import BROKEN, BUSY, REFUSED, STOPPED, parse_arguments
+from ._arguments import BROKEN, BUSY, CHANGES, REFUSED, STOPPED, parse_arguments
 from ._cli_alert import alert
+from ._cli_follow import compare, follow
+from ._cli_gc import gc
 from ._cli_lock import lock
+from ._cli_purge import purge
+from ._cli_ref import change, diff
+from ._cli_scrub import scrub
 from ._cli_session import Session
 from ._cli_show import fsck, log, status
 from ._cli_sync import plan, sync
 from ._clock import Clock, StoppedError
 from ._errors import MirrorError
 from ._lock import BusyError
-from ._repository import RepositoryError
+from ._repository_reader import RepositoryError
 from ._store import StoreError
 from ._terminal import complain
 
-_COMMANDS = {"sync": sync, "plan": plan, "status": status, "log": log, "fsck": fsck, "lock": lock, "alert": alert}
+_COMMANDS = {
+    "sync": sync,
+    "plan": plan,
+    "status": status,
+    "log": log,
+    "fsck": fsck,
+    "scrub": scrub,
+    "lock": lock,
+    "alert": alert,
+    "gc": gc,
+    "follow": follow,
+    "compare": compare,
+    "purge": purge,
+    **dict.fromkeys(CHANGES, change),
+    "diff": diff,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -40,7 +40,8 @@ options:
       - C(publish) is V(auto) (the default) or V(manual). V(manual) fetches and seals a new commit and leaves
         it pending.
       - C(token) is the name of one of O(tokens).
-      - C(keep) is the number of published commits of the revision that stay (default V(2)).
+      - C(keep) is the number of published commits of the revision that stay, so that a person can go back to them
+        (default V(2)).
       - C(formats) is V(any) (the default) or V(no-pickle). V(no-pickle) holds a commit in which picklescan finds
         a pickle.
       - C(allow_rewind) follows an upstream that goes back to a commit that was published before (default V(false)).
@@ -94,6 +95,12 @@ options:
     description: The share of the disk, in percent, that stays free.
     type: int
     default: 3
+  grace:
+    description:
+      - For how many hours a commit that nothing names any more stays served by its id. A later run then removes it,
+        with the contents that nothing else names.
+    type: int
+    default: 72
   xet:
     description:
       - Fetch files that the Hub keeps in Xet from there, by hf_xet. Verified and resumed as the others are. Where Xet
@@ -189,6 +196,20 @@ removed:
   returned: always, once the Hub was asked
   type: list
   elements: str
+retired:
+  description: Commits that nothing names any more, as C(REPO@COMMIT). They are served by their ids for O(grace).
+  returned: always, once the Hub was asked
+  type: list
+  elements: str
+collected:
+  description: Commits that are gone, or whose files that were not listed any more are, as C(REPO@COMMIT).
+  returned: always, once the Hub was asked
+  type: list
+  elements: str
+freed_bytes:
+  description: The bytes that RV(collected) and contents that nothing named free.
+  returned: always, once the Hub was asked
+  type: int
 failures:
   description: What could not be synced, by whitelist entry or repository, with the reason.
   returned: always, once the Hub was asked
@@ -199,7 +220,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._engine import Engine, Settings, become_owner
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._engine import Engine, Settings, as_owner
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._errors import MirrorError, sentence
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._http import URLLIB3_ERROR
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._hub import HUGGINGFACE_HUB_ERROR
@@ -225,6 +246,7 @@ def main() -> None:
             "workers": {"type": "int", "default": 8},
             "bandwidth": {"type": "int", "default": 0},
             "reserve": {"type": "int", "default": 3},
+            "grace": {"type": "int", "default": 72},
             "xet": {"type": "bool", "default": False},
             "wait": {"type": "bool", "default": True},
         },
@@ -239,15 +261,15 @@ def main() -> None:
 def run(module: AnsibleModule) -> None:
     params: dict[str, Any] = module.params
     wanted = parse(params["models"])
-    become_owner(Path(params["store"]))
     engine = Engine(_settings(params))
     engine.store.check()
     _need_libraries(module, wanted)
-    outcome = (
-        engine.plan(wanted, params["state"])
-        if module.check_mode
-        else engine.run(wanted, params["state"], params["wait"])
-    )
+    with as_owner(engine.store.root):
+        outcome = (
+            engine.plan(wanted, params["state"])
+            if module.check_mode
+            else engine.run(wanted, params["state"], params["wait"])
+        )
     answer = result(outcome.plan, outcome.problems)
     answer["changed"] = outcome.changed
     if module._diff:
@@ -267,7 +289,8 @@ def _settings(params: dict[str, Any]) -> Settings:
         tokens=tokens,
         lock=LockFile.from_json(params["lock"]) if params["lock"] else None,
         **{
-            name: params[name] for name in ("endpoint", "proxy", "workers", "bandwidth", "reserve", "max_delete", "xet")
+            name: params[name]
+            for name in ("endpoint", "proxy", "workers", "bandwidth", "reserve", "grace", "max_delete", "xet")
         },
         actor="ansible",
     )

@@ -18,6 +18,8 @@ from bench import report
 from bench.contenders import Downloads
 from bench.measure import Measured, series
 from bench.recipes import FIFTY, LARGE, MANY, TWENTY, drafts, five_hundred
+from bench.store import ManyLinks
+from bench.store_scrub import LargeContents
 from hub.contents import build
 from hub.process import HubProcess
 from hub.repos import Library
@@ -40,8 +42,12 @@ def main() -> None:
         results = cold(contents, Path(scratch), options.rounds)
         results |= unchanged(contents, Path(scratch), options.rounds)
         changed = one_of_fifty(contents, Path(scratch))
+        print("a store of 100,000 links: status, fsck, collection")
+        store = ManyLinks(Path(scratch)).measure(options.rounds)
+        print("scrub: 2 GB")
+        reads = LargeContents(Path(scratch)).measure(options.rounds)
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Linux {platform.release().partition('-')[0]}"
-    report.write(options.docs, machine, options.rounds, results, changed)
+    report.write(options.docs, machine, options.rounds, results, changed, store, reads)
     print(f"wrote {options.docs}/benchmarks.md")
 
 

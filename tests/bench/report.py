@@ -12,6 +12,8 @@ import matplotlib as mpl
 from matplotlib import pyplot as plot
 
 from bench.measure import Measured, median
+from bench.store import Store
+from bench.store_scrub import BYTES
 
 Results = Mapping[str, Mapping[str, Sequence[Measured]]]
 _BASE = "huggingface_hub"
@@ -31,7 +33,15 @@ be told.
 """
 
 
-def write(docs: Path, machine: str, rounds: int, results: Results, changed: Mapping[str, int]) -> None:
+def write(
+    docs: Path,
+    machine: str,
+    rounds: int,
+    results: Results,
+    changed: Mapping[str, int],
+    store: Store,
+    reads: Mapping[str, Sequence[Measured]],
+) -> None:
     """Write benchmarks.md and benchmarks.svg."""
     text = _HEAD.format(rounds=rounds, machine=machine)
     for title, contenders in results.items():
@@ -48,9 +58,48 @@ def write(docs: Path, machine: str, rounds: int, results: Results, changed: Mapp
     text += "## A new commit, 1 of 50 files changed\n\n| | bytes that came |\n|---|---|\n"
     text += "".join(f"| {name} | {count:,} |\n" for name, count in changed.items() if name != "changed")
     text += f"\nThe changed file has {changed['changed']:,} bytes; the rest is listings.\n"
+    text += store_section(store) + scrub_section(reads)
     docs.mkdir(exist_ok=True)
     (docs / "benchmarks.md").write_text(text, encoding="utf-8")
     _plot(docs / "benchmarks.svg", results)
+
+
+def store_section(store: Store) -> str:
+    """Return what is said of a store of many links."""
+    text = f"\n## A store of {store.links:,} links\n\n"
+    text += (
+        f"{store.repos} repositories, 5 commits of each with 20 small files, 4 of which differ from the commit before."
+        f"\nThe store's {store.inodes:,} inodes are in the kernel's caches. `gc` takes a fifth of the commits, once,"
+        "\nwith all the fsyncs that a power cut asks for.\n\n"
+    )
+    text += "| | seconds | CPU seconds | memory |\n|---|---|---|---|\n"
+    for name, runs in store.runs.items():
+        found = median(runs)
+        text += f"| {name} | {found.wall:.2f} | {found.cpu:.2f} | {found.memory / 1e6:.0f} MB |\n"
+    seconds = store.runs["gc, that collects"][0].wall
+    links, inodes = store.gone
+    return text + (
+        f"\nThe last one took {links:,} links and {inodes:,} inodes in all away: {links / seconds:,.0f} and"
+        f" {inodes / seconds:,.0f} a second.\n"
+    )
+
+
+def scrub_section(reads: Mapping[str, Sequence[Measured]]) -> str:
+    """Return what is said of reading a whole store."""
+    text = (
+        f"\n## A scrub of {BYTES / 1e9:.0f} GB\n\n"
+        "From the disk: nothing of it is in the page cache before. `dd` reads and does nothing else; `sha256sum`"
+        " hashes,\ntoo, in Debian without the processor's instructions for that, which Python's OpenSSL knows.\n\n"
+    )
+    text += "| | MB a second | ratio to dd | CPU seconds | memory |\n|---|---|---|---|---|\n"
+    base = median(reads["dd"])
+    for name, runs in reads.items():
+        found = median(runs)
+        text += (
+            f"| {name} | {BYTES / 1e6 / found.wall:,.0f} | {base.wall / found.wall:.2f} | {found.cpu:.2f} |"
+            f" {found.memory / 1e6:.0f} MB |\n"
+        )
+    return text
 
 
 def _plot(file: Path, results: Results) -> None:

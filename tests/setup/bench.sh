@@ -10,4 +10,4 @@ as_root() {
 }
 command -v aria2c >/dev/null || as_root apt-get install --quiet --yes --no-install-recommends aria2 >/dev/null
 python -m pip install --quiet --disable-pip-version-check --requirement tests/bench/requirements.txt
-PYTHONPATH=tests python -m bench "$@"
+PYTHONPATH=collections:tests python -m bench "$@"

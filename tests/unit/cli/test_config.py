@@ -27,11 +27,13 @@ proxy: http://user:secret@proxy.example.com:3128
 workers: 4
 bandwidth: 1000000
 reserve: 5
+grace: 24
 max_delete: 3
 xet: true
 whitelist: models.d
 tokens_file: tokens.yml
 lock_file: /etc/lock.json
+scrub_rate: 50000000
 alerts:
   threshold: 2
   language: zh
@@ -53,12 +55,14 @@ def test_everything(tmp_path: Path) -> None:
             "workers": 4,
             "bandwidth": 1000000,
             "reserve": 5,
+            "grace": 24,
             "max_delete": "3",
             "xet": True,
         },
         whitelist=tmp_path / "models.d",
         tokens_file=tmp_path / "tokens.yml",
         lock_file=Path("/etc/lock.json"),
+        scrub_rate=50000000,
         alerts=Alerts(threshold=2, language="zh", urls_file=tmp_path / "alerts"),
     )
 
@@ -97,7 +101,10 @@ def test_where_the_whitelist_may_be(tmp_path: Path, text: str) -> None:
         ("workers: yes", "FILE: workers is True, it must be a number"),
         ("bandwidth: 5M", "FILE: bandwidth is '5M', it must be a number of bytes a second"),
         ("reserve: 100", "FILE: reserve is 100, it must be a number of percent, 0 to 99"),
+        ("grace: 3d", "FILE: grace is '3d', it must be a number of hours"),
+        ("grace: -1", "FILE: grace is -1, it must be a number of hours"),
         ("max_delete: some", "FILE: max_delete is 'some', it must be a number of repositories or a share like 10%"),
+        ("scrub_rate: fast", "FILE: scrub_rate is 'fast', it must be a number of bytes a second"),
         ("max_delete: -1", "FILE: max_delete is -1"),
         ("xet: 1", "FILE: xet "),
         ("models: {repo_id: a/b}", "FILE: models must be a list of entries with a repo_id each"),

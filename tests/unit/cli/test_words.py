@@ -50,6 +50,36 @@ RUN = {
             "a/b v1: nothing -> bbbbbbbbbbbb (publish 1, alice)",
         ),
         (
+            {
+                "kind": "publish",
+                **REPO,
+                "ref": "main",
+                "serial": 3,
+                "old": B,
+                "new": A,
+                "actor": "alice",
+                "rollback": True,
+                "note": "faces turn green",
+            },
+            "a/b main: bbbbbbbbbbbb -> aaaaaaaaaaaa (roll-back 3, alice): faces turn green",
+        ),
+        (
+            {"kind": "mark", **REPO, "mark": "pins", "name": A, "is_set": True, "actor": "alice", "note": "release 7"},
+            "a/b aaaaaaaaaaaa: pinned (alice): release 7",
+        ),
+        (
+            {"kind": "mark", **REPO, "mark": "frozen", "name": "main", "is_set": False, "actor": "alice"},
+            "a/b main: follows the upstream again (alice)",
+        ),
+        (
+            {"kind": "retire", **REPO, "commits": [A, B], "actor": "alice"},
+            "a/b: nothing names aaaaaaaaaaaa, bbbbbbbbbbbb any more; served by id until the grace is over (alice)",
+        ),
+        (
+            {"kind": "collected", **REPO, "commits": [A], "bytes": 5_800_000, "actor": "alice"},
+            "a/b: aaaaaaaaaaaa collected, 5.8 MB freed (alice)",
+        ),
+        (
             {"kind": "pending", **REPO, "repo_type": "space", "ref": "main", "commit": A},
             "space a/b main: aaaaaaaaaaaa is fetched and waits for a person to publish it",
         ),
@@ -72,6 +102,23 @@ RUN = {
         (
             {"kind": "alert", "failing": [], "recovered": [], "problems": ["receiver 1 is deaf"]},
             "people could not be told; receiver 1 is deaf",
+        ),
+        ({"kind": "suspect", "etag": B, "names": [], "bytes": 7, "problem": "x", "actor": "alice"}, None),
+        (
+            {"kind": "rot", "etag": B, "names": ["pool/b", "hub/b"], "bytes": 7, "problem": "x", "actor": "alice"},
+            "bbbbbbbbbbbb is rotten, and is not served any more: x (pool/b, hub/b)",
+        ),
+        (
+            {"kind": "repair", "etag": B, "bytes": 7, **REPO, "commit": A, "path": "c.bin", "actor": "alice"},
+            "bbbbbbbbbbbb is sound again: c.bin of a/b@aaaaaaaaaaaa was fetched (alice)",
+        ),
+        (
+            {"kind": "discard", "etag": B, "bytes": 7000, "actor": "alice"},
+            "bbbbbbbbbbbb was rotten, and nothing needed it: removed, 7.0 kB freed (alice)",
+        ),
+        (
+            {"kind": "scrub", "contents": 3, "bytes": 7, "repaired": 1, "removed": 0, "left": 1, "actor": "alice"},
+            "3 contents, 7 B read again: 1 repaired, 0 removed, 1 rotten (alice)",
         ),
         # another version's
         ({"kind": "scrub", "time": "t", "blobs": 3}, "scrub: blobs 3"),

@@ -28,17 +28,24 @@ def store(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def sync(hub: HubProcess, store: Path, capfd: pytest.CaptureFixture[str]) -> Run:
-    def run(*models: Any, check: bool = False, **options: Any) -> dict[str, Any]:
-        arguments = {"store": str(store), "endpoint": hub.url, "models": list(models), **options}
+def call(store: Path, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Run a module on the store."""
+
+    def run(module: Any, check: bool = False, **options: Any) -> dict[str, Any]:
         capfd.readouterr()
-        with (
-            patch_module_args({**arguments, "_ansible_check_mode": check, "_ansible_diff": True}),
-            pytest.raises(SystemExit),
-        ):
-            mirror_models.main()
+        arguments = {"store": str(store), **options, "_ansible_check_mode": check, "_ansible_diff": True}
+        with patch_module_args(arguments), pytest.raises(SystemExit):
+            module.main()
         answer: dict[str, Any] = json.loads(capfd.readouterr().out)
         return answer
+
+    return run
+
+
+@pytest.fixture
+def sync(hub: HubProcess, call: Run) -> Run:
+    def run(*models: Any, check: bool = False, **options: Any) -> dict[str, Any]:
+        return call(mirror_models, check, **{"endpoint": hub.url, "models": list(models), **options})
 
     return run
 

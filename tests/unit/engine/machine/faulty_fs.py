@@ -147,6 +147,13 @@ class CrashingFs(Fs):
         os.utime(file, (mtime, mtime))
         self.disk.do(Meta(self._known(file), mtime=mtime))
 
+    def forbid(self, source: BinaryIO) -> None:
+        path = Path(source.name)
+        self.step(path)
+        os.fchmod(source.fileno(), 0)
+        self.disk.do(Meta(self._known(path), mode=0))
+        self.sync(source)
+
     def _known(self, path: Path) -> int:
         """Return the inode of a path; the engine opens parts by itself, so that one may be new here."""
         inode = self.disk.inode(path)

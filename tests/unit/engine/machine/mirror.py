@@ -14,8 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._engine import Engine, Outcome, Settings
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._facts import Repo
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fsck import fsck
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan import Plan
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._ref_change import Decide, make_change
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._refs import Change
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._report import diff, result
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store import Store
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._wanted import Wanted
@@ -32,7 +35,9 @@ class MemoryEngine(Engine):
     """The engine with an upstream in memory. It looks at the store right after recovery."""
 
     def __init__(self, mirror: Mirror, fs: CrashingFs, max_delete: str, reserve: int) -> None:
-        settings = Settings(mirror.root, workers=1, max_delete=max_delete, reserve=reserve, actor="test")
+        settings = Settings(
+            mirror.root, workers=1, max_delete=max_delete, reserve=reserve, grace=mirror.grace, actor="test"
+        )
         super().__init__(settings, mirror.clock, fs)
         self._mirror = mirror
         self._in_run = False
@@ -64,10 +69,10 @@ def scratch() -> Iterator[Path]:
 
 
 class Mirror:
-    """A store at ``root``."""
+    """A store at ``root``; ``grace`` is in hours."""
 
-    def __init__(self, root: Path, upstream: Upstream, clock: StandingClock) -> None:
-        self.root, self.upstream, self.clock = root, upstream, clock
+    def __init__(self, root: Path, upstream: Upstream, clock: StandingClock, grace: int = 72) -> None:
+        self.root, self.upstream, self.clock, self.grace = root, upstream, clock, grace
         self.disk = Disk(root)
         #: Called when a run has recovered the store and goes to work.
         self.recovered: Callable[[], object] = lambda: invariants.at_rest(root)
@@ -83,6 +88,10 @@ class Mirror:
         """Run as a new process."""
         engine = MemoryEngine(self, fs or CrashingFs(self.disk), max_delete, reserve)
         return engine.run(parse(whitelist), state)
+
+    def change(self, repo: Repo, decide: Decide, fs: CrashingFs | None = None) -> Change:
+        """Let a person change something, as a new process."""
+        return make_change(Store(self.root, fs or CrashingFs(self.disk), self.clock), repo, decide, "a person")
 
     def boot(self, tree: Tree) -> None:
         """Start the machine again with this on its disk."""

@@ -18,8 +18,8 @@ PAIRS = 400 if FULL else 6
 SEED = str(time.time_ns()) if FULL else "the same every time"
 
 MACHINE = settings(
-    max_examples=1000 if FULL else 60,
-    stateful_step_count=25 if FULL else 12,
+    max_examples=1000 if FULL else 32,
+    stateful_step_count=25 if FULL else 10,
     derandomize=not FULL,
     database=None,
     deadline=None,

@@ -9,6 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._facts import Repo
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan import RepoFacts
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._ref_change import Decide
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._refs import Change, freeze, pin, promote, rollback
 from unit.engine.machine.mirror import Mirror, Whitelist
 from unit.engine.machine.upstream import Upstream
 
@@ -25,12 +28,17 @@ OTHER = {"data/shared.bin": SHARED, "data/rows.txt": b"rows", "data/own.bin": b"
 
 @dataclass(frozen=True)
 class Scenario:
-    """``before`` makes the store, ``change`` the upstream; then ``whitelist`` is run in ``state``."""
+    """``before`` makes the store, ``change`` the upstream; then ``whitelist`` is run in ``state``.
+
+    ``person`` changes something of FIRST before that. ``leaves`` says that links are left which are listed no more.
+    """
 
     before: Callable[[Mirror], None]
     change: Callable[[Upstream], object]
     whitelist: Whitelist
     state: str = "present"
+    person: Decide | None = None
+    leaves: bool = False
 
 
 def entry(repo: Repo, **options: object) -> dict[str, object]:
@@ -39,6 +47,9 @@ def entry(repo: Repo, **options: object) -> dict[str, object]:
 
 PULL_REQUEST = entry(FIRST, revision="refs/pr/1", files=["README.md"])
 BOTH = [entry(FIRST, views=["flat"]), entry(SECOND)]
+LATEST = [entry(FIRST, views=["flat"], keep=1), entry(SECOND, keep=1)]
+NARROW = [entry(FIRST, files=["model.bin", "README.md"], views=["flat"]), entry(SECOND)]
+BY_HAND = [entry(FIRST, publish="manual", views=["flat"]), entry(SECOND)]
 
 
 def nothing(_anything: object) -> None:
@@ -61,8 +72,72 @@ def publish_twice(mirror: Mirror) -> None:
     mirror.run([*BOTH, entry(FIRST, revision="refs/pr/1"), entry(SECOND, revision=pinned)])
 
 
+def publish_and_move(mirror: Mirror) -> None:
+    mirror.run(LATEST)
+    move(mirror.upstream)
+    mirror.run(LATEST)
+
+
+def retire(mirror: Mirror) -> None:
+    """A commit was replaced, and its grace is over; it has contents of its own, and others that stay."""
+    publish_and_move(mirror)
+    wait(mirror, LATEST)
+
+
+def retire_several(mirror: Mirror) -> None:
+    """Several commits, of two repositories: a content goes with the last of them."""
+    mirror.run(LATEST)
+    move(mirror.upstream)
+    mirror.run(LATEST)
+    mirror.upstream.commit(FIRST, {"model.bin": b"newer weights"})
+    mirror.upstream.commit(SECOND, {"data/rows.txt": b"rows"})
+    mirror.run(LATEST)
+    wait(mirror, LATEST)
+
+
+def narrow(mirror: Mirror) -> None:
+    mirror.run(BOTH)
+    mirror.run(NARROW, "exact")
+    wait(mirror, NARROW, "exact")
+
+
+def pend(mirror: Mirror) -> None:
+    mirror.run(BOTH)
+    move(mirror.upstream)
+    mirror.run(BY_HAND)
+
+
+def wait(mirror: Mirror, whitelist: Whitelist, state: str = "present") -> None:
+    """Let the grace pass: no pause between two runs counts for more than two days."""
+    mirror.clock.seconds += 40 * 3600
+    mirror.run(whitelist, state)
+    mirror.clock.seconds += 40 * 3600
+
+
 def publish_pull_request(mirror: Mirror) -> None:
     mirror.run([PULL_REQUEST])
+
+
+def first_commit(facts: RepoFacts) -> str:
+    """Return the commit that main named first."""
+    return facts.history["main"][0]
+
+
+def go_back(facts: RepoFacts) -> Change:
+    return rollback(FIRST, facts, "main", first_commit(facts))
+
+
+def promote_pending(facts: RepoFacts) -> Change:
+    (pending,) = facts.snapshots.keys() - {first_commit(facts)}
+    return promote(FIRST, facts, "main", pending)
+
+
+def pin_first(facts: RepoFacts) -> Change:
+    return pin(FIRST, facts, first_commit(facts))
+
+
+def freeze_main(facts: RepoFacts) -> Change:
+    return freeze(FIRST, facts, "main")
 
 
 def move_pull_request(upstream: Upstream) -> None:
@@ -87,13 +162,20 @@ def start() -> Upstream:
 
 SCENARIOS = {
     "first publish": Scenario(nothing, nothing, [*BOTH, entry(FIRST, revision="refs/pr/1")]),
-    "moved ref": Scenario(publish_both, move, BOTH),
-    "moved ref, by hand": Scenario(publish_both, move, [entry(FIRST, publish="manual", views=["flat"]), entry(SECOND)]),
+    "moved ref": Scenario(publish_both, move, LATEST),
+    "moved ref, by hand": Scenario(publish_both, move, BY_HAND),
     "moved pull request": Scenario(publish_pull_request, move_pull_request, [PULL_REQUEST]),
     "widening": Scenario(publish_some, nothing, [entry(FIRST)]),
     "views": Scenario(publish_both, nothing, [entry(FIRST, views=["flat", "other"]), entry(SECOND, views=["flat"])]),
     "removal of all but one ref": Scenario(publish_twice, nothing, [entry(FIRST, revision="refs/pr/1")], "exact"),
     "removal of a repository": Scenario(publish_both, nothing, [entry(SECOND)], "absent"),
     "removal of a ref": Scenario(publish_twice, nothing, [entry(FIRST, revision="refs/pr/1")], "absent"),
+    "collection": Scenario(retire_several, nothing, LATEST),
+    "narrowing": Scenario(publish_both, nothing, NARROW, "exact", leaves=True),
+    "trimming": Scenario(narrow, nothing, NARROW, "exact"),
+    "a person promotes": Scenario(pend, nothing, BY_HAND, person=promote_pending),
+    "a person rolls back": Scenario(retire, nothing, LATEST, person=go_back),
+    "a person pins what was to go": Scenario(retire, nothing, LATEST, person=pin_first),
+    "a person freezes": Scenario(publish_both, move, BOTH, person=freeze_main),
     "nothing to do": Scenario(publish_both, nothing, BOTH),
 }

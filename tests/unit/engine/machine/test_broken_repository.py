@@ -24,9 +24,10 @@ def mirror(root: Path) -> Mirror:
     return mirror
 
 
-@pytest.mark.parametrize("name", ["history.json", "pending.json", "rev/COMMIT/info.blobs.json"])
+@pytest.mark.parametrize("name", ["history.json", "pending.json", "marks.json", "rev/COMMIT/info.blobs.json"])
 @pytest.mark.parametrize("content", [b"", b'{"siblings": '])
-def test_it_fails_alone(mirror: Mirror, name: str, content: bytes) -> None:
+@pytest.mark.parametrize("state", ["present", "exact"])
+def test_it_fails_alone(mirror: Mirror, name: str, content: bytes, state: str) -> None:
     commit = mirror.upstream.repos[FIRST].refs["main"]
     (mirror.root / BROKEN / ".mirror" / name.replace("COMMIT", commit)).write_bytes(content)
     (mirror.root / BROKEN / ".mirror/build").mkdir()  # as a run that was killed leaves it
@@ -36,7 +37,7 @@ def test_it_fails_alone(mirror: Mirror, name: str, content: bytes) -> None:
     mirror.upstream.commit(SECOND, {**OTHER, "new.bin": b"new"})
     before = served(mirror.root)
     mirror.recovered = lambda: None  # it is not in order
-    outcome = mirror.run(BOTH)
+    outcome = mirror.run(BOTH, state)
     assert outcome.problems.keys() == {"org/first@main"}
     assert "can't be read" in str(outcome.problems["org/first@main"])
     after = served(mirror.root)
@@ -50,9 +51,12 @@ def test_it_fails_alone(mirror: Mirror, name: str, content: bytes) -> None:
     assert (mirror.root / "views/own/new.bin").read_bytes() == b"new"
 
 
-def test_it_can_be_removed(mirror: Mirror) -> None:
-    (mirror.root / BROKEN / ".mirror/history.json").write_bytes(b"")
+@pytest.mark.parametrize("name", ["history.json", "marks.json"])
+@pytest.mark.parametrize("state", ["exact", "absent"])
+def test_it_can_be_removed(mirror: Mirror, name: str, state: str) -> None:
+    (mirror.root / BROKEN / ".mirror" / name).write_bytes(b"")
     mirror = Mirror(mirror.root, mirror.upstream, mirror.clock)
     mirror.recovered = lambda: None
-    assert not mirror.run([entry(SECOND, views=["own"])], "exact").problems
-    assert not (mirror.root / BROKEN).exists() and not (mirror.root / "views/flat").exists()
+    whitelist = [entry(SECOND, views=["own"])] if state == "exact" else [entry(FIRST)]
+    assert not mirror.run(whitelist, state).problems
+    assert not (mirror.root / BROKEN).exists() and (mirror.root / "views/flat").exists() == (state == "absent")

@@ -8,6 +8,8 @@ The run is made once and recorded; each cut starts from what the record says is 
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +21,10 @@ from unit.engine.machine.disk import Disk, Tree
 from unit.engine.machine.faulty_fs import Crash, CrashingFs
 from unit.engine.machine.mirror import Mirror, served, visible
 from unit.engine.machine.profile import CUTS, FULL, PAIRS, SEED
-from unit.engine.machine.scenarios import SCENARIOS, Scenario, start
+from unit.engine.machine.scenarios import FIRST, SCENARIOS, Scenario, start
 from unit.engine.machine.upstream import StandingClock
+
+PEOPLE = [name for name, scenario in SCENARIOS.items() if scenario.person]
 
 
 @dataclass
@@ -39,6 +43,8 @@ class Recorded:
         return self.mirror.root
 
     def run(self, fs: CrashingFs | None = None) -> None:
+        if self.scenario.person:
+            self.mirror.change(FIRST, self.scenario.person, fs)
         outcome = self.mirror.run(self.scenario.whitelist, self.scenario.state, fs)
         assert not outcome.problems
 
@@ -62,12 +68,13 @@ def recorded(request: pytest.FixtureRequest, root: Path) -> Recorded:
     mirror.boot(before.copy())
     recording = mirror.disk
     fs = CrashingFs(recording)
-    outcome = mirror.run(scenario.whitelist, scenario.state, fs)
-    assert not outcome.problems
+    found = Recorded(scenario, mirror, before, recording, [], {})
+    found.run(fs)
     invariants.at_rest(root)
-    assert not mirror.damage(left_over=True)
+    assert not mirror.damage(left_over=not scenario.leaves)
     mirror.disk = Disk(root)  # the record is kept
-    return Recorded(scenario, mirror, before, recording, [*fs.marks, len(recording.events)], served(root))
+    found.marks, found.result = [*fs.marks, len(recording.events)], served(root)
+    return found
 
 
 def different(trees: Iterator[Tree]) -> Iterator[Tree]:
@@ -126,6 +133,24 @@ def test_what_the_run_after_a_crash_leaves_is_durable(recorded: Recorded) -> Non
         recorded.run()
         recorded.mirror.boot(recorded.mirror.disk.all_synced())
         recorded.run_again()
+
+
+@pytest.mark.parametrize("recorded", PEOPLE, indirect=True)
+def test_what_a_person_is_told_is_durable(recorded: Recorded) -> None:
+    """Also where no run came between a crash and the person's next try."""
+    mirror, decide = recorded.mirror, recorded.scenario.person
+    assert decide
+    for call in itertools.count(1):
+        mirror.boot(recorded.before.copy())
+        fs = CrashingFs(mirror.disk, call)
+        with contextlib.suppress(Crash):
+            mirror.change(FIRST, decide, fs)
+        mirror.change(FIRST, decide)
+        refs, listed, _views = visible(recorded.root)  # a view is brought up to date by the next run
+        mirror.boot(mirror.disk.all_synced())
+        assert visible(recorded.root)[:2] == (refs, listed)
+        if not fs.dead:
+            break
 
 
 def crash(recorded: Recorded, call: int) -> None:

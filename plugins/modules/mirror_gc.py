@@ -1,0 +1,132 @@
+#!/usr/bin/python
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Retire and collect what nothing in a mirror's store names any more."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mirror_gc
+short_description: Retire and collect what nothing in a mirror's store names any more
+version_added: 0.1.0
+description:
+  - Does what every sync does at its end, without a sync. No Hub is asked.
+  - A commit that nothing names any more is retired first. It stays served by its id for O(grace), then a later run
+    collects it, with the contents that nothing else names.
+  - What stays is what a reference names, the last C(keep) that it named, what is pinned, what waits for a person, and
+    what the whitelist names by its commit.
+  - Nothing is collected in a repository that can't be read, or whose listings and files disagree. The task then fails
+    at the end and names it.
+options:
+  store:
+    description:
+      - The store's folder. Run as C(root), the module goes on as the user whom the folder belongs to.
+    type: path
+    required: true
+  models:
+    description:
+      - The whitelist, as M(modelops.hf_mirror.mirror_models) takes it. It says how many commits of a reference stay, as
+        C(keep). Of a reference that it does not name, all stay.
+    type: list
+    elements: dict
+    aliases: [models_to_sync]
+  grace:
+    description:
+      - For how many hours what is retired stays served, and downloads that were cut stay resumable.
+    type: int
+    default: 72
+  actor:
+    description: Who the ledger says it was.
+    type: str
+    default: ansible
+attributes:
+  check_mode:
+    description: Returns what would be retired and collected and the bytes that it frees, and writes nothing.
+    support: full
+  diff_mode:
+    description: Shows each commit that is retired or collected, and each content that nothing names.
+    support: full
+author:
+  - modelops.hf_mirror contributors (@modelops)
+"""
+
+EXAMPLES = r"""
+- name: Make room
+  modelops.hf_mirror.mirror_gc:
+    store: /srv/hf-mirror
+    models: "{{ models_to_sync }}"
+  become: true
+  become_user: hf-mirror
+"""
+
+RETURN = r"""
+retired:
+  description: Commits that are retired now, as C(REPO@COMMIT).
+  returned: always, once the store was read
+  type: list
+  elements: str
+collected:
+  description: Commits that are gone, or whose files that were not listed any more are, as C(REPO@COMMIT).
+  returned: always, once the store was read
+  type: list
+  elements: str
+freed_bytes:
+  description: The bytes that this frees.
+  returned: always, once the store was read
+  type: int
+failures:
+  description: Where nothing could be collected, and why.
+  returned: always, once the store was read
+  type: dict
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._engine import (
+    Engine,
+    Settings,
+    as_owner,
+    open_store,
+)
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._errors import MirrorError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._report import collection, diff
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._whitelist import parse
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "store": {"type": "path", "required": True},
+            "models": {"type": "list", "elements": "dict", "aliases": ["models_to_sync"]},
+            "grace": {"type": "int", "default": 72},
+            "actor": {"type": "str", "default": "ansible"},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        run(module)
+    except (MirrorError, OSError) as problem:
+        module.fail_json(msg=str(problem))
+
+
+def run(module: AnsibleModule) -> None:
+    params: dict[str, Any] = module.params
+    wanted = [] if params["models"] is None else parse(params["models"])
+    store = Path(params["store"])
+    open_store(store)
+    engine = Engine(Settings(store=store, grace=params["grace"], actor=params["actor"]))
+    with as_owner(store):
+        outcome = engine.collect(wanted, module.check_mode)
+    answer = {"changed": outcome.changed, **collection(outcome.plan, outcome.problems)}
+    if module._diff:
+        answer["diff"] = diff(outcome.plan)
+    if outcome.problems:
+        module.fail_json(msg="; ".join(map(str, outcome.problems.values())), **answer)
+    module.exit_json(**answer)
+
+
+if __name__ == "__main__":
+    main()

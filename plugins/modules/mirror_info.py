@@ -1,0 +1,133 @@
+#!/usr/bin/python
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tell what a mirror's store has, and how it fares."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mirror_info
+short_description: Tell what a mirror's store has, and how it fares
+version_added: 0.1.0
+description:
+  - Returns each repository with its references, their versions, its commits and why they stay, each entry of the
+    whitelist with its last success and its failures, the last run, and the disk.
+  - Reads the store alone. No Hub is asked, nothing is written.
+options:
+  store:
+    description: The store's folder.
+    type: path
+    required: true
+attributes:
+  check_mode:
+    description: Changes nothing anyway.
+    support: full
+  diff_mode:
+    description: Changes nothing anyway.
+    support: none
+seealso:
+  - module: modelops.hf_mirror.mirror_ref
+author:
+  - modelops.hf_mirror contributors (@modelops)
+"""
+
+EXAMPLES = r"""
+- name: Look at the mirror
+  modelops.hf_mirror.mirror_info:
+    store: /srv/hf-mirror
+  register: mirror
+
+- name: Show what waits for a person
+  ansible.builtin.debug:
+    msg: "{{ mirror.entries | selectattr('pending') | map(attribute='name') }}"
+"""
+
+RETURN = r"""
+repos:
+  description: The repositories of the store.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    repo_id:
+      description: The repository.
+      type: str
+    repo_type:
+      description: V(model), V(dataset) or V(space).
+      type: str
+    problem:
+      description: Why the repository can't be read, where that is so. The rest is empty then.
+      type: str
+    refs:
+      description:
+        - The references. Each has C(name), C(commit) (what is published), C(pending) (a commit that waits for a
+          person), C(frozen), and C(versions).
+        - C(versions) are its publishes, the newest first, with C(serial), C(commit), C(time), C(actor), C(rollback) and
+          C(here), which says whether the store still has the commit, so that a person can go back to it.
+      type: list
+      elements: dict
+    commits:
+      description:
+        - The commits that the store has. Each has C(commit), C(files), C(bytes), C(refs) (those that name it),
+          C(pinned), C(listed) (the whitelist names it by its id), and C(retired_hours), which is null where something
+          names it.
+        - Two commits share what they have in common. The bytes of both are more than those on the disk.
+      type: list
+      elements: dict
+entries:
+  description:
+    - All that ever was in the whitelist, and each reference of the store. Each has C(name), C(commit), C(pending),
+      C(files), C(bytes), C(versions), C(pinned), C(retired), C(frozen), C(last_success) in seconds since 1970,
+      C(failures) (in a row) and C(message).
+  returned: success
+  type: list
+  elements: dict
+last_run:
+  description:
+    - The last sync that came to its end, null where there was none. It has C(run) (its number), C(time), C(actor),
+      C(duration) in seconds, C(succeeded) (the entries that changed or recovered), C(unchanged) (how many others),
+      C(failed) (why, by entry) and C(fetched_bytes).
+  returned: success
+  type: dict
+running:
+  description: The sync that is under way, null where there is none. It has C(by) and C(progress).
+  returned: success
+  type: dict
+disk:
+  description: The bytes of all contents, and those of the disk, as C(used_bytes), C(free_bytes) and C(total_bytes).
+  returned: success
+  type: dict
+scrub:
+  description:
+    - C(last) is the last look at all contents that came to its end, null where there was none, with C(began), C(ended),
+      C(contents), C(bytes) and C(rotten). C(rotten) is how many contents are rotten now and not served.
+  returned: success
+  type: dict
+store:
+  description: The store's folder.
+  returned: success
+  type: str
+"""
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._engine import open_store
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._errors import MirrorError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._inventory import inventory, last_run
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._status import status
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec={"store": {"type": "path", "required": True}}, supports_check_mode=True)
+    try:
+        store = open_store(Path(module.params["store"]))
+        found = {**status(store, None), "repos": inventory(store), "last_run": last_run(store)}
+    except (MirrorError, OSError) as problem:
+        module.fail_json(msg=str(problem))
+    module.exit_json(changed=False, **found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,203 @@
+#!/usr/bin/python
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Decide what a reference of a mirrored repository names, and which commits stay."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mirror_ref
+short_description: Promote, roll back, pin and freeze what a mirror publishes
+version_added: 0.1.0
+description:
+  - Lets a branch or tag name another commit that the store has, keeps a commit, or lets a reference stay where it is.
+  - It takes effect at one instant, also while a sync is under way. No Hub is asked and nothing is fetched. A commit is
+    published only when all its files are there and can be read.
+  - The ledger says who did it and why.
+options:
+  store:
+    description:
+      - The store's folder. Run as C(root), the module goes on as the user whom the folder belongs to.
+    type: path
+    required: true
+  repo_id:
+    description: The repository, for instance V(facefusion/models-3.0.0).
+    type: str
+    required: true
+  repo_type:
+    description: The repository's type.
+    type: str
+    choices: [model, dataset, space]
+    default: model
+  ref:
+    description: The branch or tag.
+    type: str
+    default: main
+  commit:
+    description:
+      - A commit that the store has. Seven digits of it are enough.
+      - Required for O(state=rolled_back). A task that is run twice would go back twice, and two mirrors may differ in
+        what they published before.
+      - With O(state=promoted) it may be left out. Then the commit that waits for a person is published, and where none
+        waits nothing is done.
+      - With O(state=pinned) and O(state=unpinned) it may be left out. Then it is the commit that O(ref) names.
+    type: str
+  state:
+    description:
+      - V(promoted) publishes O(commit) under O(ref).
+      - V(rolled_back) does the same with a commit that O(ref) named before. No sync publishes the one that it leaves
+        again, until a person does or the upstream moves on to another.
+      - V(pinned) keeps O(commit), whatever is published. V(unpinned) keeps it no longer than the whitelist says.
+      - V(frozen) lets O(ref) stay where it is, whatever the upstream does. V(unfrozen) lets it follow again.
+    type: str
+    choices: [promoted, rolled_back, pinned, unpinned, frozen, unfrozen]
+    required: true
+  note:
+    description: Why, for the ledger. Without a change nothing is noted.
+    type: str
+    default: ""
+  actor:
+    description: Who the ledger says it was.
+    type: str
+    default: ansible
+attributes:
+  check_mode:
+    description: Decides by the same facts, looks at the same files, and writes nothing.
+    support: full
+  diff_mode:
+    description: Shows what O(ref) names before and after, or what is said of O(commit) or O(ref).
+    support: full
+seealso:
+  - module: modelops.hf_mirror.mirror_info
+    description: Tells which commits there are.
+author:
+  - modelops.hf_mirror contributors (@modelops)
+"""
+
+EXAMPLES = r"""
+- name: Go back to the model of last week
+  modelops.hf_mirror.mirror_ref:
+    store: /srv/hf-mirror
+    repo_id: facefusion/models-3.3.0
+    commit: d949bce40a65
+    state: rolled_back
+    note: faces turn green
+  become: true
+  become_user: hf-mirror
+
+- name: Publish what waits for approval
+  modelops.hf_mirror.mirror_ref:
+    store: /srv/hf-mirror
+    repo_id: facefusion/models-3.3.0
+    state: promoted
+  become: true
+  become_user: hf-mirror
+"""
+
+RETURN = r"""
+repo_id:
+  description: The repository.
+  returned: success
+  type: str
+repo_type:
+  description: Its type.
+  returned: success
+  type: str
+ref:
+  description: The branch or tag.
+  returned: success, but for O(state=pinned) and O(state=unpinned)
+  type: str
+commit:
+  description: The whole id of the commit that O(ref) names now or in check mode would name, or of the pinned one.
+  returned: success
+  type: str
+old:
+  description: What O(ref) named before, null where it was not published.
+  returned: when O(ref) moved
+  type: str
+serial:
+  description: The number of this publish of O(ref).
+  returned: when O(ref) moved
+  type: int
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._engine import as_owner, open_store
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._errors import MirrorError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._order import Order
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan import RepoFacts
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._ref_change import (
+    BehindError,
+    make_change,
+    plan_change,
+)
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._refs import Change
+
+VERBS = {
+    "promoted": "promote",
+    "rolled_back": "rollback",
+    "pinned": "pin",
+    "unpinned": "unpin",
+    "frozen": "freeze",
+    "unfrozen": "unfreeze",
+}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "store": {"type": "path", "required": True},
+            "repo_id": {"type": "str", "required": True},
+            "repo_type": {"type": "str", "choices": ["model", "dataset", "space"], "default": "model"},
+            "ref": {"type": "str", "default": "main"},
+            "commit": {"type": "str"},
+            "state": {"type": "str", "choices": list(VERBS), "required": True},
+            "note": {"type": "str", "default": ""},
+            "actor": {"type": "str", "default": "ansible"},
+        },
+        required_if=[("state", "rolled_back", ["commit"])],
+        supports_check_mode=True,
+    )
+    try:
+        run(module)
+    except BehindError as problem:
+        module.fail_json(msg=str(problem), changed=True)
+    except (MirrorError, OSError) as problem:
+        module.fail_json(msg=str(problem))
+
+
+def run(module: AnsibleModule) -> None:
+    params: dict[str, Any] = module.params
+    order = _order(params)
+    store = open_store(Path(params["store"]))
+
+    def decide(facts: RepoFacts) -> Change:
+        # a second run of the task finds nothing that waits: that is what was wanted
+        is_done = order.verb == "promote" and not order.commit and order.revision not in facts.pending
+        return None if is_done and order.revision in facts.refs else order(facts)
+
+    with as_owner(store.root):
+        change = (
+            plan_change(store, order.repo, decide)
+            if module.check_mode
+            else make_change(store, order.repo, decide, params["actor"], params["note"])
+        )
+    answer = order.answer(store.repository(order.repo).facts(), change)
+    if not module._diff:
+        del answer["diff"]
+    module.exit_json(**answer)
+
+
+def _order(params: dict[str, Any]) -> Order:
+    verb, ref, commit = VERBS[params["state"]], params["ref"], params["commit"]
+    if verb in ("pin", "unpin"):
+        ref, commit = commit or ref, None
+    return Order.of(verb, params["repo_type"], params["repo_id"], ref, commit)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,248 @@
+#!/usr/bin/python
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Verify a mirror's store, and repair what is rotten."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mirror_verify
+short_description: Verify a mirror's store, and repair what is rotten
+version_added: 0.1.0
+description:
+  - Looks whether a store is what it should be, in its structure or down to the last byte.
+  - A content that is not what its name says is made unreadable at once under all its names, which nginx answers with
+    403. It is then fetched again from the Hub, verified, and takes the place of the rotten one under each of its
+    names, also in views.
+  - A rotten content that no repository has any more is removed.
+  - Nginx and syncs go on meanwhile.
+  - Fails when damage is left.
+options:
+  store:
+    description: The store's folder. Run as C(root), the module goes on as the user whom the folder belongs to.
+    type: path
+    required: true
+  mode:
+    description:
+      - V(structure) checks that all names fit together, from each reference to the size of each content. It takes
+        seconds and changes nothing. Each finding says how to mend it.
+      - V(content) reads all contents again from the disk and compares their hashes. It goes on where the last call
+        ended. After the last content the next round begins.
+    type: str
+    choices: [structure, content]
+    default: structure
+  repair:
+    description:
+      - Fetch again what is rotten, for O(mode=content). Without it what is rotten is only made unreadable.
+    type: bool
+    default: true
+  rate:
+    description: How many bytes a second are read, for O(mode=content). V(0) is no limit.
+    type: int
+    default: 0
+  duration:
+    description:
+      - Seconds after which O(mode=content) ends, for instance with the night. It ends with the round at the latest.
+        Without it a round is read to its end.
+      - V(0) reads nothing and only repairs what is known to be rotten.
+    type: int
+  endpoint:
+    description: URL of the Hub, or of anything that answers as the Hub does.
+    type: str
+    default: https://huggingface.co
+  proxy:
+    description: URL of an HTTP proxy for all requests, for instance V(http://proxy.example.com:3128).
+    type: str
+  peer:
+    description: URL of the other node of a pair. It is asked before the Hub.
+    type: str
+  token:
+    description: Access token for the Hub, for repositories that have none of O(tokens). It is sent to O(endpoint) only.
+    type: str
+  tokens:
+    description: Access tokens by name, for entries of O(models) with C(token).
+    type: dict
+  models:
+    description:
+      - The whitelist, as M(modelops.hf_mirror.mirror_models) takes it. It says which of O(tokens) opens which
+        repository, and nothing else.
+    type: list
+    elements: dict
+    default: []
+requirements:
+  - huggingface_hub >= 0.36, to repair
+  - urllib3 >= 2.2, to repair
+attributes:
+  check_mode:
+    description: With O(mode=content) everything is read as in a run, and nothing is changed or remembered.
+    support: full
+  diff_mode:
+    description: There is no diff; RV(findings) says what is wrong.
+    support: none
+author:
+  - modelops.hf_mirror contributors (@modelops)
+"""
+
+EXAMPLES = r"""
+- name: See that all names in the store fit together
+  modelops.hf_mirror.mirror_verify:
+    store: /srv/hf-mirror
+  become: true
+  become_user: hf-mirror
+  vars:
+    ansible_python_interpreter: /opt/hf-mirror/venv/bin/python
+
+- name: Read contents for six hours, 100 MB a second, and repair what is rotten
+  modelops.hf_mirror.mirror_verify:
+    store: /srv/hf-mirror
+    mode: content
+    rate: 100000000
+    duration: 21600
+  become: true
+  become_user: hf-mirror
+  vars:
+    ansible_python_interpreter: /opt/hf-mirror/venv/bin/python
+"""
+
+RETURN = r"""
+findings:
+  description: What is wrong, or was until it was repaired.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    what:
+      description: What is wrong.
+      type: str
+      sample: its 4000000 bytes hash to 5a1b0c
+    path:
+      description: Where, relative to the store. With O(mode=structure).
+      type: str
+    damage:
+      description: Whether it is served, or would be. What is not is only left over. With O(mode=structure).
+      type: bool
+    mend:
+      description: Commands that mend it. With O(mode=structure).
+      type: list
+      elements: str
+    sync:
+      description: Whether a sync is to follow these commands. With O(mode=structure).
+      type: bool
+    etag:
+      description: The content's name. With O(mode=content).
+      type: str
+    names:
+      description: All names that it has, relative to the store, 100 at most. With O(mode=content).
+      type: list
+      elements: str
+    bytes:
+      description: Its size on the disk. With O(mode=content).
+      type: int
+    state:
+      description: V(repaired), V(removed) or V(left). With O(mode=content).
+      type: str
+    problem:
+      description: Why it could not be repaired. With O(mode=content).
+      type: str
+contents:
+  description: How many contents were looked at.
+  returned: with O(mode=content)
+  type: int
+bytes:
+  description: How many bytes were read.
+  returned: with O(mode=content)
+  type: int
+complete:
+  description: Whether the round came to its end.
+  returned: with O(mode=content)
+  type: bool
+last:
+  description:
+    - The last round that came to its end. When it C(began) and C(ended) in seconds since 1970, how many C(contents) and
+      C(bytes) it read, how many of them were C(rotten).
+  returned: with O(mode=content)
+  type: dict
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._engine import (
+    Engine,
+    Settings,
+    as_owner,
+    open_store,
+)
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._errors import MirrorError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fsck import fsck
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._http import URLLIB3_ERROR
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._hub import HUGGINGFACE_HUB_ERROR
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store import Store
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._whitelist import parse
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "store": {"type": "path", "required": True},
+            "mode": {"type": "str", "choices": ["structure", "content"], "default": "structure"},
+            "repair": {"type": "bool", "default": True},
+            "rate": {"type": "int", "default": 0},
+            "duration": {"type": "int"},
+            "endpoint": {"type": "str", "default": "https://huggingface.co"},
+            "proxy": {"type": "str"},
+            "peer": {"type": "str"},
+            "token": {"type": "str", "no_log": True},
+            "tokens": {"type": "dict", "no_log": True},
+            "models": {"type": "list", "elements": "dict", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        with as_owner(Path(module.params["store"])):
+            store = open_store(Path(module.params["store"]))
+            if module.params["mode"] == "structure":
+                damage, answer = verify_structure(store)
+            else:
+                _need_libraries(module)
+                damage, answer = verify_content(module, store)
+    except (MirrorError, OSError) as problem:
+        module.fail_json(msg=str(problem))
+    if damage:
+        module.fail_json(msg=f"{len(damage)} damaged: {'; '.join(damage)}", **answer)
+    module.exit_json(**answer)
+
+
+def verify_structure(store: Store) -> tuple[list[str], dict[str, Any]]:
+    found = fsck(store)
+    damage = [f"{one.path} {one.what}" for one in found if one.damage]
+    return damage, {"changed": False, "findings": [dataclasses.asdict(one) for one in found]}
+
+
+def _need_libraries(module: AnsibleModule) -> None:
+    if module.params["repair"] and not module.check_mode:
+        for library, error in {"huggingface_hub": HUGGINGFACE_HUB_ERROR, "urllib3": URLLIB3_ERROR}.items():
+            if error:
+                module.fail_json(msg=missing_required_lib(library), exception=error)
+
+
+def verify_content(module: AnsibleModule, store: Store) -> tuple[list[str], dict[str, Any]]:
+    params: dict[str, Any] = module.params
+    wanted = parse(params["models"]) if params["models"] else []
+    tokens = {**(params["tokens"] or {}), **({None: params["token"]} if params["token"] else {})}
+    where = {name: params[name] for name in ("endpoint", "proxy", "peer")}
+    settings = Settings(store.root, tokens=tokens, actor="ansible", **where)
+    report = Engine(settings).scrub(wanted, params["rate"], params["duration"], params["repair"], module.check_mode)
+    answer = report.to_json()
+    answer["findings"] = answer.pop("rotten")
+    if module.check_mode:
+        answer["changed"] = bool(report.left)
+    left = [f"{one.etag} ({one.what}){f': {one.problem}' if one.problem else ''}" for one in report.left]
+    return left, answer
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``follow``, ``compare`` and ``purge``: what a node does with the other one of its pair."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from node import Node
+from unit.cli.conftest import Cli, Inside, until, until_said
+
+from hub.process import HubProcess
+
+TINY = "stand-in/tiny-model"
+
+
+@pytest.fixture
+def peer(cli: Cli, tmp_path: Path) -> Iterator[Node]:
+    """The node that syncs; it has one repository."""
+    tmp_path.chmod(0o755)
+    assert cli("--config", cli.write("models.yml", [{"repo_id": TINY}]), "sync").code == 0
+    node = Node(cli.store, tmp_path / "nginx")
+    yield node
+    node.kill()
+
+
+@pytest.fixture
+def other(tmp_path: Path, hub: HubProcess, inside: Inside, peer: Node) -> Iterator[Cli]:
+    """The node that follows it."""
+    (tmp_path / "other").mkdir()
+    cli = Cli(tmp_path, ["--store", "other", "--endpoint", hub.url, "--peer", peer.url], inside)
+    yield cli
+    for process in cli.running:
+        process.kill()
+        process.communicate()
+
+
+def test_follow_and_compare(other: Cli) -> None:
+    assert other("follow").code == 0
+    compared = other("compare")
+    assert compared.code == 0 and "equal" in compared.out
+    again = other("follow")
+    assert again.code == 0 and not again.out
+
+
+def test_compare_tells_what_differs(cli: Cli, other: Cli) -> None:
+    other("follow")
+    assert cli("freeze", f"{TINY}@main").code == 0
+    compared = other("compare")
+    assert compared.code == 1 and f"{TINY}@main" in compared.out and "frozen" in compared.out
+    assert other("compare", "--json").json == [
+        {"name": f"{TINY}@main", "what": "is in frozen", "here": "False", "there": "True"}
+    ]
+
+
+def test_follow_goes_on_until_it_is_stopped_and_past_trouble(cli: Cli, other: Cli, peer: Node, hub: HubProcess) -> None:
+    process = other.start("follow", "--interval", "1")
+    until_said(process, "moved")
+    peer.kill()
+    hub.control("move", {"repo_id": TINY, "commit": 0})
+    cli("--config", "models.yml", "sync")
+    peer.start()
+    until_said(process, "moved")
+    process.terminate()
+    _out, err = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert err.count("can't be reached") <= 1, "the same trouble is said once"
+    until(lambda: other("compare").code == 0)
+
+
+def test_without_a_peer(cli: Cli, peer: Node) -> None:
+    for command in ("follow", "compare"):
+        answer = cli(command)
+        assert answer.code == 2 and "peer" in answer.err
+
+
+def test_a_peer_that_is_away(cli: Cli, other: Cli, peer: Node) -> None:
+    peer.kill()
+    answer = other("follow")
+    assert answer.code == 2 and "can't be reached" in answer.err
+
+
+def test_purge_and_lift(cli: Cli, peer: Node, hub: HubProcess) -> None:
+    answer = cli("purge", TINY, "--file", "config.json", "--note", "a secret in it")
+    assert answer.code == 0 and "config.json" in answer.out
+    assert "a secret in it" in cli("--config", "models.yml", "sync").err
+    assert "lifted" in cli("purge", TINY, "--file", "config.json", "--lift").out
+    assert cli("--config", "models.yml", "sync").code == 0
+    assert cli("purge", TINY).code == 0
+    assert not (cli.store / "hub/models--stand-in--tiny-model").exists()
+    assert "purged" in cli("log").out
+    assert "lifted" in cli("purge", TINY, "--lift").out
+
+
+@pytest.mark.parametrize("name", ["no/such", "not a name", "../../etc"])
+def test_purge_refuses_what_is_no_file_of_a_repository(cli: Cli, peer: Node, name: str) -> None:
+    answer = cli("purge", name, "--file", "x")
+    assert answer.code == 2 and not (cli.store / "purged.json").exists()

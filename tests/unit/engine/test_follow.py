@@ -1,0 +1,289 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two nodes behind real servers: one syncs with the stand-in Hub, the other one follows it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+from ansible_collections.modelops.hf_mirror.plugins.module_utils import _refs
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._catalogue import read_catalogue
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._compare import differences
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._engine import Engine, Settings
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._facts import Repo
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._follow import Followed
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fsck import fsck
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._peer import PeerError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._purge import Purge
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._ref_change import make_change
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store import Store
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._whitelist import parse
+from node import Node
+
+from hub.process import HubProcess
+from storecheck import check_store
+
+SWAPPER, TINY = Repo("model", "deepinsight/inswapper-128"), Repo("model", "stand-in/tiny-model")
+BOTH = [{"repo_id": SWAPPER.repo_id, "views": ["faces"]}, {"repo_id": TINY.repo_id}]
+
+
+class Pair:
+    """Two nodes, ``a`` and ``b``, of one Hub."""
+
+    def __init__(self, folder: Path, hub: HubProcess) -> None:
+        self.hub = hub
+        self.nodes = {}
+        for name in ("a", "b"):
+            (folder / name).mkdir()
+            (folder / name).chmod(0o755)
+            self.nodes[name] = Node(folder / name, folder / f"{name}-nginx")
+
+    def engine(self, name: str, **settings: Any) -> Engine:
+        peer = self.nodes["b" if name == "a" else "a"]
+        given = {"endpoint": self.hub.url, "actor": name, "peer": peer.url, "peer_wait": 0, "max_delete": "100%"}
+        return Engine(Settings(self.nodes[name].store, **{**given, **settings}))
+
+    def sync(self, name: str, whitelist: list[dict[str, Any]] | None = None, state: str = "present") -> None:
+        outcome = self.engine(name).run(parse(whitelist or BOTH), state)
+        assert not outcome.problems
+
+    def follow(self, name: str, **settings: Any) -> Followed:
+        done = self.engine(name, **settings).follow()
+        assert not done.problems
+        return done
+
+    def store(self, name: str) -> Store:
+        return Store(self.nodes[name].store)
+
+    def assert_equal(self) -> None:
+        found = list(differences(read_catalogue(self.store("a")), read_catalogue(self.store("b"))))
+        assert not found
+        assert served(self.nodes["a"].store) == served(self.nodes["b"].store)
+        for node in self.nodes.values():
+            check_store(node.store)
+            assert not [one for one in fsck(Store(node.store)) if one.damage]
+
+
+def served(root: Path) -> dict[str, str | bytes]:
+    """Return all that readers get: documents and links, what contents are called, views."""
+    found: dict[str, str | bytes] = {}
+    for folder in (root / "hub", root / "views", root / "pool"):
+        for top, folders, files in os.walk(folder):
+            for name in [*files, *folders]:
+                path = Path(top, name)
+                key = str(path.relative_to(root))
+                if path.is_symlink():
+                    found[key] = os.readlink(path)
+                elif path.is_file() and path.suffix == ".json" and "/.mirror/rev/" in key:
+                    found[key] = path.read_bytes()
+                elif path.is_file() and "/.mirror/" not in key:
+                    found[key] = "file"
+    return found
+
+
+@pytest.fixture
+def pair(tmp_path: Path, hub: HubProcess) -> Iterator[Pair]:
+    tmp_path.chmod(0o755)
+    pair = Pair(tmp_path, hub)
+    yield pair
+    for node in pair.nodes.values():
+        node.kill()
+
+
+def commits(pair: Pair, name: str, repo: Repo) -> dict[str, str]:
+    return pair.store(name).repository(repo).refs()
+
+
+def test_all_comes_from_the_peer(pair: Pair) -> None:
+    pair.sync("a")
+    pair.hub.control("reset", {})
+    done = pair.follow("b")
+    assert done.changed and done.fetched
+    assert not pair.hub.control("requests")["counts"], "no Hub was asked"
+    pair.assert_equal()
+    again = pair.follow("b")
+    assert not again.changed and not again.fetched
+
+
+def test_a_new_commit_follows(pair: Pair) -> None:
+    pair.hub.control("move", {"repo_id": SWAPPER.repo_id, "commit": 0})
+    pair.sync("a")
+    pair.follow("b")
+    pair.hub.control("move", {"repo_id": SWAPPER.repo_id, "commit": 1})
+    pair.sync("a")
+    done = pair.follow("b")
+    assert done.moved == [f"{SWAPPER.repo_id}@main"]
+    pair.assert_equal()
+
+
+def test_what_the_peer_has_spoiled_comes_from_the_hub(pair: Pair) -> None:
+    pair.sync("a")
+    blob = max((pair.nodes["a"].store / "pool").iterdir(), key=lambda file: file.stat().st_size)
+    blob.chmod(0o644)
+    with blob.open("r+b") as content:
+        content.write(b"rotten")
+    blob.chmod(0o444)
+    pair.follow("b")
+    check_store(pair.nodes["b"].store)
+
+
+def decided(pair: Pair, name: str, repo: Repo, decide: Callable[..., Any], *arguments: Any) -> None:
+    assert make_change(pair.store(name), repo, lambda facts: decide(repo, facts, *arguments), actor=name)
+
+
+def two_versions(pair: Pair) -> tuple[str, str]:
+    pair.hub.control("move", {"repo_id": SWAPPER.repo_id, "commit": 0})
+    pair.sync("a")
+    first = commits(pair, "a", SWAPPER)["main"]
+    pair.hub.control("move", {"repo_id": SWAPPER.repo_id, "commit": 1})
+    pair.sync("a")
+    pair.follow("b")
+    return first, commits(pair, "a", SWAPPER)["main"]
+
+
+def test_a_rollback_follows_and_stays(pair: Pair) -> None:
+    first, second = two_versions(pair)
+    decided(pair, "a", SWAPPER, _refs.rollback, "main")
+    pair.follow("b")
+    assert commits(pair, "b", SWAPPER) == {"main": first}
+    pair.assert_equal()
+    pair.sync("b")
+    assert commits(pair, "b", SWAPPER) == {"main": first}, "the new active node does not bring it back"
+    decided(pair, "b", SWAPPER, _refs.promote, "main", second)
+    pair.follow("a")
+    assert commits(pair, "a", SWAPPER) == {"main": second}
+    pair.assert_equal()
+
+
+def test_pins_and_freezes_follow_and_end(pair: Pair) -> None:
+    first, _second = two_versions(pair)
+    decided(pair, "a", SWAPPER, _refs.pin, first)
+    decided(pair, "a", TINY, _refs.freeze, "main")
+    pair.follow("b")
+    assert first in pair.store("b").repository(SWAPPER).facts().pins
+    assert "main" in pair.store("b").repository(TINY).facts().frozen
+    decided(pair, "a", SWAPPER, _refs.pin, first, False)
+    pair.follow("b")
+    assert not pair.store("b").repository(SWAPPER).facts().pins
+    # whoever follows does not bring back what was taken away
+    pair.follow("a")
+    pair.assert_equal()
+
+
+def test_after_a_split_the_serials_decide(pair: Pair) -> None:
+    first, second = two_versions(pair)
+    decided(pair, "b", SWAPPER, _refs.rollback, "main")
+    decided(pair, "b", SWAPPER, _refs.promote, "main", second)
+    decided(pair, "b", SWAPPER, _refs.rollback, "main")
+    decided(pair, "a", SWAPPER, _refs.rollback, "main")
+    decided(pair, "a", SWAPPER, _refs.promote, "main", second)
+    for _round in range(2):
+        pair.follow("a")
+        pair.follow("b")
+    assert commits(pair, "a", SWAPPER) == commits(pair, "b", SWAPPER) == {"main": first}
+    pair.assert_equal()
+
+
+def test_a_repository_that_goes_and_comes_back(pair: Pair) -> None:
+    pair.sync("a")
+    pair.follow("b")
+    pair.sync("a", [{"repo_id": TINY.repo_id}], "exact")
+    assert pair.follow("b").removed == [str(SWAPPER)]
+    pair.assert_equal()
+    assert not pair.store("b").repository(SWAPPER).folder.exists()
+    pair.sync("a")
+    pair.follow("b")
+    assert pair.store("b").repository(SWAPPER).facts().serials["main"] == 3, "published, removed, published"
+    pair.assert_equal()
+
+
+def test_a_peer_that_lost_its_store_takes_nothing_with_it(pair: Pair, tmp_path: Path) -> None:
+    pair.sync("a")
+    pair.follow("b")
+    before = served(pair.nodes["b"].store)
+    for entry in pair.nodes["a"].store.iterdir():
+        entry.rename(tmp_path / f"lost-{entry.name}")
+    with pytest.raises(PeerError):
+        pair.engine("b").follow()
+    pair.sync("a", [{"repo_id": TINY.repo_id}])
+    pair.follow("b", grace=0)
+    assert served(pair.nodes["b"].store) == before
+
+
+def test_retired_commits_stay_on_both_and_go_from_both(pair: Pair, later: Callable[[float], None]) -> None:
+    def commits_served(name: str) -> set[str]:
+        return set(pair.store(name).repository(SWAPPER).facts().snapshots)
+
+    whitelist = [{"repo_id": SWAPPER.repo_id, "keep": 1}]
+    pair.hub.control("move", {"repo_id": SWAPPER.repo_id, "commit": 0})
+    pair.sync("a", whitelist)
+    pair.hub.control("move", {"repo_id": SWAPPER.repo_id, "commit": 1})
+    pair.sync("a", whitelist)
+    pair.follow("b")
+    assert len(commits_served("a")) == 2 and commits_served("a") == commits_served("b")
+    pair.assert_equal()
+    for day in range(1, 5):
+        later(day * 86400)
+        pair.sync("a", whitelist)
+        pair.follow("b")
+    assert len(commits_served("a")) == 1 and commits_served("a") == commits_served("b")
+    pair.assert_equal()
+
+
+def test_a_purge_follows(pair: Pair) -> None:
+    pair.sync("a")
+    pair.follow("b")
+    etag = max((blob.stat().st_size, blob.name) for blob in (pair.nodes["a"].store / "pool").iterdir())[1]
+    Purge(pair.store("a"), "a", "malware").content(etag)
+    pair.follow("b")
+    assert not [path for path in pair.nodes["b"].store.rglob("*") if etag in path.name]
+    pair.assert_equal()
+    pair.follow("a")
+    pair.assert_equal()
+
+
+def test_nothing_is_published_before_the_peer_sealed_it(pair: Pair) -> None:
+    pair.hub.control("move", {"repo_id": SWAPPER.repo_id, "commit": 0})
+    pair.sync("a")
+    pair.follow("b")
+    pair.hub.control("move", {"repo_id": SWAPPER.repo_id, "commit": 1})
+    engine = pair.engine("a", peer_wait=3600)
+    sealed: list[str] = []
+
+    def follow_instead_of_waiting(_seconds: float) -> None:
+        published = pair.store("a").repository(SWAPPER).refs()["main"]
+        sealed.extend(pair.follow("b").sealed)
+        assert pair.store("b").repository(SWAPPER).refs()["main"] == published
+
+    engine.clock.sleep = follow_instead_of_waiting  # type: ignore[method-assign]
+    outcome = engine.run(parse(BOTH))
+    assert not outcome.problems and not outcome.plan.warnings
+    assert len(sealed) == 1
+    pair.follow("b")
+    pair.assert_equal()
+
+
+def test_a_peer_that_is_away_holds_nothing_up(pair: Pair) -> None:
+    pair.nodes["b"].kill()
+    outcome = pair.engine("a", peer_wait=3600).run(parse(BOTH))
+    assert not outcome.problems
+    assert any("published without the peer" in warning for warning in outcome.plan.warnings)
+
+
+def test_others_see_nothing(pair: Pair) -> None:
+    pair.sync("a")
+    config = pair.nodes["a"].folder / "hf-mirror.conf"
+    config.write_text(config.read_text().replace("allow 127.0.0.1;", "allow 192.0.2.1;"))
+    pair.nodes["a"].kill()
+    pair.nodes["a"].start()
+    for path in ("catalogue.json", "pool/" + next((pair.nodes["a"].store / "pool").iterdir()).name):
+        with pytest.raises(HTTPError) as refused:
+            urlopen(f"{pair.nodes['a'].url}/_peer/{path}")
+        assert refused.value.code == 404

@@ -1,0 +1,96 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Take something down: it is gone at once, under all its names, and does not come back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._facts import Repo
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fsck import fsck
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._purge import Purge
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store import Store
+
+from hub.process import HubProcess
+from storecheck import check_store, snapshot
+
+Run = Callable[..., dict[str, Any]]
+Listed = Callable[[str], dict[str, Any]]
+
+SWAPPER, TINY, ONNX = "deepinsight/inswapper-128", "stand-in/tiny-model", "inswapper_128.onnx"
+
+
+def sound(root: Path) -> None:
+    check_store(root)
+    assert not [one for one in fsck(Store(root)) if one.damage]
+
+
+@pytest.fixture
+def etag(listed: Listed) -> str:
+    found: str = listed(SWAPPER)["files"][ONNX]["sha256"]
+    return found
+
+
+def test_a_content_goes_under_all_its_names(sync: Run, store: Path, listed: Listed, etag: str) -> None:
+    sync({"repo_id": SWAPPER, "views": ["faces"]}, {"repo_id": TINY})
+    gone = Purge(Store(store), "root", "malware").content(etag)
+    assert len(gone) == 1 and gone[0].endswith(ONNX)
+    assert not [path for path in store.rglob("*") if etag in path.name]
+    assert snapshot(store, SWAPPER, listed(SWAPPER)["main"]).keys() == listed(SWAPPER)["files"].keys() - {ONNX}
+    assert not (store / "views/faces" / ONNX).exists()
+    sound(store)
+
+
+def test_it_does_not_come_back(sync: Run, store: Path, hub: HubProcess, etag: str) -> None:
+    sync({"repo_id": SWAPPER})
+    Purge(Store(store), "root", "malware").content(etag)
+    hub.control("reset", {})
+    answer = sync({"repo_id": SWAPPER}, {"repo_id": TINY})
+    assert "was purged" in answer["failures"][f"{SWAPPER}@main"] and "malware" in answer["msg"]
+    assert not (store / "pool" / etag).exists()
+    # without it the repository is mirrored
+    assert not sync({"repo_id": SWAPPER, "ignore_patterns": [ONNX]})["failures"]
+    Purge(Store(store), "root", is_lifted=True).content(etag)
+    assert not sync({"repo_id": SWAPPER})["failures"]
+    assert (store / "pool" / etag).exists()
+    sound(store)
+
+
+def test_a_content_that_is_on_its_way_is_not_sealed(
+    sync: Run, store: Path, etag: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync({"repo_id": TINY})
+    adopt = Store.adopt
+
+    def purge_meanwhile(self: Store, part: Path, name: str) -> None:
+        adopt(self, part, name)
+        if name == etag:
+            Purge(Store(store), "root").content(etag)
+
+    monkeypatch.setattr(Store, "adopt", purge_meanwhile)
+    answer = sync({"repo_id": SWAPPER})
+    assert "was purged" in answer["failures"][f"{SWAPPER}@main"]
+    assert not [path for path in store.rglob("*") if etag in path.name]
+
+
+def test_a_repository_goes(sync: Run, store: Path) -> None:
+    sync({"repo_id": SWAPPER, "views": ["faces"]}, {"repo_id": TINY})
+    assert Purge(Store(store), "root", "court order").repo(Repo("model", SWAPPER)) == [SWAPPER]
+    assert not (store / "views/faces").exists()
+    assert not (store / "hub/models--deepinsight--inswapper-128").exists()
+    answer = sync({"repo_id": SWAPPER}, {"repo_id": TINY})
+    assert "court order" in answer["failures"][f"{SWAPPER}@main"]
+    sound(store)
+
+
+def test_it_is_recorded(sync: Run, store: Path, etag: str) -> None:
+    sync({"repo_id": SWAPPER})
+    Purge(Store(store), "mallory", "malware").content(etag)
+    record = next(one for one in Store(store).ledger.records(newest_first=True) if one["kind"] == "purge")
+    assert record["actor"] == "mallory" and record["contents"][etag]["note"] == "malware"
+    assert json.loads((store / "catalogue.json").read_text())["purged"]["contents"].keys() == {etag}
