@@ -82,9 +82,9 @@ def write(docs: Path, count: int, days: Sequence[Measured]) -> None:
     text = _HEAD.format(count=count, days=len(days), month=MONTH) + summary(days)
     grown = (days[-1].ledger - days[0].ledger) / 1e6
     text += (
-        "\nSeconds and memory are told only, and both kinds of memory are that of the simulation, too; the others must stay below"
-        f" {LIMIT}.\nThe ledger grew by {grown:.1f} MB. {kills} runs were killed; {failures:,} times an entry failed,"
-        " as it had to.\n"
+        f"\nAll but seconds and memory must stay below {LIMIT}; objects and memory are those of the simulation, too,"
+        f" which remembers\nthe year. The ledger grew by {grown:.1f} MB. {kills} runs were killed;"
+        f" {failures:,} times an entry failed, as it had to.\n"
     )
     docs.mkdir(exist_ok=True)
     (docs / "year.md").write_text(text, encoding="utf-8")
