@@ -14,7 +14,7 @@ import errno
 import fcntl
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -144,6 +144,15 @@ def _set_direct(target: BinaryIO, direct: bool) -> bool:
     if wanted != flags:
         fcntl.fcntl(target, fcntl.F_SETFL, wanted)
     return wanted != flags
+
+
+def files_below(folder: Path) -> Iterator[str]:
+    """Yield the relative names of all files and links in a folder and in those below it."""
+    for top, folders, files in os.walk(folder):
+        links = [name for name in folders if os.path.islink(os.path.join(top, name))]
+        prefix = top[len(str(folder)) + 1 :]
+        for name in [*files, *links]:
+            yield f"{prefix}/{name}" if prefix else name
 
 
 def sync_tree(fs: Fs, top: Path) -> None:

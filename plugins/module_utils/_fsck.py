@@ -8,14 +8,13 @@ A publish that is under way looks like damage for some milliseconds, so damage i
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from ._facts import Repo
-from ._fsck_repository import ETAG, Finding, Names, Pool, check_blob, check_folder, check_repository, quoted
+from ._fsck_repository import ETAG, Finding, Names, Pool, check_blob, check_folder, check_repository, quoted, stats
 from ._store import Store
 from ._views import Views
 
@@ -34,19 +33,13 @@ def _all(store: Store) -> Iterator[Finding]:
     names = Names(store.root)
     for folder in (store.root, store.hub, store.pool, store.root / "views"):
         yield from check_folder(names, folder)
-    pool = dict(_stats(store.pool))
+    pool = dict(stats(store.pool))
     for etag, status in pool.items():
         yield from _in_pool(names, store.pool / etag, status)
     yield from _hub(store, names, pool)
     yield from _views(store, names, pool)
     yield from _left(store, names)
     yield from _ledger(store, names)
-
-
-def _stats(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
-    for entry in os.scandir(folder):
-        with contextlib.suppress(FileNotFoundError):  # a run goes on
-            yield entry.name, entry.stat(follow_symlinks=False)
 
 
 def _in_pool(names: Names, file: Path, status: os.stat_result) -> Iterator[Finding]:
@@ -73,7 +66,7 @@ def _views(store: Store, names: Names, pool: Pool) -> Iterator[Finding]:
     by_inode = {status.st_ino: etag for etag, status in pool.items()}
     # where ext4 gave a file no more names, older names are not the pool's file
     for blobs in store.hub.glob("*/blobs"):
-        for etag, status in _stats(blobs):
+        for etag, status in stats(blobs):
             by_inode.setdefault(status.st_ino, etag)
     views, top = Views(store), store.root / "views"
     shown = set()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from typing import Any
 
 from ._documents import commit_documents, refs_document
 from ._errors import MirrorError
+from ._fs import files_below
 from ._inode import is_rotten
 from ._repository import Repository
 from ._store import MTIME
@@ -133,6 +135,7 @@ class _Check:
         self._refs = repository.refs()
         self._sealed = [entry.name for entry in _entries(self._rev) if _is_sealed(entry)]
         self._listed: dict[str, dict[str, tuple[str, int]]] = {}
+        self._contents = dict(stats(self._folder / "blobs"))
 
     def all(self) -> Iterator[Finding]:
         """Yield what is found."""
@@ -178,20 +181,23 @@ class _Check:
             return
         self._listed[commit] = listed
         for path, (etag, size) in listed.items():
-            yield from self._file(self._folder / "snapshots" / commit / path, path.count("/") + 2, etag, size, again)
+            yield from self._file(f"snapshots/{commit}/{path}", path.count("/") + 2, etag, size, again)
         yield from self._documents(commit, listed, again)
 
-    def _file(self, link: Path, depth: int, etag: str, size: int, again: str) -> Iterator[Finding]:
+    def _file(self, name: str, depth: int, etag: str, size: int, again: str) -> Iterator[Finding]:
         target = "../" * depth + f"blobs/{etag}"
-        found = os.readlink(link) if link.is_symlink() else None
+        try:
+            found: str | None = os.readlink(f"{self._folder}/{name}")
+        except OSError:
+            found = None
         if found != target:
+            link = self._folder / name
             what = f"leads to {found}, it must lead to {target}" if found else "is listed, and no link to a content"
             yield self._names.damage(link, what, f"rm -rf {quoted(link)}", again)
-        blob = self._folder / "blobs" / etag
-        try:
-            status = blob.lstat()
-        except FileNotFoundError:
-            yield self._names.damage(blob, f"is missing, {link.relative_to(self._names.root)} needs it", again)
+        blob, status = self._folder / "blobs" / etag, self._contents.get(etag)
+        if status is None:
+            needs = f"{self._folder.relative_to(self._names.root)}/{name} needs it"
+            yield self._names.damage(blob, f"is missing, {needs}", again)
             return
         if status.st_size != size and not is_rotten(status):
             what = f"has {status.st_size} bytes, the Hub declared {size}"
@@ -211,11 +217,11 @@ class _Check:
             yield self._names.damage(copy, f"does not describe the commit: {problem!r}", f"rm -f {quoted(copy)}", again)
             return
         top = self._rev / commit
-        found = {str(file.relative_to(top)): file for file in top.rglob("*") if file.is_file()}
+        found = set(files_below(top))
         for name in sorted({*right, *found}):
             if name not in right:
-                yield self._names.orphan(found[name], "is no document of the commit")
-            elif name not in found or found[name].read_bytes() != right[name]:
+                yield self._names.orphan(top / name, "is no document of the commit")
+            elif name not in found or (top / name).read_bytes() != right[name]:
                 what = "is not what this version writes" if name in found else "is missing"
                 yield self._names.damage(top / name, what, again)
 
@@ -269,8 +275,8 @@ class _Check:
 
     def _blobs(self) -> Iterator[Finding]:
         needed = {etag for listed in self._listed.values() for etag, _size in listed.values()}
-        for blob in _entries(self._folder / "blobs"):
-            status, first = blob.lstat(), self._pool.get(blob.name)
+        for name, status in sorted(self._contents.items()):
+            blob, first = self._folder / "blobs" / name, self._pool.get(name)
             if not ETAG.fullmatch(blob.name):
                 yield self._names.damage(blob, "is no name of a content", f"rm -rf {quoted(blob)}", sync=False)
                 continue
@@ -278,12 +284,12 @@ class _Check:
                 yield self._names.orphan(blob, "is on no listing")
             if first is None or first.st_ino != status.st_ino:
                 yield from check_blob(self._names, blob, status)
-            name = self._names.root / "pool" / blob.name
+            in_pool = self._names.root / "pool" / blob.name
             if first is None:
-                mend = f"ln {quoted(blob, name)}"
+                mend = f"ln {quoted(blob, in_pool)}"
                 yield self._names.damage(blob, "has lost its name in the pool", mend, sync=False)
             elif first.st_ino != status.st_ino and status.st_nlink < _MANY_NAMES:
-                mend = f"ln -f {quoted(name, blob)}"
+                mend = f"ln -f {quoted(in_pool, blob)}"
                 yield self._names.damage(blob, f"is not the file that pool/{blob.name} is", mend, sync=False)
 
     def _left(self) -> Iterator[Finding]:
@@ -297,10 +303,16 @@ class _Check:
             if snapshot.name not in self._sealed:
                 yield self._names.orphan(snapshot, "is not sealed: a sync that needs it goes on from there")
                 continue
-            for link in snapshot.rglob("*"):
-                listed = str(link.relative_to(snapshot)) in self._listed.get(snapshot.name, {})
-                if not listed and (link.is_symlink() or not link.is_dir()):
-                    yield self._names.orphan(link, "is on no listing")
+            listed = self._listed.get(snapshot.name, {})
+            for name in [one for one in files_below(snapshot) if one not in listed]:
+                yield self._names.orphan(snapshot / name, "is on no listing")
+
+
+def stats(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield what is in a folder, by name, links themselves and not what they lead to."""
+    for entry in os.scandir(folder) if folder.is_dir() else ():
+        with contextlib.suppress(FileNotFoundError):  # a run goes on
+            yield entry.name, entry.stat(follow_symlinks=False)
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -116,10 +116,9 @@ class Repository(RepositoryReader):
             if not (sealed / name).exists() or (sealed / name).read_bytes() != documents[name]:
                 self._fs.mkdir((sealed / name).parent)
                 _fs.replace_file(self._fs, sealed / name, documents[name], build)
-        for file in sealed.rglob("*.json"):
-            if str(file.relative_to(sealed)) not in documents:
-                self._fs.unlink(file)
-                self._fs.sync_dir(file.parent)
+        for name in [one for one in _fs.files_below(sealed) if one not in documents]:
+            self._fs.unlink(sealed / name)
+            self._fs.sync_dir((sealed / name).parent)
 
     def _link_snapshot(self, build: Path, listing: Listing, paths: tuple[str, ...]) -> None:
         snapshot = self.folder / "snapshots" / listing.commit
@@ -271,8 +270,7 @@ class Repository(RepositoryReader):
 
     def _surplus(self, refs: Mapping[str, str]) -> list[Path]:
         top = self.folder / "refs"
-        files = [file for file in top.rglob("*") if file.is_file()] if top.is_dir() else []
-        return [file for file in files if str(file.relative_to(top)) not in refs]
+        return [top / name for name in _fs.files_below(top) if name not in refs]
 
     def recover(self) -> list[str]:
         """Bring what a killed run left into order and say what was done."""
