@@ -37,7 +37,8 @@ _TOLD = 20
 class Piece:
     """What a catalogue says of one repository.
 
-    ``commits``: sealed commit -> digest of what it lists; ``retired``: those of them that nothing names any more.
+    ``commits``: sealed commit -> digest of what it lists; ``retired``: those of them that nothing names any more;
+    ``collected``: the last that went for that.
     """
 
     history: History = field(default_factory=dict)
@@ -45,6 +46,7 @@ class Piece:
     pending: Mapping[str, str] = field(default_factory=dict)
     marks: Mapping[str, Mapping[str, Mark]] = field(default_factory=dict)
     retired: tuple[str, ...] = ()
+    collected: tuple[str, ...] = ()
 
     @property
     def refs(self) -> dict[str, tuple[int, str]]:
@@ -59,13 +61,14 @@ class Piece:
             "pending": self.pending,
             "marks": self.marks,
             "retired": list(self.retired),
+            "collected": list(self.collected),
         }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Piece:
         """Read what ``to_json`` wrote."""
-        retired = tuple(value["retired"])
-        return cls(value["history"], value["commits"], value["pending"], value["marks"], retired)
+        retired, collected = tuple(value["retired"]), tuple(value["collected"])
+        return cls(value["history"], value["commits"], value["pending"], value["marks"], retired, collected)
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,7 @@ def piece_of(repository: Repository) -> Piece:
         dict(facts.pending),
         {kind: marks[kind] for kind in SHARED_MARKS if marks.get(kind)},
         tuple(sorted(facts.retired)),
+        tuple(sorted(marks.get("collected", ()))),
     )
 
 

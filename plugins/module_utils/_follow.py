@@ -86,7 +86,7 @@ class Follower:
         mine = write_catalogue(self._store)
         known = {**{repo: Piece(history) for repo, history in mine.removed.items()}, **mine.pieces}
         plans = [
-            plan_follow(repo, known.get(repo, Piece()), piece, *self._retired(repo))
+            plan_follow(repo, known.get(repo, Piece()), piece, self._over(repo))
             for repo, piece in theirs.pieces.items()
             if not is_removed(mine.removed.get(repo, {}), piece.history)
         ]
@@ -116,11 +116,10 @@ class Follower:
             self._store.ledger.save(state)
         self._age = state.age_at(now)
 
-    def _retired(self, repo: Repo) -> tuple[set[str], set[str]]:
-        """Return the commits that the peer retired before, and those whose grace is over here."""
+    def _over(self, repo: Repo) -> set[str]:
+        """Return the commits whose grace is over here."""
         marks = self._store.repository(repo).marks().get("retired", {})
-        by_peer = {commit for commit, mark in marks.items() if mark.get("by") == "peer"}
-        return by_peer, {commit for commit, mark in marks.items() if mark["age"] + self._grace <= self._age}
+        return {commit for commit, mark in marks.items() if mark["age"] + self._grace <= self._age}
 
     def _execute(self, plan: FollowPlan, theirs: Catalogue, done: Followed) -> None:
         repo = plan.repo
@@ -183,21 +182,17 @@ class Follower:
                 repository.merge_marks(theirs.marks)
             if plan.pending is not None:
                 repository.replace_pending(plan.pending)
-            self._retire(plan, theirs, about)
+            self._retire(plan, about)
 
-    def _retire(self, plan: FollowPlan, theirs: Piece, about: dict[str, Any]) -> None:
+    def _retire(self, plan: FollowPlan, about: dict[str, Any]) -> None:
         repository = self._store.repository(plan.repo)
         facts = repository.facts()
         named = {*facts.refs.values(), *facts.pending.values(), *facts.pins, *facts.listed}
-        marks = {
-            commit: {"age": self._age, **({"by": "peer"} if commit in theirs.retired else {})}
-            for commit in plan.retire
-            if commit not in named
-        }
+        marks = {commit: {"age": self._age} for commit in plan.retire if commit not in named}
         spared = dict.fromkeys(plan.spare)
         if marks or spared:
             repository.mark({"retired": {**marks, **spared}})
-        collect = tuple(commit for commit in plan.collect if commit not in named)
+        collect = tuple(commit for commit in plan.collect if commit not in named and commit in facts.snapshots)
         if collect:
             self._store.ledger.append("collect", **about, commits=collect)
             freed = Retirement(self._store, repository).collect(collect)

@@ -42,10 +42,10 @@ class FollowPlan:
         return bool(steps) or self.pending is not None
 
 
-def plan_follow(repo: Repo, mine: Piece, theirs: Piece, by_peer: Container[str], over: Container[str]) -> FollowPlan:
+def plan_follow(repo: Repo, mine: Piece, theirs: Piece, over: Container[str]) -> FollowPlan:
     """Plan for a repository that the peer has.
 
-    ``by_peer``: commits that the peer had retired before; ``over``: commits whose grace is over here.
+    ``over``: commits that were retired here, and whose grace is over.
     """
     histories = {}
     for ref, entries in theirs.history.items():
@@ -59,15 +59,22 @@ def plan_follow(repo: Repo, mine: Piece, theirs: Piece, by_peer: Container[str],
     pending = {ref: commit for ref, commit in theirs.pending.items() if refs.get(ref) != commit}
     gone = [commit for commit in mine.commits if commit not in theirs.commits and commit not in named]
     retired = [commit for commit in theirs.retired if commit not in named]
+    collect = tuple(commit for commit in gone if commit in theirs.collected or commit in over)
+    seal = tuple(
+        commit
+        for commit, digest in theirs.commits.items()
+        if mine.commits.get(commit) != digest and not (commit in mine.collected and commit in theirs.retired)
+    )
+    here = {*mine.commits, *seal}.difference(mine.retired, collect)
     return FollowPlan(
         repo,
-        seal=tuple(commit for commit, digest in theirs.commits.items() if mine.commits.get(commit) != digest),
+        seal=seal,
         histories=histories,
         pending=pending if pending != mine.pending else None,
         marks=any(found != mine.marks.get(kind, {}) for kind, found in marks.items()),
-        retire=tuple(sorted(commit for commit in {*retired, *gone} if commit not in mine.retired)),
+        retire=tuple(sorted(here.intersection({*retired, *gone}))),
         spare=tuple(commit for commit in mine.retired if commit in theirs.commits and commit not in theirs.retired),
-        collect=tuple(commit for commit in mine.retired if commit in gone and (commit in by_peer or commit in over)),
+        collect=collect,
     )
 
 

@@ -193,6 +193,8 @@ class Repository(RepositoryReader):
             off = {"off": True, "time": stamp(self._clock.now())} if kind in SHARED_MARKS else None
             merged = {**marks.get(kind, {}), **{name: mark or off for name, mark in changed.items()}}
             marks[kind] = {name: mark for name, mark in merged.items() if mark is not None}
+        newest = sorted(marks.get("collected", {}).items(), key=lambda one: (one[1]["time"], one[0]))[-LENGTH:]
+        marks["collected"] = dict(newest)
         self._write_marks(marks)
 
     def merge_marks(self, theirs: Mapping[str, Mapping[str, Mark]]) -> bool:

@@ -16,7 +16,9 @@ from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 
 from . import _fs
+from ._clock import stamp
 from ._facts import Repo
+from ._history import Mark
 from ._plan import Retention
 from ._repository import Repository
 from ._repository_reader import RepositoryError
@@ -105,7 +107,12 @@ class Retirement:
             self._fs.unlink(self._mirror / "upstream" / f"{commit}.json")
         if gone:
             self._fs.sync_dir(self._mirror / "upstream")
-            self._repository.mark({kind: dict.fromkeys(gone) for kind in ("retired", "narrowed")})
+            # the other node of a pair must not take it for lost, nor bring it back
+            now = stamp(self._store.clock.now())
+            left: dict[str, Mark | None] = dict.fromkeys(gone)
+            self._repository.mark(
+                {"retired": left, "narrowed": left, "collected": {commit: {"time": now} for commit in gone}}
+            )
         return self._store.bury(self._grave)
 
     def _named(self) -> set[str]:

@@ -9,6 +9,7 @@ import contextlib
 import io
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -79,7 +80,8 @@ def _stopped_by_signals(clock: Clock) -> Iterator[None]:
 
     def stop(number: int, _frame: Any) -> None:
         signal.signal(number, signal.SIG_DFL)
-        clock.stop()
+        # not from here: what this interrupts may hold the lock that ending all waits takes
+        threading.Thread(target=clock.stop, daemon=True).start()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

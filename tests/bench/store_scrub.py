@@ -51,7 +51,7 @@ class LargeContents:
             hasher = hashlib.sha256()
             # in small blocks: what this process ever had is counted as memory of what it starts
             with part.open("wb") as target:
-                for _ in range(BLOCKS):
+                for _block in range(BLOCKS):
                     block = os.urandom(BLOCK)
                     hasher.update(block)
                     target.write(block)

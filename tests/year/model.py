@@ -88,12 +88,12 @@ class Known:
     @property
     def earlier(self) -> list[str]:
         """Return what a person can go back to, the last first."""
-        named = dict.fromkeys(commit for commit, _ in reversed(self.history))
+        named = dict.fromkeys(commit for commit, _went_back in reversed(self.history))
         return [one for one in named if one in self.sealed and one != self.ref and one not in self.rejected]
 
     def roots(self, keep: int | None) -> set[str]:
         """Return the commits that something names; without ``keep`` all that were ever published."""
-        newest_first = list(dict.fromkeys(commit for commit, _ in reversed(self.history) if commit))
+        newest_first = list(dict.fromkeys(commit for commit, _went_back in reversed(self.history) if commit))
         published = newest_first[:keep] if self.ref else []
         return {one for one in (self.ref, self.pending, *self.pins, *published) if one in self.sealed}
 
@@ -212,7 +212,7 @@ def _target(entry: Entry, known: Known, upstream: YearUpstream) -> str | None:
     if target in known.rejected:
         return known.ref
     if known.ref and target != known.ref:
-        went_back = target in {commit for commit, _ in known.history}
+        went_back = target in {commit for commit, _went_back in known.history}
         emptied = _substance(known.sealed[known.ref]) and not _substance(there.commits[target])
         if (went_back and not entry.allow_rewind) or emptied:
             return None

@@ -73,7 +73,7 @@ class Simulation:
 
     def days(self, count: int) -> Iterator[Measured]:
         """Live so many days."""
-        for _ in range(_WARM_UP):
+        for _day in range(_WARM_UP):
             self._live(0, self._story.warm_up())
         for number in range(1, count + 1):
             yield self._live(number, self._story.day(number))
@@ -89,7 +89,7 @@ class Simulation:
         published, collected = self.model.published, self.model.collected
         expected = self.model.run(day.whitelist, self._upstream, now, day.max_delete, time.time())
         whitelist = [entry.to_json() for entry in day.whitelist]
-        for _ in range(day.kills):
+        for _kill in range(day.kills):
             fs = YearFs(self._random.randint(1, self._calls))
             try:
                 self._mirror.run(whitelist, day.max_delete, fs)

@@ -59,7 +59,7 @@ class Story:
     def __init__(self, upstream: YearUpstream, count: int, seed: int) -> None:
         self._random = Random(seed)
         self._upstream, self._count = upstream, count
-        self._shared = [self._noise() for _ in range(30)]
+        self._shared = [self._noise() for _file in range(30)]
         total = count + max(count * _SPARE // 100, 2)
         self._all = [Repo(("model", "dataset")[n % 7 == 0], f"org-{n % 20:02}/repo-{n:03}") for n in range(total)]
         self._listed = {repo: self._entry(repo) for repo in self._all[:count]}

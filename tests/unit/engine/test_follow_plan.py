@@ -110,17 +110,26 @@ CASES: dict[str, tuple[Piece, Piece, dict[str, Any]]] = {
 @pytest.mark.parametrize("case", CASES)
 def test_what_is_to_be_done(case: str) -> None:
     mine, theirs, expected = CASES[case]
-    plan = plan_follow(REPO, mine, theirs, set(), set())
+    plan = plan_follow(REPO, mine, theirs, set())
     done = {name: getattr(plan, name) for name in ("seal", "histories", "pending", "retire", "spare", "collect")}
     assert {name: value for name, value in done.items() if value} == expected
 
 
-@pytest.mark.parametrize(("by_peer", "over", "collected"), [((A,), (), True), ((), (A,), True), ((), (), False)])
-def test_what_the_peer_has_no_more_goes_after_its_grace_or_this_nodes(
-    by_peer: tuple[str, ...], over: tuple[str, ...], collected: bool
+@pytest.mark.parametrize(("there", "over", "collected"), [((A,), (), True), ((), (A,), True), ((), (), False)])
+def test_what_the_peer_collected_goes_and_what_it_lost_has_a_grace_here(
+    there: tuple[str, ...], over: tuple[str, ...], collected: bool
 ) -> None:
-    mine, theirs = piece(SECOND, {A: "1", B: "1"}, retired=(A,)), piece(SECOND, {B: "1"})
-    assert plan_follow(REPO, mine, theirs, by_peer, over).collect == ((A,) if collected else ())
+    mine = piece(SECOND, {A: "1", B: "1"}, retired=(A,) if over else ())
+    plan = plan_follow(REPO, mine, piece(SECOND, {B: "1"}, collected=there), over)
+    assert plan.collect == ((A,) if collected else ())
+    assert plan.retire == (() if collected else (A,))
+
+
+def test_what_was_collected_here_is_not_brought_back_for_the_rest_of_its_grace_there() -> None:
+    mine, theirs = piece(SECOND, {B: "1"}, collected=(A,)), piece(SECOND, {A: "1", B: "1"}, retired=(A,))
+    plan = plan_follow(REPO, mine, theirs, ())
+    assert not plan.seal and not plan.retire
+    assert plan_follow(REPO, mine, piece([*SECOND, entry(3, A)], {A: "1", B: "1"}), ()).seal == (A,)
 
 
 @pytest.mark.parametrize(
@@ -140,6 +149,6 @@ def test_a_repository_that_was_taken_away(mine: list[Entry], history: list[Entry
 def test_what_is_pinned_here_stays_although_the_peer_has_it_no_more() -> None:
     pinned = {"pins": {A: {"time": "2", "actor": "x"}}}
     mine = piece(SECOND, {A: "1", B: "1"}, marks=pinned, retired=(A,))
-    assert not plan_follow(REPO, mine, piece(SECOND, {B: "1"}), (A,), (A,)).collect
+    assert not plan_follow(REPO, mine, piece(SECOND, {B: "1"}, collected=(A,)), (A,)).collect
     unpinned = {"pins": {A: {"time": "3", "off": True}}}
-    assert plan_follow(REPO, mine, piece(SECOND, {B: "1"}, marks=unpinned), (A,), (A,)).collect == (A,)
+    assert plan_follow(REPO, mine, piece(SECOND, {B: "1"}, marks=unpinned), (A,)).collect == (A,)

@@ -147,7 +147,7 @@ def test_a_sync_does_not_trust_what_is_rotten(sync: Run, blob: Path, verify: Run
 def test_what_the_hub_no_longer_has_stays_unreadable(blob: Path, verify: Run, store: Path, hub: HubProcess) -> None:
     flip(blob)
     hub.control("delete_repo", {"repo_id": TINY})
-    for _ in range(2):
+    for _time in range(2):
         answer = verify()
         assert answer["failed"] and answer["findings"][0]["state"] == "left"
         assert f"{WEIGHTS} of {TINY}" in answer["msg"] and "404" in answer["msg"]

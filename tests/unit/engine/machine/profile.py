@@ -18,7 +18,7 @@ PAIRS = 400 if FULL else 6
 SEED = str(time.time_ns()) if FULL else "the same every time"
 
 MACHINE = settings(
-    max_examples=1000 if FULL else 32,
+    max_examples=1000 if FULL else 25,
     stateful_step_count=25 if FULL else 10,
     derandomize=not FULL,
     database=None,
