@@ -84,7 +84,7 @@ def test_approval_by_hand_and_the_way_back(sync: Sync, commits: list[str]) -> No
     done = playbook("playbooks/promote.yml", *NAMED, "-e", f"commit={new[:12]}")
     assert done.returncode == 0 and all_serve() == {new}, done.stdout
 
-    back = ("playbooks/rollback.yml", *NAMED, "-e", f"commit={old}", "-e", "note=it lies")
+    back = ("playbooks/rollback.yml", *NAMED, "-e", f"commit={old}", "-e", "note='it lies'")
     done = playbook(*back)
     assert done.returncode == 0 and all_serve() == {old}, done.stdout
     again = playbook(*back)
