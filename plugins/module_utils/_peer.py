@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,8 +19,10 @@ from ._facts import Listing, Repo
 from ._http import Http, TransportError
 from ._plan import Fetch
 from ._source import HttpBody, Source
+from ._whitelist import is_safe_path, parse
 
 _LARGEST = 256 << 20  # bytes of a document
+_COMMIT, _ETAG = re.compile("[0-9a-f]{40}"), re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 _LOOK = 1.0  # seconds between two looks whether the peer has something
 
 
@@ -46,7 +49,12 @@ class Peer:
         """Return what it has; ``told`` changes when that does. Raises PeerError."""
         value = self._document("catalogue.json")
         self.told = hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-        return Catalogue.from_json(value)
+        catalogue = Catalogue.from_json(value)
+        try:
+            _check_names(catalogue)
+        except (MirrorError, KeyError, TypeError, AttributeError) as problem:
+            raise PeerError(f"{self.endpoint}: its catalogue has names that can't be right: {problem}") from problem
+        return catalogue
 
     def listing(self, repo: Repo, commit: str) -> tuple[Listing, tuple[str, ...]]:
         """Return the Hub's listing of a commit as the peer knows it, and the paths that it serves. Raises PeerError."""
@@ -56,7 +64,9 @@ class Peer:
             paths = tuple(sorted(sibling["rfilename"] for sibling in served))
         except (KeyError, TypeError, AttributeError) as problem:
             raise PeerError(f"{self.endpoint}: {repo}@{commit[:12]} can't be understood: {problem!r}") from problem
-        if listing.commit != commit or not set(paths) <= listing.files.keys():
+        names = [listing.files[path].etag for path in paths if path in listing.files]
+        fits = listing.commit == commit and len(names) == len(paths) and all(map(is_safe_path, paths))
+        if not fits or not all(map(_ETAG.fullmatch, names)):
             raise PeerError(f"{self.endpoint}: what is said of {repo}@{commit[:12]} does not fit together")
         return listing, paths
 
@@ -102,6 +112,27 @@ class Peer:
             return json.loads(text)
         except ValueError as problem:
             raise PeerError(f"{url} is no JSON: {problem}") from problem
+
+
+def _check_names(catalogue: Catalogue) -> None:
+    """Refuse names that would lead out of the store: whoever took the peer over must not write here what he likes."""
+    refs: set[tuple[str, str, str]] = set()
+    commits: set[str] = set()
+    histories = {**catalogue.removed, **{repo: piece.history for repo, piece in catalogue.pieces.items()}}
+    for repo, history in histories.items():
+        refs.update((repo.repo_id, repo.repo_type, ref) for ref in history)
+        commits.update(entry["commit"] for entries in history.values() for entry in entries if entry["commit"])
+    for repo, piece in catalogue.pieces.items():
+        refs.update((repo.repo_id, repo.repo_type, ref) for ref in piece.pending)
+        commits.update(piece.commits, piece.pending.values())
+    wrong = [commit for commit in commits if not _COMMIT.fullmatch(commit)]
+    wrong += [etag for etag in catalogue.purged.contents if not _ETAG.fullmatch(etag)]
+    if wrong:
+        raise MirrorError(f"{wrong[0]!r} is no hash")
+    entries = [{"repo_id": one, "repo_type": kind, "revision": ref} for one, kind, ref in sorted(refs)]
+    views = [{key: entry[key] for key in ("repo_id", "repo_type", "views")} for entry in catalogue.views]
+    for given in [*entries, *views]:
+        parse([given])
 
 
 class PeerSource(Source):

@@ -287,3 +287,26 @@ def test_others_see_nothing(pair: Pair) -> None:
         with pytest.raises(HTTPError) as refused:
             urlopen(f"{pair.nodes['a'].url}/_peer/{path}")
         assert refused.value.code == 404
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"main":[', '"../../../../main":['),
+        ('"repo_id":"stand-in/tiny-model"', '"repo_id":"../../x"'),
+        ("COMMIT", "../../../../../escape"),
+        ('"contents":{}', '"contents":{"../../store.json":{"time":"2","actor":"x","note":""}}'),
+    ],
+    ids=["ref", "repository", "commit", "content"],
+)
+def test_a_peer_that_was_taken_over_can_write_nowhere_else(pair: Pair, old: str, new: str) -> None:
+    pair.sync("a", [{"repo_id": TINY.repo_id, "views": ["faces"]}])
+    pair.follow("b")
+    before = served(pair.nodes["b"].store)
+    file = pair.nodes["a"].store / "catalogue.json"
+    text = file.read_text().replace(old.replace("COMMIT", commits(pair, "a", TINY)["main"]), new)
+    assert text != file.read_text()
+    file.write_text(text)
+    with pytest.raises(PeerError, match="names that can't be right"):
+        pair.engine("b").follow()
+    assert served(pair.nodes["b"].store) == before and (pair.nodes["b"].store / "store.json").exists()

@@ -19,7 +19,7 @@ from testhosts import MIRRORS, connect
 HUB = "http://10.89.78.10"
 #: Of each run its own: the Hub keeps what it was told.
 REPO, FOLDER = f"pair/model-{os.getpid()}", f"models--pair--model-{os.getpid()}"
-MODELS = "/tmp/pair.yml"  # noqa: S108
+MODELS = "/tmp/pair.yml"  # noqa: S108 - on a test host
 SYNC = f"hf-mirror --config {MODELS} --store /srv/hf-mirror --endpoint {HUB}"
 FOLLOW = f"hf-mirror --peer http://{MIRRORS['mirror12']} follow"
 COMPARE = f"hf-mirror --peer http://{MIRRORS['mirror12']} compare"
