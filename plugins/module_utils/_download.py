@@ -86,10 +86,13 @@ class Downloads:
         if self._full:
             raise self._full
         with self._room:
-            missing = sum(size - _size_of(self._store, etag) for etag, size in self._under_way.items())
-            need = action.file.size - _size_of(self._store, action.file.etag)
-            if need + missing > self._store.room(self._reserve):
+            missing = {**self._under_way, action.file.etag: action.file.size}
+            room = self._store.room(self._reserve)
+            if sum(missing.values()) > room:  # only then it matters how much of each is here already
+                missing = {etag: size - _size_of(self._store, etag) for etag, size in missing.items()}
+            if sum(missing.values()) > room:
                 cause = f"the disk of {self._store.root} is full ({self._reserve} % stay free)"
+                need = missing[action.file.etag]
                 raise DiskFullError(f"{action.path} of {action.repo} needs {need} bytes: {cause}", cause=cause)
             self._under_way[action.file.etag] = action.file.size
 

@@ -61,7 +61,8 @@ class Fetcher:
     def fetch(self, action: Fetch, part: Path) -> None:
         """Complete ``part`` with the bytes of a file and verify it, or raise FetchError and leave a prefix of it.
 
-        Wrong content is thrown away and asked for once more from the start, then HashMismatchError is raised.
+        It is not durable yet (``Store.freeze``). Wrong content is thrown away and asked for once more from the start,
+        then HashMismatchError is raised.
         """
         file, name = action.file, f"{action.path} of {action.repo}@{action.commit[:12]}"
         with self._open(part, name) as target:
@@ -74,7 +75,6 @@ class Fetcher:
                     cause = f"the disk of {part.parent} is full"
                     raise DiskFullError(f"{name} can't be written: {cause}", cause=cause) from problem
                 if got == file.etag:
-                    self._fs.sync(target)
                     return
                 self._fs.truncate(target, 0)
                 if last_try:

@@ -163,8 +163,9 @@ def sync_tree(fs: Fs, top: Path) -> None:
 
 def write_files(fs: Fs, top: Path, files: Mapping[str, bytes]) -> None:
     """Write new files with their folders below ``top``."""
+    for folder in sorted({(top / name).parent for name in files}):
+        fs.mkdir(folder)
     for name, content in files.items():
-        fs.mkdir((top / name).parent)
         fs.write(top / name, content)
 
 

@@ -19,6 +19,7 @@ from ._whitelist import is_safe_path
 
 try:
     import huggingface_hub
+    import huggingface_hub.constants
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,
@@ -55,6 +56,8 @@ class Hub:
         if proxy:
             # the HTTP libraries under huggingface_hub differ by version; what all of them obey is the environment
             os.environ.update({"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy, "http_proxy": proxy, "https_proxy": proxy})
+        # with telemetry, its first request goes to the public Hub, whatever the endpoint, to ask for names of AI agents
+        huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY = True
         self._tokens = tokens or {}
         self._down: TransportError | None = None
 

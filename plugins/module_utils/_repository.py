@@ -56,7 +56,7 @@ class Repository(RepositoryReader):
         """
         for name in ("blobs", "snapshots", "refs", ".mirror/rev", ".mirror/upstream"):
             self._fs.mkdir(self.folder / name)
-        for folder in (self._mirror, self.folder, self.folder.parent):
+        for folder in (self._pool, self._mirror, self.folder, self.folder.parent):
             self._fs.sync_dir(folder)
         for path in paths:
             file = listing.files[path]
@@ -123,9 +123,10 @@ class Repository(RepositoryReader):
     def _link_snapshot(self, build: Path, listing: Listing, paths: tuple[str, ...]) -> None:
         snapshot = self.folder / "snapshots" / listing.commit
         target = snapshot if snapshot.exists() else build / "snapshot"
+        for folder in sorted({(target / path).parent for path in paths}):
+            self._fs.mkdir(folder)
         for path in paths:
             link = target / path
-            self._fs.mkdir(link.parent)
             if not link.is_symlink():
                 self._fs.symlink("../" * (path.count("/") + 2) + f"blobs/{listing.files[path].etag}", link)
         _fs.sync_tree(self._fs, target)

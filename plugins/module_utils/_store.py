@@ -141,7 +141,7 @@ class Store:
         return self.staging / f"{etag}.part"
 
     def adopt(self, part: Path, etag: str) -> None:
-        """Take a verified file into the pool; its name there is durable then. It replaces what is rotten."""
+        """Take a verified file into the pool, for what is rotten, too. A commit's seal makes its name durable."""
         self.freeze(part)
         name = self.pool / etag
         try:
@@ -150,7 +150,6 @@ class Store:
             if not self.has(etag):
                 Names(self.root, self.fs).take_over(part, Inode.of(name))
                 return
-        self.fs.sync_dir(self.pool)
         self.fs.unlink(part)
 
     def freeze(self, part: Path) -> None:

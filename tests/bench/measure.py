@@ -25,9 +25,11 @@ class Measured:
 
 def run(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Measured:
     """Run a command to its end; raise RuntimeError with what it said when it fails."""
+    # installed programs have their bytecode beside them, whatever the shell of whoever measures says
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     start = time.perf_counter()
     with log.open("wb") as output:
-        process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=output, stderr=output)
+        process = subprocess.Popen(command, env={**inherited, **environment}, stdout=output, stderr=output)
         # wait4 tells what this process used, however many others there are
         _pid, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
