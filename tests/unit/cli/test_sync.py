@@ -36,6 +36,17 @@ def published(store: Path) -> set[str]:
     return {folder.name for folder in store.glob("hub/*--*") if (folder / "refs" / "main").exists()}
 
 
+def test_the_endpoint_that_was_given_is_asked_for_models_and_nobody_for_anything_else(
+    cli: Cli, hub: HubProcess
+) -> None:
+    """huggingface_hub's telemetry asks the endpoint of the environment, by default the public Hub, who is who."""
+    cli.environment |= {"HF_ENDPOINT": hub.url, "HF_HOME": str(cli.folder / "hf")}
+    assert cli.process("sync", "--config", cli.write("w.yml", [TINY])).code == 0
+    requests = hub.control("requests")["last"]
+    asked = {entry["target"].partition("?")[0] for entry in requests if entry["origin"] == "hub"}
+    assert asked and all("stand-in/tiny-model" in target for target in asked), asked
+
+
 def test_the_quickest_try(cli: Cli) -> None:
     article = ("--config", str(TOP / "whitelists" / "article.yml"))
     early = cli.process("status")
