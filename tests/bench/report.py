@@ -25,8 +25,11 @@ stand-in Hub runs beside them, nginx serves its content. Medians; what counts ar
 the seconds.
 
 hf-mirror verifies every byte and makes it durable before it publishes; huggingface_hub checks sizes only; aria2 was
-given all addresses and verifies nothing. Of memory the peak is given; less than the 70 MB of the benchmark itself can't
-be told.
+given all addresses and verifies nothing. Of memory the peak is given; less than the benchmark itself has, 70 to 110 MB,
+can't be told.
+
+Small files cost hf-mirror more than half of huggingface_hub's CPU: a third of it is Python's start with the libraries
+that both load, most of the rest goes into HTTP, two requests for each file, which the Hub resolves and redirects.
 
 ![time relative to huggingface_hub](benchmarks.svg)
 

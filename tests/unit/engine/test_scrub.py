@@ -19,7 +19,6 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils import _repair,
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._clock import StoppedError
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._inode import Names
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._lock import BusyError
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._scrub import Report
 from unit.engine.machine.disk import Disk, Tree
 from unit.engine.machine.faulty_fs import Crash, CrashingFs
 from unit.engine.machine.invariants import hash_of
@@ -76,11 +75,6 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_scrub, "_BLOCK", 10)
 
 
-def scrub(mirror: Mirror, fs: CrashingFs | None = None, **options: Any) -> Report:
-    """Scrub as a new process."""
-    return MemoryEngine(mirror, fs or CrashingFs(mirror.disk), "100%", 3).scrub([], **options)
-
-
 def spoil(mirror: Mirror, name: str = f"pool/{ROTTEN}") -> None:
     flip(mirror.root / name)
     mirror.disk = Disk(mirror.root)  # nobody told it
@@ -108,9 +102,9 @@ def test_a_round_takes_several_nights(mirror: Mirror, clock: TurningClock, monke
     found = read(monkeypatch)
     blobs = sorted((mirror.root / "pool").iterdir())
     sizes = [blob.stat().st_size for blob in blobs]
-    reports = [scrub(mirror, rate=10, seconds=5)]
+    reports = [mirror.scrub(rate=10, seconds=5)]
     while not reports[-1].complete and len(reports) < len(blobs):
-        reports.append(scrub(mirror, rate=10, seconds=5))
+        reports.append(mirror.scrub(rate=10, seconds=5))
     assert reports[-1].complete and len(reports) > 2
     assert found == [blob.stat().st_ino for blob in blobs], "each once, in their order"
     assert sum(report.contents for report in reports) == len(blobs)
@@ -118,14 +112,14 @@ def test_a_round_takes_several_nights(mirror: Mirror, clock: TurningClock, monke
     last = reports[-1].last
     assert last and (last["contents"], last["bytes"], last["rotten"]) == (len(blobs), sum(sizes), 0)
     assert last["ended"] - last["began"] >= sum(sizes) / 10, "not faster than it may"
-    again = scrub(mirror)
+    again = mirror.scrub()
     assert again.complete and again.contents == len(blobs), "the next round begins with the first"
 
 
 @pytest.mark.usefixtures("small_blocks")
 def test_a_content_that_takes_longer_than_a_night_is_read_to_its_end(mirror: Mirror) -> None:
     count = len(list((mirror.root / "pool").iterdir()))
-    nights = [scrub(mirror, rate=1, seconds=0.5) for _night in range(count)]
+    nights = [mirror.scrub(rate=1, seconds=0.5) for _night in range(count)]
     assert [night.contents for night in nights] == [1] * count
     assert [night.complete for night in nights] == [False] * (count - 1) + [True]
 
@@ -146,21 +140,21 @@ def test_it_stops_at_a_block_and_goes_on_from_there(
     with monkeypatch.context() as patch:
         patch.setattr(os, "readv", stop)
         with pytest.raises(StoppedError):
-            scrub(mirror)
+            mirror.scrub()
     mirror.clock = TurningClock()
     found = read(monkeypatch)
-    assert scrub(mirror).complete
+    assert mirror.scrub().complete
     assert found == [blob.stat().st_ino for blob in blobs[2:]]
 
 
 def test_how_far_it_is_survives_a_kill(mirror: Mirror, clock: TurningClock, monkeypatch: pytest.MonkeyPatch) -> None:
     clock.look = 2.0  # a content takes some seconds
     total = CrashingFs(mirror.disk)
-    scrub(mirror, total)
+    mirror.scrub(total)
     with pytest.raises(Crash):
-        scrub(mirror, CrashingFs(mirror.disk, total.calls - 12))
+        mirror.scrub(CrashingFs(mirror.disk, total.calls - 12))
     found = read(monkeypatch)
-    assert scrub(mirror).complete
+    assert mirror.scrub().complete
     assert 0 < len(found) < len(list((mirror.root / "pool").iterdir()))
 
 
@@ -168,7 +162,7 @@ def test_how_far_it_is_survives_a_kill(mirror: Mirror, clock: TurningClock, monk
 def test_a_lost_note_begins_the_round_anew(mirror: Mirror, content: str) -> None:
     (mirror.root / "ledger/scrub.json").write_text(content)
     mirror.disk = Disk(mirror.root)
-    report = scrub(mirror)
+    report = mirror.scrub()
     assert report.complete and report.contents == len(list((mirror.root / "pool").iterdir()))
 
 
@@ -179,8 +173,8 @@ def test_one_at_a_time(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
     def meanwhile(descriptor: int, buffers: list[memoryview]) -> int:
         monkeypatch.setattr(os, "readv", readv)
         with pytest.raises(BusyError, match=r"a scrub of .* is running already"):
-            scrub(mirror)
-        assert scrub(mirror, check=True).complete, "check mode needs no lock"
+            mirror.scrub()
+        assert mirror.scrub(check=True).complete, "check mode needs no lock"
         return readv(descriptor, buffers)
 
     monkeypatch.setattr(os, "readv", meanwhile)
@@ -200,7 +194,7 @@ def test_a_block_that_the_disk_cannot_give(mirror: Mirror, monkeypatch: pytest.M
         return readv(descriptor, buffers)
 
     monkeypatch.setattr(os, "readv", fail)
-    report = scrub(mirror)
+    report = mirror.scrub()
     assert [(rot.etag, rot.state) for rot in report.rotten] == [(ROTTEN, "repaired")] and report.complete
     assert report.rotten[0].what == f"can't be read after 0 of {len(SHARED)} bytes: {os.strerror(number)}"
     assert not mirror.damage()
@@ -214,7 +208,7 @@ def test_a_copy_is_a_content_of_its_own(mirror: Mirror) -> None:
     blob.with_name("copy").replace(blob)
     spoil(mirror, name)
     pool = (mirror.root / "pool" / ROTTEN).stat()
-    report = scrub(mirror)
+    report = mirror.scrub()
     assert [(rot.names, rot.state) for rot in report.rotten] == [([name], "repaired")]
     assert (mirror.root / "pool" / ROTTEN).stat() == pool, "what is sound is left alone"
     assert hash_of(blob.read_bytes(), ROTTEN) == ROTTEN and blob.stat().st_mode & 0o777 == 0o444
@@ -232,23 +226,23 @@ def test_what_goes_away_meanwhile_is_not_rotten(mirror: Mirror, monkeypatch: pyt
         return readv(descriptor, buffers)
 
     monkeypatch.setattr(os, "readv", remove)
-    report = scrub(mirror)
+    report = mirror.scrub()
     assert report.complete and not report.rotten
 
 
 def test_a_name_elsewhere_is_told(mirror: Mirror) -> None:
     os.link(mirror.root / "pool" / ROTTEN, mirror.root.parent / "mine")
     spoil(mirror)
-    report = scrub(mirror)
+    report = mirror.scrub()
     assert report.left and "1 names of the rotten file are not the store's" in report.left[0].problem
-    assert not mirror.damage() and not scrub(mirror).rotten
+    assert not mirror.damage() and not mirror.scrub().rotten
     assert (mirror.root.parent / "mine").stat().st_nlink == 1
 
 
 def test_there_must_be_room(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CrashingFs, "free", lambda _fs, _folder: (3 << 30, 100 << 30, 1 << 20))
     spoil(mirror)
-    assert "is full (3 % stay free)" in scrub(mirror).left[0].problem
+    assert "is full (3 % stay free)" in mirror.scrub().left[0].problem
 
 
 # ---- a sync at the same time
@@ -267,7 +261,7 @@ def test_a_sync_may_repair_the_same(mirror: Mirror, monkeypatch: pytest.MonkeyPa
         fetch(fetcher, action, part)
 
     monkeypatch.setattr(_repair.Fetcher, "fetch", fetch_both)
-    report = scrub(mirror)
+    report = mirror.scrub()
     assert [rot.state for rot in report.rotten] == ["repaired"] and not mirror.damage(left_over=True)
     assert names(mirror.root, mirror.root / "pool" / ROTTEN) == before
     assert os.listdir(mirror.root / "staging") == []
@@ -276,19 +270,19 @@ def test_a_sync_may_repair_the_same(mirror: Mirror, monkeypatch: pytest.MonkeyPa
 def test_what_a_sync_repaired_is_not_fetched_on(mirror: Mirror) -> None:
     spoil(mirror)
     mirror.upstream.broken.add(SHARED)
-    assert scrub(mirror).left
+    assert mirror.scrub().left
     assert os.listdir(mirror.root / "staging") == [f"{ROTTEN}.again"]
     mirror.upstream.broken.clear()
     mirror.recovered = lambda: None
     assert not mirror.run(BOTH).problems
-    assert not scrub(mirror).rotten and os.listdir(mirror.root / "staging") == []
+    assert not mirror.scrub().rotten and os.listdir(mirror.root / "staging") == []
 
 
 def test_a_part_that_has_the_rotten_inode_is_not_written_again(mirror: Mirror) -> None:
     """A sync was killed between the pool's name and the end of the part's."""
     os.link(mirror.root / "pool" / ROTTEN, mirror.root / "staging" / f"{ROTTEN}.part")
     spoil(mirror)
-    scrub(mirror, repair=False)
+    mirror.scrub(repair=False)
     mirror.recovered = lambda: None
     assert not mirror.run(BOTH).problems
     assert not mirror.damage(left_over=True)
@@ -304,7 +298,7 @@ def cuts(mirror: Mirror) -> Iterator[Tree]:
     spoil(mirror)
     recording = mirror.disk
     fs = CrashingFs(recording)
-    assert [rot.state for rot in scrub(mirror, fs).rotten] == ["repaired"]
+    assert [rot.state for rot in mirror.scrub(fs).rotten] == ["repaired"]
     assert not mirror.damage(left_over=True)
     mirror.disk = Disk(mirror.root)
 
@@ -344,7 +338,7 @@ def test_the_next_scrub_finishes_it(mirror: Mirror, cuts: Iterator[Tree]) -> Non
     for tree in cuts:
         mirror.boot(tree)
         check_readers(mirror.root)
-        assert not scrub(mirror).left
+        assert not mirror.scrub().left
         assert served(mirror.root) == result
 
 
@@ -356,14 +350,14 @@ def test_the_next_sync_finishes_it(mirror: Mirror, cuts: Iterator[Tree]) -> None
         known = check_readers(mirror.root) != {"served rotten"}
         assert not mirror.run(BOTH).problems
         check_readers(mirror.root)
-        assert bool(scrub(mirror).rotten) != known, "what nobody knew of no sync repairs"
+        assert bool(mirror.scrub().rotten) != known, "what nobody knew of no sync repairs"
         assert served(mirror.root) == result
 
 
 def test_a_sync_that_repairs_may_be_cut(mirror: Mirror) -> None:
     mirror.clock = StandingClock()
     spoil(mirror)
-    scrub(mirror, repair=False)
+    mirror.scrub(repair=False)
     mirror.recovered = lambda: None
     before = mirror.disk.now.copy()
     fs = CrashingFs(mirror.disk)
@@ -390,6 +384,6 @@ def test_names_are_replaced_where_a_file_can_have_no_more(mirror: Mirror, monkey
         link(fs, source, name)
 
     monkeypatch.setattr(CrashingFs, "link", refuse)
-    assert [rot.state for rot in scrub(mirror).rotten] == ["repaired"]
+    assert [rot.state for rot in mirror.scrub().rotten] == ["repaired"]
     assert not mirror.damage(left_over=True)
     assert Names(mirror.root, CrashingFs(mirror.disk)).finish() == []

@@ -9,7 +9,7 @@ import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fs import Fs
 from unit.engine.machine.disk import Cut, Data, Disk, Meta, Move, Name
@@ -209,3 +209,10 @@ class FullFs(CrashingFs):
     def write_block(self, target: BinaryIO, block: bytes | bytearray | memoryview) -> None:
         super().write_block(target, block)
         self.fetched += len(block)
+
+
+def faulty(disk: Disk, fault: tuple[Any, ...] | None) -> CrashingFs:
+    """Return a disk that fails as ``stories.FAULTS`` says: its kind, and at which call."""
+    if not fault:
+        return CrashingFs(disk)
+    return FullFs(disk, fault[1]) if fault[0] == "full" else CrashingFs(disk, fault[1])

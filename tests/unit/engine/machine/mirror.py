@@ -20,6 +20,7 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan import Pl
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._ref_change import Decide, make_change
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._refs import Change
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._report import diff, result
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._scrub import Report
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store import Store
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._wanted import Wanted
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._whitelist import parse
@@ -92,6 +93,10 @@ class Mirror:
     def change(self, repo: Repo, decide: Decide, fs: CrashingFs | None = None) -> Change:
         """Let a person change something, as a new process."""
         return make_change(Store(self.root, fs or CrashingFs(self.disk), self.clock), repo, decide, "a person")
+
+    def scrub(self, fs: CrashingFs | None = None, **options: Any) -> Report:
+        """Scrub as a new process."""
+        return MemoryEngine(self, fs or CrashingFs(self.disk), "100%", 3).scrub([], **options)
 
     def boot(self, tree: Tree) -> None:
         """Start the machine again with this on its disk."""

@@ -18,7 +18,7 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._whitelist impo
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 from unit.engine.machine import invariants, retained
-from unit.engine.machine.faulty_fs import Crash, CrashingFs, FullFs
+from unit.engine.machine.faulty_fs import Crash, faulty
 from unit.engine.machine.mirror import Mirror, Whitelist, visible
 from unit.engine.machine.stories import DECISIONS, FAULTS
 from unit.engine.machine.upstream import StandingClock
@@ -57,11 +57,8 @@ class People(RuleBasedStateMachine):
         key = (repo.folder, ref)
         before = self.baseline.refs.get(key) if self.at_rest else None
         shown = visible(self.root)
-        fs = CrashingFs(self.mirror.disk)
-        if fault:
-            fs = FullFs(self.mirror.disk, fault[1]) if fault[0] == "full" else CrashingFs(self.mirror.disk, fault[1])
         try:
-            change = self.mirror.change(repo, decision(what, repo, ref, place), fs)
+            change = self.mirror.change(repo, decision(what, repo, ref, place), faulty(self.mirror.disk, fault))
         except (Crash, MirrorError, OSError) as problem:
             if isinstance(problem, BehindError):  # it is done, but for a view or the like
                 self.unsure.add(key)

@@ -25,10 +25,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 from unit.engine.machine import invariants
 from unit.engine.machine.disk import write
-from unit.engine.machine.faulty_fs import Crash, CrashingFs, FullFs
+from unit.engine.machine.faulty_fs import Crash, FullFs, faulty
 from unit.engine.machine.mirror import Mirror, Whitelist, scratch, served, told, visible
-from unit.engine.machine.people import People
 from unit.engine.machine.profile import MACHINE
+from unit.engine.machine.rotting import Rotting
 from unit.engine.machine.stories import CONTENTS, CUTS, FAULTS, REFS, REPOS, STORIES
 from unit.engine.machine.upstream import StandingClock, Upstream
 
@@ -36,7 +36,7 @@ from unit.engine.machine.upstream import StandingClock, Upstream
 AGAIN = range(2)
 
 
-class Life(People):
+class Life(Rotting):
     def __init__(self) -> None:
         super().__init__()
         self.stack = contextlib.ExitStack()
@@ -226,13 +226,11 @@ class Life(People):
         }
 
     def fail(self, entries: Whitelist, state: str, fault: tuple[Any, ...], max_delete: str) -> None:
-        kind, call = fault[:2]
-        fs = FullFs(self.mirror.disk, call) if kind == "full" else CrashingFs(self.mirror.disk, call)
         self.uses(entries, state)
         with contextlib.suppress(Crash, MirrorError, OSError):
-            self.mirror.run(entries, state, fs, max_delete)
+            self.mirror.run(entries, state, faulty(self.mirror.disk, fault), max_delete)
         self.observe()
-        if kind == "cut":
+        if fault[0] == "cut":
             self.cut(*fault[2:])
             self.observe()
 

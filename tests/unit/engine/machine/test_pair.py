@@ -19,7 +19,7 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._store import S
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from unit.engine.machine import invariants
-from unit.engine.machine.faulty_fs import Crash, CrashingFs, FullFs
+from unit.engine.machine.faulty_fs import Crash, CrashingFs, faulty
 from unit.engine.machine.mirror import Mirror, scratch
 from unit.engine.machine.pair import assert_equal, follow, serials
 from unit.engine.machine.people import decision
@@ -114,11 +114,8 @@ class Pair(RuleBasedStateMachine):
 
     def attempt(self, node: str, fault: tuple[Any, ...] | None, act: Any) -> None:
         mirror = self.mirrors[node]
-        fs = CrashingFs(mirror.disk, fault[1]) if fault else CrashingFs(mirror.disk)
-        if fault and fault[0] == "full":
-            fs = FullFs(mirror.disk, fault[1])
         with contextlib.suppress(Crash, MirrorError, OSError):
-            act(mirror, fs)
+            act(mirror, faulty(mirror.disk, fault))
         if fault and fault[0] == "cut":
             mirror.boot(mirror.disk.after_power_cut(len(mirror.disk.events), Random(fault[2]), fault[3]))
             self.serials[node] = {}  # what was not durable may be lost
