@@ -55,7 +55,9 @@ class LookupModule(LookupBase):
         """Write the file and return its path."""
         sources = Path(__file__).parents[1] / "module_utils"
         target = Path(constants.DEFAULT_LOCAL_TMP) / "hf-mirror.pyz"
-        contents = {f"{_PACKAGE}/{file.name}": file.read_bytes() for file in sorted(sources.glob("*.py"))}
+        contents = {
+            f"{_PACKAGE}/{file.relative_to(sources)}": file.read_bytes() for file in sorted(sources.rglob("*.py"))
+        }
         contents.setdefault(f"{_PACKAGE}/__init__.py", b"")
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, content in {"__main__.py": _MAIN.encode(), **contents}.items():

@@ -13,23 +13,23 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from ._arguments import BROKEN, BUSY, CHANGES, REFUSED, STOPPED, parse_arguments
-from ._cli_alert import alert
-from ._cli_follow import compare, follow
-from ._cli_gc import gc
-from ._cli_lock import lock
-from ._cli_purge import purge
-from ._cli_ref import change, diff
-from ._cli_scrub import scrub
-from ._cli_session import Session
-from ._cli_show import fsck, log, status
-from ._cli_sync import plan, sync
-from ._clock import Clock, StoppedError
-from ._errors import MirrorError
-from ._lock import BusyError
-from ._repository_reader import RepositoryError
-from ._store import StoreError
-from ._terminal import complain
+from ._base.clock import Clock, StoppedError
+from ._base.errors import MirrorError
+from ._base.lock import BusyError
+from ._cli.alert import alert
+from ._cli.arguments import BROKEN, BUSY, CHANGES, REFUSED, STOPPED, parse_arguments
+from ._cli.follow import compare, follow
+from ._cli.gc import gc
+from ._cli.lock import lock
+from ._cli.purge import purge
+from ._cli.ref import change, diff
+from ._cli.scrub import scrub
+from ._cli.session import Session
+from ._cli.show import fsck, log, status
+from ._cli.sync import plan, sync
+from ._cli.terminal import complain
+from ._store.repository_reader import RepositoryError
+from ._store.store import StoreError
 
 _COMMANDS = {
     "sync": sync,

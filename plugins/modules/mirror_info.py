@@ -113,10 +113,10 @@ store:
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._engine import open_store
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._errors import MirrorError
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._inventory import inventory, last_run
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._status import status
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.status import status
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import open_store
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.inventory import inventory, last_run
 
 
 def main() -> None:

@@ -126,16 +126,16 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._engine import as_owner, open_store
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._errors import MirrorError
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._order import Order
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan import RepoFacts
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._ref_change import (
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.order import Order
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import RepoFacts
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.refs import Change
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import as_owner, open_store
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.ref_change import (
     BehindError,
     make_change,
     plan_change,
 )
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._refs import Change
 
 VERBS = {
     "promoted": "promote",

@@ -170,18 +170,18 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._engine import (
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.fsck import fsck
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.http import URLLIB3_ERROR
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.hub import HUGGINGFACE_HUB_ERROR
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import (
     Engine,
     Settings,
     as_owner,
     open_store,
 )
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._errors import MirrorError
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._fsck import fsck
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._http import URLLIB3_ERROR
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._hub import HUGGINGFACE_HUB_ERROR
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._store import Store
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._whitelist import parse
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
 
 
 def main() -> None:

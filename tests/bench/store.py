@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from ansible_collections.modelops.hf_mirror.plugins.module_utils import _store
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._facts import File, Listing, Repo
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan import Publish
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import File, Listing, Repo
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import Publish
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store import store as _store
 from unit.engine.machine.upstream import described
 
 from bench.contenders import BIN

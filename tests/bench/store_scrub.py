@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from ansible_collections.modelops.hf_mirror.plugins.module_utils import _store
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store import store as _store
 
 from bench.contenders import BIN
 from bench.measure import Measured, run, series

@@ -9,10 +9,10 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._errors import MirrorError
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._wanted import Wanted
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._whitelist import WhitelistError, parse
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._whitelist_files import read_entries
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.wanted import Wanted
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import WhitelistError, parse
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist_files import read_entries
 
 TOP = Path(__file__).parents[2]
 FOLDER = TOP / "whitelists"

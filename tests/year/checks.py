@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._facts import Repo
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
 
 from year.model import Known, Model
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._fs import Fs
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.fs import Fs
 
 _GIB = 1 << 30
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._facts import File, Repo
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import File, Repo
 
 from year.upstream import YearUpstream
 

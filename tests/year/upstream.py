@@ -9,9 +9,9 @@ import hashlib
 from collections.abc import Generator, Mapping
 from typing import Any
 
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._body import Body
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._facts import File, Repo
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan import Fetch
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.body import Body
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import File, Repo
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import Fetch
 from unit.engine.machine.upstream import MemorySource, Upstream, UpstreamRepo, described
 
 #: Commits of a repository that it can go back to.

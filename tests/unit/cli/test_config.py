@@ -9,16 +9,16 @@ import re
 from pathlib import Path
 
 import pytest
-from ansible_collections.modelops.hf_mirror.plugins.module_utils import _yaml
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._config import (
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base import yaml as _yaml
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._cli.config import (
     Alerts,
     Config,
     ConfigError,
     read_config,
     read_urls,
 )
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._errors import MirrorError
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._whitelist import WhitelistError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import WhitelistError
 
 FULL = """\
 store: /srv/hf-mirror

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._clock import Clock
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.clock import Clock
 
 from hub.process import HubProcess
 from storecheck import check_store, tree

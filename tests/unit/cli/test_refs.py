@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.modelops.hf_mirror.plugins.module_utils import _cli_session
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._cli import session as _cli_session
 
 from hub.process import HubProcess
 from storecheck import check_store, tree

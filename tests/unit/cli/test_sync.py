@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.modelops.hf_mirror.plugins.module_utils import _cli_session
 from ansible_collections.modelops.hf_mirror.plugins.module_utils import cli as command
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._arguments import VERSION
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._cli import session as _cli_session
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._cli.arguments import VERSION
 from ansible_collections.modelops.hf_mirror.plugins.modules import mirror_models
 
 from hub.process import HubProcess

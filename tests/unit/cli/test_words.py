@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._clock import Clock
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._report import human
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._store import Store
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._story import tell
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._terminal import (
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.clock import Clock
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._cli.story import tell
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._cli.terminal import (
     QuietTerminal,
     Terminal,
     clean,
     open_terminal,
 )
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._watch import Watch
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._cli.watch import Watch
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.report import human
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
 
 REPO = {"repo_type": "model", "repo_id": "a/b", "run": 3}
 A, B = "a" * 40, "b" * 40

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._clock import Clock
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.clock import Clock
 from ansible_collections.modelops.hf_mirror.plugins.modules import mirror_models
 
 from hub.process import HubProcess

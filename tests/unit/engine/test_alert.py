@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible_collections.modelops.hf_mirror.plugins.module_utils import _alert
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._alert import LANGUAGES, LIMIT, due, message
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._errors import MirrorError
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._ledger import RepoState
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._cli import alerts as _alert
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._cli.alerts import LANGUAGES, LIMIT, due, message
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.ledger import RepoState
 from hypothesis import given
 from hypothesis import strategies as st
 

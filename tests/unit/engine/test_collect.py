@@ -12,11 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._facts import Repo
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan import RepoFacts
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._ref_change import make_change
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._refs import Change, freeze, pin, promote, rollback
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._store import Store
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import RepoFacts
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.refs import (
+    Change,
+    freeze,
+    pin,
+    promote,
+    rollback,
+)
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.ref_change import make_change
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
 
 from hub.process import HubProcess
 from storecheck import check_store, snapshot, tree, without_records

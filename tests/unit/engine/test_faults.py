@@ -12,7 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.modelops.hf_mirror.plugins.module_utils import _fetch, _fs, _http, _source, _window
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base import fs as _fs
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch import fetch as _fetch
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch import http as _http
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch import source as _source
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch import window as _window
 
 from hub.process import HubProcess
 from storecheck import check_store, snapshot
@@ -253,7 +257,7 @@ def test_a_full_disk_ends_fetching_and_not_publishing(
     sync({"repo_id": SWAPPER})
     hub.control("move", {"repo_id": SWAPPER, "commit": 2})
     before = published(SWAPPER)
-    from ansible_collections.modelops.hf_mirror.plugins.module_utils._fs import Fs
+    from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.fs import Fs
 
     monkeypatch.setattr(Fs, "free", lambda _fs, _folder: (100 * MB, 100 * MB, 1 << 30))
     answer = sync({"repo_id": SWAPPER}, {"repo_id": TINY}, reserve=98)

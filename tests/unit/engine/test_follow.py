@@ -13,18 +13,18 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
-from ansible_collections.modelops.hf_mirror.plugins.module_utils import _refs
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._catalogue import read_catalogue
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._compare import differences
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._engine import Engine, Settings
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._facts import Repo
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._follow import Followed
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._fsck import fsck
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._peer import PeerError
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._purge import Purge
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._ref_change import make_change
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._store import Store
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._whitelist import parse
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.fsck import fsck
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.peer import PeerError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan import refs as _refs
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.compare import differences
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine, Settings
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.follow import Followed
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.purge import Purge
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.ref_change import make_change
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.catalogue import read_catalogue
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
 from node import Node
 
 from hub.process import HubProcess

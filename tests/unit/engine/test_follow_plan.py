@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._catalogue import Piece
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._facts import Repo
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._follow_plan import plan_follow, plan_removal
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._history import (
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.follow_plan import plan_follow, plan_removal
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.catalogue import Piece
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.history import (
     Entry,
     merge_history,
     merge_marks,

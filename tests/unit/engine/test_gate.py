@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._clock import Clock, StoppedError
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._gate import Gate, Limiter
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.clock import Clock, StoppedError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.gate import Gate, Limiter
 
 
 class SetClock(Clock):

@@ -13,14 +13,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._clock import Clock
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._facts import File, Repo
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch import Fetcher
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._fs import Fs
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._http import Http
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._hub import Hub
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan import Fetch
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._source import Source
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.clock import Clock
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.fs import Fs
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.fetch import Fetcher
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.http import Http
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.hub import Hub
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.source import Source
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import File, Repo
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import Fetch
 
 #: All of it zeros, and what that hashes to.
 SIZE = 50_033_554_432

@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._clock import Clock
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._fs import Fs
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._ledger import Ledger, State
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.clock import Clock
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.fs import Fs
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.ledger import Ledger, State
 
 
 @pytest.fixture

@@ -17,10 +17,11 @@ from typing import Any
 
 import pytest
 import requests
-from ansible_collections.modelops.hf_mirror.plugins.module_utils import _alert, _notify
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._errors import MirrorError
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._ledger import RepoState
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._notify import Notifier
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._cli import alerts as _alert
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._cli import notify as _notify
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._cli.notify import Notifier
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.ledger import RepoState
 
 from receivers.process import ReceiversProcess
 from receivers.robots import DINGTALK_SECRET, DINGTALK_TOKEN, WECOM_KEY, dingtalk_signature
@@ -147,7 +148,7 @@ def test_a_receiver_that_hangs_is_left_behind(
 
 def test_a_receiver_that_hangs_does_not_hold_up_the_end_of_the_process(receivers: ReceiversProcess) -> None:
     program = f"""
-from ansible_collections.modelops.hf_mirror.plugins.module_utils import _notify
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._cli import notify as _notify
 _notify.DEADLINE = 1.0
 url = {receivers.url.replace("https://", "jsons://")!r} + "/hook/drip"
 print(_notify.Notifier([url]).send("title", "body", True))

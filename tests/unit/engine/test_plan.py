@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._errors import HeldError, MirrorError
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._facts import File, Listing, Repo
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan import RepoFacts, plan_repo, plan_views
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._wanted import Wanted
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import HeldError, MirrorError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import File, Listing, Repo
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import RepoFacts, plan_repo, plan_views
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.wanted import Wanted
 
 REPO = Repo("model", "a/b")
 OLD, NEW, OTHER = "1" * 40, "2" * 40, "3" * 40

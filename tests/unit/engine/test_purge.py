@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._facts import Repo
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._fsck import fsck
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._purge import Purge
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._store import Store
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.fsck import fsck
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.purge import Purge
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
 
 from hub.process import HubProcess
 from storecheck import check_store, snapshot

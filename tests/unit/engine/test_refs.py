@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._facts import Repo
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan import Publish, RepoFacts
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._refs import (
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import Publish, RepoFacts
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.refs import (
     Change,
     Marking,
     RefError,

@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._facts import File, Listing, Repo
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._ledger import State
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan import (
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import File, Listing, Repo
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import (
     CommitPlan,
     Publish,
     Removal,
@@ -18,8 +17,9 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan import (
     RepoPlan,
     Retention,
 )
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._retention import foreseen, plan_retention, roots
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._wanted import Wanted
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.retention import foreseen, plan_retention, roots
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.wanted import Wanted
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.ledger import State
 
 REPO = Repo("model", "a/b")
 A, B, C, D = (digit * 40 for digit in "abcd")

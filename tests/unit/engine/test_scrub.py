@@ -15,10 +15,11 @@ from random import Random
 from typing import Any
 
 import pytest
-from ansible_collections.modelops.hf_mirror.plugins.module_utils import _repair, _scrub
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._clock import StoppedError
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._inode import Names
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._lock import BusyError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.clock import StoppedError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.lock import BusyError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._check import repair as _repair
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._check import scrub as _scrub
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.inode import Names
 from unit.engine.machine.disk import Disk, Tree
 from unit.engine.machine.faulty_fs import Crash, CrashingFs
 from unit.engine.machine.invariants import hash_of

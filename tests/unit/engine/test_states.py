@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._lockfile import LockFile, locked_entry
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.lockfile import LockFile, locked_entry
 
 from hub.process import HubProcess
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._errors import MirrorError
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._wanted import Wanted
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._whitelist import WhitelistError, parse
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.wanted import Wanted
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import WhitelistError, parse
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

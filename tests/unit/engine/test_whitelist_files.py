@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.modelops.hf_mirror.plugins.module_utils import _yaml
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._whitelist import WhitelistError, parse
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._whitelist_files import read_entries
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base import yaml as _yaml
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import WhitelistError, parse
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist_files import read_entries
 
 ARTICLE = """\
 models_to_sync:

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.modelops.hf_mirror.plugins.module_utils import _xet
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._clock import Clock, StoppedError
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._http import Http
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._xet import Xet, XetError, XetFile, xet_file
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.clock import Clock, StoppedError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch import xet as _xet
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.http import Http
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.xet import Xet, XetError, XetFile, xet_file
 
 from hub import wire
 from hub.drafts import Noise
@@ -289,7 +289,9 @@ def test_a_stream_that_nobody_reads_holds_up_no_other(upstream: XetHub, xet: Xet
 
 CHILD = """
 import sys
-from ansible_collections.modelops.hf_mirror.plugins.module_utils import _clock, _http, _xet
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base import clock as _clock
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch import http as _http
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch import xet as _xet
 name, size, url, part = sys.argv[1:]
 with open(part, "ab", buffering=0) as target:
     for block in _xet.Xet(_http.Http(_clock.Clock())).stream(_xet.XetFile(name, int(size), url), target.tell(), {}):

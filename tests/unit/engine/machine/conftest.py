@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.modelops.hf_mirror.plugins.module_utils import _fetch
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch import fetch as _fetch
 from unit.engine.machine.mirror import scratch
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._fs import Fs
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.fs import Fs
 from unit.engine.machine.disk import Cut, Data, Disk, Meta, Move, Name
 
 GIB = 1 << 30

@@ -13,17 +13,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._engine import Engine, Outcome, Settings
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._facts import Repo
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._fsck import fsck
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan import Plan
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._ref_change import Decide, make_change
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._refs import Change
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._report import diff, result
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._scrub import Report
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._store import Store
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._wanted import Wanted
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._whitelist import parse
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.fsck import fsck
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.scrub import Report
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import Plan
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.refs import Change
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.report import diff, result
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.wanted import Wanted
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine, Outcome, Settings
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.ref_change import Decide, make_change
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
 from unit.engine.machine import invariants
 from unit.engine.machine.disk import Disk, Tree
 from unit.engine.machine.faulty_fs import CrashingFs

@@ -11,14 +11,14 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._body import Body, FetchError
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._catalogue import read_catalogue
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._compare import differences
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch import Fetcher
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._follow import Followed, Follower
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._peer import Peer, PeerError
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan import Fetch
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._store import Store
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.body import Body, FetchError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.fetch import Fetcher
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.peer import Peer, PeerError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import Fetch
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.compare import differences
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.follow import Followed, Follower
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.catalogue import read_catalogue
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
 from unit.engine.machine import invariants
 from unit.engine.machine.faulty_fs import CrashingFs
 from unit.engine.machine.mirror import Mirror

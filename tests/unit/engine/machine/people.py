@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.modelops.hf_mirror.plugins.module_utils import _refs
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._errors import MirrorError
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._facts import Repo
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan import Publish, RepoFacts
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._ref_change import BehindError
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._whitelist import parse
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan import refs as _refs
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import Publish, RepoFacts
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.ref_change import BehindError
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 from unit.engine.machine import invariants, retained

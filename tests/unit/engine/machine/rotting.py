@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._errors import MirrorError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 from unit.engine.machine.disk import Data, Disk

@@ -8,10 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._facts import Repo
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan import RepoFacts
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._ref_change import Decide
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._refs import Change, freeze, pin, promote, rollback
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import RepoFacts
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.refs import (
+    Change,
+    freeze,
+    pin,
+    promote,
+    rollback,
+)
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.ref_change import Decide
 from unit.engine.machine.mirror import Mirror, Whitelist
 from unit.engine.machine.upstream import Upstream
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._facts import Repo
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
 from hypothesis import strategies as st
 
 REPOS = [Repo("model", "org/one"), Repo("model", "org/two"), Repo("dataset", "org/three")]

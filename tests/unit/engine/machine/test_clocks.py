@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._store import Store
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
 from unit.engine.machine import invariants
 from unit.engine.machine.faulty_fs import CrashingFs
 from unit.engine.machine.mirror import Mirror

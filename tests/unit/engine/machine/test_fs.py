@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from ansible_collections.modelops.hf_mirror.plugins.module_utils import _fs
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._fs import Fs
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base import fs as _fs
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.fs import Fs
 
 Call = Callable[[Fs, Path], None]
 

@@ -17,10 +17,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._engine import Outcome
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._errors import MirrorError
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._facts import Repo
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._whitelist import WhitelistError, parse
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import WhitelistError, parse
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Outcome
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 from unit.engine.machine import invariants

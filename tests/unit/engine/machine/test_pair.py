@@ -12,10 +12,10 @@ import contextlib
 from random import Random
 from typing import Any
 
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._errors import MirrorError
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._facts import Repo
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._purge import Purge
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._store import Store
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.purge import Purge
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from unit.engine.machine import invariants

@@ -11,12 +11,12 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._body import Body, FetchError
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._clock import Clock
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._errors import MirrorError
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._facts import File, Listing, Repo
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._hub import gated
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan import Fetch
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.clock import Clock
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.body import Body, FetchError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.hub import gated
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import File, Listing, Repo
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import Fetch
 
 _BLOCK = 24
 

@@ -1,0 +1,53 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Time as the engine sees it, passed in so that tests can turn it, and the wish to stop, which ends every wait."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import datetime, timezone
+
+from .errors import MirrorError
+
+
+class StoppedError(MirrorError):
+    """The run was asked to end (SIGTERM, Ctrl-C); what is under way stays resumable."""
+
+    def __init__(self) -> None:
+        super().__init__("stopped before it was finished; the next run goes on from there", cause="stopped")
+
+
+class Clock:
+    """Wall time for people, monotonic time for durations, waits that ``stop`` ends."""
+
+    def __init__(self) -> None:
+        self._stopped = threading.Event()
+
+    def now(self) -> float:
+        """Return the wall time in seconds since 1970."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Return seconds that only rise."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, or raise StoppedError as soon as the run is to end."""
+        if self._stopped.wait(max(seconds, 0)):
+            raise StoppedError
+
+    def stop(self) -> None:
+        """End all waits, and the run at its next step."""
+        self._stopped.set()
+
+    def check(self) -> None:
+        """Raise StoppedError if the run is to end."""
+        if self._stopped.is_set():
+            raise StoppedError
+
+
+def stamp(seconds: float) -> str:
+    """Return a wall time as people and other programs read it: ``2026-11-25T02:00:00Z``."""
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,113 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Check that all names of a store fit together. Reads names, sizes and documents, no contents; changes nothing.
+
+A publish that is under way looks like damage for some milliseconds, so damage is looked at twice while a run goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from .._plan.facts import Repo
+from .._store.store import Store
+from .._store.views import Views
+from .fsck_repository import ETAG, Finding, Names, Pool, check_blob, check_folder, check_repository, quoted, stats
+
+
+def fsck(store: Store) -> list[Finding]:
+    """Return what is wrong, and what nothing uses, by path."""
+    found = list(_all(store))
+    if store.running() and any(one.damage for one in found):
+        store.clock.sleep(1)
+        again = set(_all(store))
+        found = [one for one in found if one in again]
+    return sorted(found, key=lambda one: (not one.damage, one.path))
+
+
+def _all(store: Store) -> Iterator[Finding]:
+    names = Names(store.root)
+    for folder in (store.root, store.hub, store.pool, store.root / "views"):
+        yield from check_folder(names, folder)
+    pool = dict(stats(store.pool))
+    for etag, status in pool.items():
+        yield from _in_pool(names, store.pool / etag, status)
+    yield from _hub(store, names, pool)
+    yield from _views(store, names, pool)
+    yield from _left(store, names)
+    yield from _ledger(store, names)
+
+
+def _in_pool(names: Names, file: Path, status: os.stat_result) -> Iterator[Finding]:
+    if not ETAG.fullmatch(file.name):
+        yield names.damage(file, "is no name of a content", f"rm -rf {quoted(file)}", sync=False)
+        return
+    yield from check_blob(names, file, status)
+    if status.st_nlink == 1:
+        yield names.orphan(file, "is used by nothing: a coming sync may use it, else remove it")
+
+
+def _hub(store: Store, names: Names, pool: Pool) -> Iterator[Finding]:
+    ours = {repository.repo for repository in store.repositories()}
+    for entry in sorted(store.hub.iterdir()):
+        repo = Repo.of_folder(entry.name)
+        if repo in ours:
+            continue
+        yield names.orphan(entry, "is no repository of this mirror: no sync touches it")
+    for repository in store.repositories():
+        yield from check_repository(names, repository, pool)
+
+
+def _views(store: Store, names: Names, pool: Pool) -> Iterator[Finding]:
+    by_inode = {status.st_ino: etag for etag, status in pool.items()}
+    # where ext4 gave a file no more names, older names are not the pool's file
+    for blobs in store.hub.glob("*/blobs"):
+        for etag, status in stats(blobs):
+            by_inode.setdefault(status.st_ino, etag)
+    views, top = Views(store), store.root / "views"
+    shown = set()
+    for name in views.names():
+        link = top / name
+        shown.add(os.readlink(link))
+        inodes = {entry.name: entry.lstat().st_ino for entry in link.iterdir()} if link.is_dir() else {}
+        fits = views.has(name, {file: by_inode.get(inode, "") for file, inode in inodes.items()})
+        if not fits or names.damaged.intersection(inodes.values()):
+            folder = link.resolve()
+            both = [link, folder] if folder.is_dir() and folder.parent == top.resolve() else [link]
+            what = "holds a damaged content" if fits else "does not hold what its name says"
+            yield names.damage(link, what, f"rm -r {quoted(*both)}")
+    for entry in top.iterdir():
+        if not entry.is_symlink() and entry.name not in shown:
+            yield names.orphan(entry, "is no view any more: the next sync removes it")
+        elif not entry.is_symlink():
+            yield from check_folder(names, entry)
+
+
+def _left(store: Store, names: Names) -> Iterator[Finding]:
+    for part in sorted(store.staging.glob("*.part")):
+        yield names.orphan(
+            part, f"is a download of {part.stat().st_size} bytes so far: a sync that needs it resumes it"
+        )
+    for suffix in (".again", ".rotten", ".sound"):
+        for file in sorted(store.staging.glob(f"*{suffix}")):
+            yield names.orphan(file, "belongs to a repair that is not finished: the next scrub goes on from there")
+    for entry in store.trash.glob("*"):
+        yield names.orphan(entry, "was being removed: the next sync does the rest")
+
+
+def _ledger(store: Store, names: Names) -> Iterator[Finding]:
+    for file in sorted((store.root / "ledger").glob("[0-9]*.jsonl")):
+        broken = [number for number, line in enumerate(file.read_bytes().split(b"\n"), 1) if not _is_record(line)]
+        if broken:
+            yield names.orphan(file, f"can't be read at line {', '.join(map(str, broken))}: readers skip that")
+
+
+def _is_record(line: bytes) -> bool:
+    try:
+        return not line or isinstance(json.loads(line), dict)
+    except ValueError:
+        return False

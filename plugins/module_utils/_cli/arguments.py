@@ -1,0 +1,169 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The words of the command line: commands, options, and what ``--help`` says."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from .._plan.whitelist import REPO_TYPES
+
+VERSION = "0.1.0"  # the collection's; a test compares it with galaxy.yml
+
+FINE, FAILED, REFUSED, BUSY, STOPPED, BROKEN = range(6)
+
+_EXIT_CODES = """\
+exit codes:
+  0  done, or nothing was to be done
+  1  some entries failed, or more would have been removed than max_delete allows (and nothing was); all else
+     is done; alert: a receiver did not take the message; promote,
+     rollback: the ref moved, a view did not
+  2  the command line, configuration, whitelist or installation is wrong; nothing was touched
+  3  another run is under way on this store (gc, sync without --wait); scrub: another scrub
+  4  stopped by a signal; the next sync, or scrub, goes on from there
+  5  the store can't be used; fsck: it is damaged; scrub: something is rotten and was not repaired
+
+environment:
+  HF_ENDPOINT  the Hub's URL, where neither --endpoint nor the configuration says it
+  HF_TOKEN     access token for entries that name none, where tokens_file has no default
+"""
+
+#: What people do to a ref or a commit.
+CHANGES = {
+    "promote": "let a ref name a commit that the store has, the pending one if none is given",
+    "rollback": "let a ref name a commit again that it named before, the last one if none is given",
+    "pin": "keep a commit, whatever is published",
+    "unpin": "keep it no longer than the whitelist says",
+    "freeze": "let a ref stay where it is, whatever the upstream does",
+    "unfreeze": "let it follow the upstream again",
+}
+
+
+def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line. An option that was not given is not there."""
+    common = _common()
+    parser = argparse.ArgumentParser(
+        prog="hf-mirror",
+        description="Mirror chosen Hugging Face repositories into a store that nginx serves.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[common],
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"hf-mirror {VERSION}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name: str, text: str) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name, help=text, description=f"{text[0].upper()}{text[1:]}.", parents=[common], allow_abbrev=False
+        )
+
+    sync = command("sync", "bring the whitelist's repositories into the store")
+    plan = command("plan", "say what a sync would do, and do nothing")
+    for one in (sync, plan):
+        one.add_argument(
+            "--state",
+            choices=["present", "exact", "absent"],
+            default="present",
+            help="present: have the entries; exact: and nothing else; absent: take them away (default: present)",
+        )
+        one.add_argument(
+            "--max-delete",
+            metavar="LIMIT",
+            default=argparse.SUPPRESS,
+            help="how many repositories (3), or which share of them and their bytes (10%%), exact may remove",
+        )
+    sync.add_argument("--wait", action="store_true", help="follow a run that is under way, then do what is left")
+    status = command("status", "show what is published, what fails, and the run that is under way")
+    status.add_argument("--follow", action="store_true", help="show the run that is under way until it ends, first")
+    log = command("log", "show what happened, the newest last")
+    log.add_argument("name", nargs="?", metavar="REPO", help="only what concerns this repository")
+    log.add_argument("-n", type=_count, default=20, metavar="N", dest="count", help="how many records (default: 20)")
+    fsck = command("fsck", "check that all names in the store fit together, and change nothing")
+    scrub = command("scrub", "hash all contents again, make unreadable what is rotten, and fetch that anew")
+    scrub.add_argument(
+        "--rate", type=int, metavar="N", default=argparse.SUPPRESS, help="bytes a second to read (default: no limit)"
+    )
+    scrub.add_argument(
+        "--for",
+        type=_count,
+        metavar="SECONDS",
+        dest="seconds",
+        help="end after so long, the next one goes on from there; 0: only repair what is known to be rotten",
+    )
+    scrub.add_argument("--no-repair", action="store_false", dest="repair", help="fetch nothing; asks no Hub")
+    lock = command("lock", "write the lock file: commit, SHA-256 and size of all that the whitelist has published")
+    lock.add_argument("--output", type=Path, metavar="FILE", help="where to, at one instant (default: standard output)")
+    lock.set_defaults(json=True)
+    alert = command("alert", "tell people which entries keep failing, each once, and which recovered")
+    alert.add_argument("--test", action="store_true", help="send a message that only shows that messages arrive")
+    gc = command("gc", "retire and collect what nothing names any more, as every sync does at its end; asks no Hub")
+    gc.add_argument("--check", action="store_true", help="say what would be done and what that frees, and do nothing")
+    gc.add_argument(
+        "--grace",
+        type=int,
+        metavar="HOURS",
+        default=argparse.SUPPRESS,
+        help="for how long what is retired stays served (default: 72)",
+    )
+    follow = command("follow", "have what the other node of a pair has, and let refs name what it published")
+    follow.add_argument(
+        "--interval", type=_count, metavar="SECONDS", help="again after so many seconds, until stopped (default: once)"
+    )
+    compare = command("compare", "say what differs between this store and that of the other node of a pair")
+    purge = command("purge", "take down a repository, a file or a content, at once and for good; asks no Hub")
+    purge.add_argument("name", metavar="REPO|HASH", help="a repository, or a content by its SHA-256 or Git blob SHA-1")
+    purge.add_argument("--file", metavar="PATH", help="only what this path has in any commit, from all repositories")
+    purge.add_argument("--note", default="", metavar="TEXT", help="why, for people")
+    purge.add_argument("--lift", action="store_true", help="let it come again; what is gone stays gone until a sync")
+    changes = _changes(command)
+    difference = command("diff", "show the files that differ between two commits that the store has")
+    difference.add_argument("name", metavar="REPO")
+    for side in ("old", "new"):
+        difference.add_argument(side, metavar=side.upper(), help="a ref, or a commit; seven digits of it are enough")
+    for one in (log, difference, purge, *changes):
+        one.add_argument("--repo-type", choices=REPO_TYPES, default=REPO_TYPES[0], help="default: model")
+    for one in (sync, plan, status, log, fsck, scrub, gc, compare, difference, purge, *changes):
+        one.add_argument("--json", action="store_true", help="print the result for programs, and nothing else")
+    return parser.parse_args(arguments)
+
+
+def _changes(command: Callable[[str, str], argparse.ArgumentParser]) -> list[argparse.ArgumentParser]:
+    """Add what people do to a ref or a commit."""
+    found = []
+    for name, text in CHANGES.items():
+        one = command(name, text)
+        what = "COMMIT" if name.endswith("pin") else "REF"
+        one.add_argument("name", metavar=f"REPO@{what}", help="as status shows it; main where there is no @")
+        if name in ("promote", "rollback"):
+            one.add_argument("commit", nargs="?", metavar="COMMIT", help="seven digits of it are enough")
+        one.add_argument("--note", metavar="TEXT", default="", help="why, for the log")
+        one.add_argument("--check", action="store_true", help="say what would be done, and do nothing")
+        found.append(one)
+    return found
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number")
+    return int(text)
+
+
+def _common() -> argparse.ArgumentParser:
+    """Return the options that stand before or after the command."""
+    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS, allow_abbrev=False)
+    group = common.add_argument_group("options of all commands, which win over the configuration")
+    group.add_argument("--config", type=Path, metavar="FILE", help="configuration, or just a whitelist, in YAML")
+    group.add_argument("--store", metavar="DIR", help="the store; sync makes it where only its parent exists")
+    group.add_argument("--endpoint", metavar="URL", help="the Hub, or what answers as it does")
+    group.add_argument("--proxy", metavar="URL", help="HTTP proxy; write one with a password into the configuration")
+    group.add_argument("--peer", metavar="URL", help="the other node of a pair")
+    group.add_argument("--workers", type=int, metavar="N", help="files that are fetched at the same time (default: 8)")
+    group.add_argument(
+        "--bandwidth", type=int, metavar="N", help="bytes a second, all files together (default: no limit)"
+    )
+    group.add_argument("--reserve", type=int, metavar="N", help="percent of the disk that stay free (default: 3)")
+    return common

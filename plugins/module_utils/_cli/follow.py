@@ -1,0 +1,58 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``hf-mirror follow`` and ``hf-mirror compare``: what a node does with the other one of its pair."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from .._base.clock import StoppedError
+from .._base.errors import MirrorError
+from .._base.lock import BusyError
+from .._run.compare import compare as differences
+from .arguments import FAILED, FINE
+from .session import Session
+from .terminal import complain
+
+
+def follow(session: Session) -> int:
+    """Have what the peer has: once, or again and again until stopped."""
+    engine = session.engine([])
+    interval = session.options.interval
+    said = ""
+    while True:
+        problem = ""
+        try:
+            done = engine.follow()
+        except (BusyError, MirrorError) as error:
+            if isinstance(error, StoppedError) or interval is None:
+                raise
+            problem = str(error)
+        else:
+            for what, names in (("sealed", done.sealed), ("moved", done.moved), ("removed", done.removed)):
+                for name in names:
+                    session.terminal.say(f"{what}: {name}")
+            problem = "; ".join(f"{name}: {error}" for name, error in done.problems.items())
+        # the same trouble every few seconds is said once
+        if problem and problem != said:
+            complain(problem)
+        said = problem
+        if interval is None:
+            return FAILED if problem else FINE
+        try:
+            engine.clock.sleep(interval)
+        except StoppedError:
+            return FINE
+
+
+def compare(session: Session) -> int:
+    """Say what differs between this store and the peer's."""
+    found = differences(session.store(), session.peer())
+    session.terminal.data([dataclasses.asdict(one) for one in found])
+    if not found:
+        session.terminal.say("both stores are equal")
+        return FINE
+    rows = [[one.name, one.what, one.here, one.there] for one in found]
+    session.terminal.table(["NAME", "WHAT", "HERE", "THERE"], rows)
+    return FAILED

@@ -1,0 +1,111 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every command of ``hf-mirror`` needs: options over configuration over environment, the store, the engine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import sys
+import time
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from .._base.clock import Clock
+from .._base.errors import MirrorError
+from .._fetch.http import URLLIB3_ERROR, Http
+from .._fetch.hub import HUGGINGFACE_HUB_ERROR
+from .._fetch.peer import Peer
+from .._fetch.scan import PICKLESCAN_ERROR
+from .._plan.wanted import Wanted
+from .._run.engine import Engine, Settings, become_owner, open_store
+from .._store.store import Store
+from .config import Config, ConfigError, check_value, read_config
+from .terminal import QuietTerminal, open_terminal
+
+with contextlib.suppress(ImportError):  # the engine's users are told so
+    import huggingface_hub
+
+_OVERRIDES = ("store", "endpoint", "proxy", "workers", "bandwidth", "reserve", "grace", "max_delete", "peer")
+
+
+class Session:
+    """One call of the command."""
+
+    def __init__(self, options: Namespace, clock: Clock) -> None:
+        self.options, self.clock = options, clock
+        self.config = read_config(options.config) if "config" in options else Config()
+        as_json = getattr(options, "json", False)
+        self.terminal = QuietTerminal(sys.stdout) if as_json else open_terminal(sys.stdout)
+
+    def store(self) -> Store:
+        """Return the store. Raises StoreError where there is none yet."""
+        return open_store(Path(self._values()["store"]).absolute(), self.clock)
+
+    def engine(self, wanted: list[Wanted]) -> Engine:
+        """Return the engine; all that only root may read was read before it goes on as the store's owner."""
+        _need_libraries(wanted)
+        tokens = self.config.tokens()
+        if os.environ.get("HF_TOKEN"):
+            tokens.setdefault(None, os.environ["HF_TOKEN"])
+        lock = self.config.lock()
+        _load_all()
+        return self._engine(tokens=tokens, lock=lock)
+
+    def local_engine(self) -> Engine:
+        """Return the engine for what asks no Hub: it needs a store, and neither tokens nor libraries."""
+        self.store()
+        return self._engine()
+
+    def peer(self) -> Peer:
+        """Return the other node of the pair. Raises ConfigError where none is named."""
+        url = self._values().get("peer")
+        if not url:
+            raise ConfigError("there is no peer: give --peer URL, or the key peer in the configuration")
+        return Peer(url, Http(self.clock))
+
+    def _engine(self, **more: Any) -> Engine:
+        values = self._values()
+        values["store"] = Path(values["store"]).absolute()
+        settings = Settings(**values, **more, actor=_actor())
+        become_owner(settings.store)
+        return Engine(settings, self.clock)
+
+    def _values(self) -> dict[str, Any]:
+        """Return what ``Settings`` takes and people decide."""
+        environment = {"endpoint": os.environ["HF_ENDPOINT"]} if os.environ.get("HF_ENDPOINT") else {}
+        given = {name: getattr(self.options, name) for name in _OVERRIDES if name in self.options}
+        for name, value in given.items():
+            problem = check_value(name, value)
+            if problem:
+                raise ConfigError(f"--{name.replace('_', '-')} {problem}")
+        values = {**environment, **self.config.values, **given}
+        if "store" not in values:
+            raise ConfigError("there is no store: give --store DIR, or the key store in the configuration")
+        return values
+
+
+def _load_all() -> None:
+    """Load what loads itself when it is first used: a Python in root's home can't be read by the store's owner."""
+    huggingface_hub.HfApi(token=False)
+    time.strptime("1970", "%Y")
+
+
+def _actor() -> str:
+    """Return who the ledger says it was."""
+    try:
+        return os.environ.get("SUDO_USER") or pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # a container without that user
+        return f"user {os.geteuid()}"
+
+
+def _need_libraries(wanted: list[Wanted]) -> None:
+    libraries = {"huggingface_hub": HUGGINGFACE_HUB_ERROR, "urllib3": URLLIB3_ERROR}
+    if any(one.formats == "no-pickle" for one in wanted):
+        libraries["picklescan"] = PICKLESCAN_ERROR
+    missing = [library for library, error in libraries.items() if error]
+    if missing:
+        raise MirrorError(f"{sys.executable} lacks {', '.join(missing)}: install it there with pip")

@@ -1,0 +1,103 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ledger in words: what a person reads in the log and while a run goes on. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .._base.errors import MirrorError, sentence
+from .._plan.facts import Repo
+from .._plan.report import human
+
+#: Records that only recovery is interested in, or that are told by the one after them.
+_SILENT = ("intent", "seal", "collect", "trim", "suspect")
+
+
+def tell(record: Mapping[str, Any], failures: bool = True) -> str | None:
+    """Return a record of the ledger as a sentence, or None where it says nothing to people.
+
+    Without ``failures`` the end of a run only counts them.
+    """
+    kind = record.get("kind")
+    if kind in _SILENT:
+        return None
+    try:
+        if kind == "run":
+            return _run(record, failures)
+        if kind == "alert":
+            return _alert(record)
+        return _SENTENCES[str(kind)].format(**_words(record))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        # a kind of another version
+        rest = ", ".join(f"{key} {value}" for key, value in record.items() if key not in ("kind", "time"))
+        return f"{kind}: {rest}"
+
+
+_SENTENCES = {
+    "start": "run {run} begins ({actor})",
+    "recover": "put in order: {what}",
+    "stopped": "stopped before the run was finished ({actor}); the next one goes on from there",
+    "publish": "{repo} {ref}: {old} -> {new} ({what} {serial}, {actor}){why}",
+    "purge": "purged {purged} ({actor})",
+    "mark": "{repo} {name}: {what} ({actor}){why}",
+    "pending": "{repo} {ref}: {commit} is fetched and waits for a person to publish it",
+    "withdraw": "{repo} {ref}: withdrawn ({actor})",
+    "remove": "{repo}: removed ({actor})",
+    "retire": "{repo}: nothing names {commits} any more; served by id until the grace is over ({actor})",
+    "spare": "{repo}: {commits} is named again ({actor})",
+    "collected": "{repo}: {commits} collected, {bytes} freed ({actor})",
+    "trimmed": "{repo}: files that {commits} does not list any more removed, {bytes} freed ({actor})",
+    "rot": "{etag:.12} is rotten, and is not served any more: {problem} ({names})",
+    "repair": "{etag:.12} is sound again: {path} of {repo}@{commit} was fetched ({actor})",
+    "discard": "{etag:.12} was rotten, and nothing needed it: removed, {bytes} freed ({actor})",
+    "scrub": "{contents} contents, {bytes} read again: {repaired} repaired, {removed} removed, {left} rotten ({actor})",
+}
+
+_MARKS = {
+    ("pins", True): "pinned",
+    ("pins", False): "not pinned any more",
+    ("frozen", True): "frozen",
+    ("frozen", False): "follows the upstream again",
+}
+
+
+def _words(record: Mapping[str, Any]) -> dict[str, Any]:
+    words = dict(record)
+    if "repo_id" in record:
+        words["repo"] = Repo(record["repo_type"], record["repo_id"])
+    words["why"] = f": {record['note']}" if record.get("note") else ""
+    if "serial" in record:
+        words["what"] = "roll-back" if record.get("rollback") else "publish"
+    if record["kind"] == "purge":
+        words["purged"] = ", ".join([*record["repos"], *record["contents"]])
+    if "mark" in record:
+        words["what"] = _MARKS[record["mark"], record["is_set"]]
+        words["name"] = record["name"][:12] if record["mark"] == "pins" else record["name"]
+    if "names" in record:
+        words["names"] = ", ".join(record["names"])
+    if "commits" in record:
+        words["commits"] = ", ".join(commit[:12] for commit in record["commits"])
+    if "bytes" in record:
+        words["bytes"] = human(record["bytes"])
+    words.update({key: (record[key] or "nothing")[:12] for key in ("old", "new", "commit") if key in record})
+    return words
+
+
+def _run(record: Mapping[str, Any], failures: bool) -> str:
+    failed = {name: MirrorError(message, cause) for name, (message, cause) in record["failed"].items()}
+    updated, unchanged = len(record["succeeded"]), record["unchanged"]
+    came = human(record["fetched_bytes"])
+    text = f"run {record['run']} ended after {record['duration']:.1f} s: {updated} updated, {unchanged} unchanged"
+    if not failures:
+        return f"{text}, {len(failed)} failed, {came} came in"
+    text += f", {came} came in"
+    return f"{text}; {sentence(failed, updated + unchanged + len(failed))}" if failed else text
+
+
+def _alert(record: Mapping[str, Any]) -> str:
+    told = [f"{name} fails" for name in record["failing"]] + [f"{name} recovered" for name in record["recovered"]]
+    text = f"told people: {', '.join(told)}" if told else "people could not be told"
+    return "; ".join([text, *record["problems"]])

@@ -1,0 +1,135 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""HTTP over urllib3: one pool for all threads, retries that can be stopped, and the Hub's limits obeyed.
+
+Redirects are left to the caller: a token must not follow them to another origin.
+"""
+
+from __future__ import annotations
+
+import random
+import ssl
+import traceback
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from .._base.clock import Clock
+from .._base.errors import MirrorError
+from .._base.gate import Gate, Limiter
+
+try:
+    import urllib3
+except ImportError:
+    URLLIB3_ERROR: str | None = traceback.format_exc()
+else:
+    URLLIB3_ERROR = None
+
+_ATTEMPTS = 5
+_REFUSALS = 12
+_TRANSIENT = (500, 502, 503, 504)
+#: Seconds in which a connection must be made, and in which something must arrive.
+CONNECT_TIMEOUT, READ_TIMEOUT = 10, 30
+
+
+class TransportError(MirrorError):
+    """No answer came that means anything."""
+
+
+class UnreachableError(TransportError):
+    """No answer came at all."""
+
+
+class Http:
+    """Requests for all threads of a run. ``limit`` is in bytes a second, 0 for none."""
+
+    def __init__(self, clock: Clock, proxy: str | None = None, connections: int = 32, limit: int = 0) -> None:
+        self.clock = clock
+        self.gate = Gate(clock)
+        self.limiter = Limiter(limit, clock)
+        options: dict[str, Any] = {
+            "maxsize": connections,
+            "retries": False,
+            "timeout": urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
+            # the system's trust store, so that a private CA installed by the operator counts
+            "ssl_context": ssl.create_default_context(),
+        }
+        self._pool = urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+
+    def open(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        bucket: str | None = None,
+        attempts: int = _ATTEMPTS,
+    ) -> Any:
+        """Send a request and return urllib3's answer, its body unread; whoever gets it closes it.
+
+        ``bucket`` names the Hub's limit that the request counts against. Answers that pass by themselves (5xx) are
+        tried again, 429 is waited for. Raises TransportError when nothing helps.
+        """
+        failures = refusals = 0
+        while True:
+            self.clock.check()
+            if bucket:
+                self.gate.wait(bucket)
+            try:
+                answer = self._pool.request(method, url, headers=headers, preload_content=False, redirect=False)
+            except urllib3.exceptions.HTTPError as error:
+                failures += 1
+                if failures >= attempts:
+                    raise unreachable(url, error) from error
+                self.backoff(failures)
+                continue
+            if bucket:
+                self.gate.note(answer.headers)
+            if answer.status == 429 and refusals < _REFUSALS:
+                refusals += 1
+                discard(answer)
+                self.gate.refused(bucket or origin_name(url), answer.headers, refusals)
+                self.gate.wait(bucket or origin_name(url))
+            elif answer.status in _TRANSIENT and failures + 1 < attempts:
+                failures += 1
+                discard(answer)
+                self.backoff(failures)
+            else:
+                return answer
+
+    def backoff(self, attempt: int) -> None:
+        """Wait before another attempt: longer each time, and not all threads at the same moment."""
+        self.clock.sleep(min(0.5 * 2.0 ** (attempt - 1), 30) * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
+
+
+def unreachable(url: str, error: BaseException) -> UnreachableError:
+    """Return what to say when an origin gives no answer."""
+    text = f"{origin_name(url)} can't be reached: {reason(error)}"
+    return UnreachableError(text)
+
+
+def reason(error: BaseException) -> str:
+    """Return the first line of a library's error without the addresses of its objects."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0].rpartition('>: ')[2]}" if lines else type(error).__name__
+
+
+def discard(answer: Any) -> None:
+    """Read a short body away so that the connection can be used again; drop the connection under a long one."""
+    if int(answer.headers.get("Content-Length") or 1 << 20) <= 1 << 16:
+        answer.drain_conn()
+        answer.release_conn()
+    else:
+        answer.close()
+
+
+def origin_name(url: str) -> str:
+    """Return scheme and host of a URL, without a user or password."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def origin(url: str) -> tuple[str, str | None, int | None]:
+    """Return what makes two URLs of one origin."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)

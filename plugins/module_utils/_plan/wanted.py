@@ -1,0 +1,88 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Wanted: the files of one repository at one revision, as an entry of the whitelist names them. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from .._base.errors import MirrorError
+from .facts import Repo
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+#: Files that say something about a repository and are not what anybody mirrors it for.
+_ACCESSORIES = (".gitattributes", "README.md")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One entry of the whitelist.
+
+    ``token`` is the name of a token, never the token. ``keep`` counts published commits, the current one included.
+    ``formats`` is ``any`` or ``no-pickle``; ``publish`` is ``auto`` or ``manual``.
+    """
+
+    repo_id: str
+    repo_type: str = "model"
+    revision: str = "main"
+    files: tuple[str, ...] | None = None
+    allow_patterns: tuple[str, ...] | None = None
+    ignore_patterns: tuple[str, ...] | None = None
+    publish: str = "auto"
+    token: str | None = None
+    keep: int = 2
+    views: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    formats: str = "any"
+    allow_rewind: bool = False
+
+    @property
+    def repo(self) -> Repo:
+        """Return the repository."""
+        return Repo(self.repo_type, self.repo_id)
+
+    def __str__(self) -> str:
+        prefix = "" if self.repo_type == "model" else f"{self.repo_type} "
+        return f"{prefix}{self.repo_id}@{self.revision}"
+
+    @property
+    def is_commit(self) -> bool:
+        """True where the revision is a commit and not a name that can move."""
+        return bool(_COMMIT.fullmatch(self.revision))
+
+    def select(self, paths: Iterable[str]) -> list[str]:
+        """Return those of a listing's paths that are wanted.
+
+        Patterns work as those of ``huggingface_hub.snapshot_download``: ``*`` crosses slashes, a final slash means all
+        below. Raises MirrorError when a file of ``files`` is not among the paths or no path matches.
+        """
+        available = sorted(paths)
+        if not available:
+            raise MirrorError(f"{self} has no files at the Hub")
+        if self.files is not None:
+            missing = sorted(set(self.files).difference(available))
+            if missing:
+                raise MirrorError(f"the Hub has no {', '.join(missing)} in {self}")
+            return list(self.files)
+        found = [path for path in available if self._allows(path)]
+        if not found:
+            patterns = ", ".join(self.allow_patterns or ("*",))
+            raise MirrorError(f"nothing in {self} matches {patterns}")
+        return found
+
+    def _allows(self, path: str) -> bool:
+        allowed = self.allow_patterns is None or _matches(path, self.allow_patterns)
+        return allowed and not _matches(path, self.ignore_patterns or ())
+
+
+def _matches(path: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(path, f"{pattern}*" if pattern.endswith("/") else pattern) for pattern in patterns)
+
+
+def substance(paths: Iterable[str]) -> set[str]:
+    """Return the paths without those that only describe a repository."""
+    return set(paths).difference(_ACCESSORIES)

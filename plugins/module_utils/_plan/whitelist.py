@@ -1,0 +1,209 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whitelist: what is wanted. Pure: no Ansible, no network, no disk.
+
+Limits on names are the Hub's own (``huggingface_hub.utils.validate_repo_id``), narrowed by what plain nginx can serve:
+a branch or tag name has no slash.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from .._base.errors import MirrorError
+from .wanted import Wanted
+
+REPO_TYPES = ("model", "dataset", "space")
+_KEYS = tuple(field.name for field in fields(Wanted))
+_PUBLISH = ("auto", "manual")
+_FORMATS = ("any", "no-pickle")
+_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?")
+_REPO_ID_LENGTH = 96
+_REVISION = re.compile(r"(?:refs/(?:pr|convert)/)?[A-Za-z0-9_][A-Za-z0-9._+-]*")
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_VIEW = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*")
+
+
+class WhitelistError(MirrorError):
+    """The whitelist can't be used as it stands; every wrong entry is named."""
+
+
+def parse(entries: Any, sources: Sequence[str] = ()) -> list[Wanted]:
+    """Read a whitelist: a list of mappings with the keys of ``Wanted``.
+
+    ``sources`` says of each entry where it stands (``FILE line N``). Raises WhitelistError with one line for every
+    entry that is wrong.
+    """
+    if not isinstance(entries, (list, tuple)):
+        raise WhitelistError(f"the whitelist is {_kind(entries)}, it must be a list of entries with a repo_id each")
+    if not entries:
+        raise WhitelistError("the whitelist is empty: name at least one repository (nothing was touched)")
+    wanted: list[tuple[str, Wanted]] = []
+    problems: list[str] = []
+    for number, entry in enumerate(entries, 1):
+        place = sources[number - 1] if sources else f"whitelist entry {number}"
+        try:
+            wanted.append((place, _parse_entry(entry)))
+        except ValueError as problem:
+            problems.append(f"{place}{_label(entry)}: {problem}")
+    problems += _conflicts([(f"{place}: {one}" if sources else f"whitelist entry {one}", one) for place, one in wanted])
+    if problems:
+        raise WhitelistError("\n".join(problems))
+    return [one for _place, one in wanted]
+
+
+def _parse_entry(entry: Any) -> Wanted:
+    if not isinstance(entry, Mapping):
+        raise ValueError(f"is {_kind(entry)}, it must be a mapping with a repo_id")
+    given = {key: value for key, value in entry.items() if value is not None}
+    unknown = sorted(str(key) for key in given if key not in _KEYS)
+    if unknown:
+        raise ValueError(f"unknown key {', '.join(unknown)} (known: {', '.join(_KEYS)})")
+    if "repo_id" not in given:
+        raise ValueError("repo_id is missing")
+    if "files" in given and ("allow_patterns" in given or "ignore_patterns" in given):
+        raise ValueError("files and patterns exclude each other")
+    files = _strings(given, "files")
+    for path in files or ():
+        _check_path(path)
+    patterns = {key: _strings(given, key) for key in ("allow_patterns", "ignore_patterns")}
+    for pattern in [*(patterns["allow_patterns"] or ()), *(patterns["ignore_patterns"] or ())]:
+        _check_path(pattern.rstrip("/") or "/")
+    return Wanted(
+        repo_id=_repo_id(given["repo_id"]),
+        repo_type=_one_of(given, "repo_type", REPO_TYPES),
+        revision=_revision(given.get("revision", "main")),
+        files=files,
+        **patterns,
+        publish=_one_of(given, "publish", _PUBLISH),
+        token=_word("token", given["token"]) if "token" in given else None,
+        keep=_keep(given.get("keep", Wanted.keep)),
+        views=_views(_strings(given, "views") or ()),
+        labels=tuple(_word("labels", label) for label in _strings(given, "labels") or ()),
+        formats=_one_of(given, "formats", _FORMATS),
+        allow_rewind=_flag(given, "allow_rewind"),
+    )
+
+
+def _views(views: tuple[str, ...]) -> tuple[str, ...]:
+    for view in views:
+        if not _VIEW.fullmatch(view):
+            raise ValueError(f"view {view!r} is no folder name of letters, digits, '-', '_' and '.'")
+    return views
+
+
+def _word(key: str, value: Any) -> str:
+    if not isinstance(value, str) or not _WORD.fullmatch(value):
+        # what was written there is not shown: it may be a secret instead of its name
+        raise ValueError(f"{key} must be a name of letters, digits, '-', '_' and '.'")
+    return value
+
+
+def _keep(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"keep is {value!r}, it must be a number of commits, at least 1")
+    return value
+
+
+def _flag(given: Mapping[str, Any], key: str) -> bool:
+    value = given.get(key, False)
+    if not isinstance(value, bool):
+        raise ValueError(f"{key} is {value!r}, it must be true or false")
+    return value
+
+
+def _one_of(given: Mapping[str, Any], key: str, choices: tuple[str, ...]) -> str:
+    value = given.get(key, choices[0])
+    if value not in choices:
+        raise ValueError(f"{key} {value!r} is none of {', '.join(choices)}")
+    return str(value)
+
+
+def _repo_id(value: Any) -> str:
+    parts = value.split("/") if isinstance(value, str) else []
+    if (
+        not 1 <= len(parts) <= 2
+        or len(value) > _REPO_ID_LENGTH
+        or not all(_NAME.fullmatch(part) for part in parts)
+        or "--" in value
+        or ".." in value
+        or value.endswith(".git")
+    ):
+        raise ValueError(f"repo_id {value!r} is not of the form ORGANISATION/NAME")
+    return str(value)
+
+
+def _revision(value: Any) -> str:
+    if not isinstance(value, str) or not _REVISION.fullmatch(value) or ".." in value or value.endswith(".lock"):
+        raise ValueError(
+            f"revision {value!r} is no branch or tag without a slash, no refs/pr/N or refs/convert/NAME and no commit"
+            " of 40 hex digits (numbers must be quoted in YAML)"
+        )
+    return value
+
+
+def _strings(given: Mapping[str, Any], key: str) -> tuple[str, ...] | None:
+    if key not in given:
+        return None
+    value = given[key]
+    if not isinstance(value, (list, tuple)) or not value or not all(isinstance(item, str) for item in value):
+        raise ValueError(f"{key} must be a list of at least one string")
+    twice = sorted({item for item in value if value.count(item) > 1})
+    if twice:
+        raise ValueError(f"{key} has {', '.join(twice)} twice")
+    return tuple(value)
+
+
+def _check_path(path: str) -> None:
+    """Refuse a path that would leave the repository, or that our own documents need."""
+    if path.startswith("/"):
+        raise ValueError(f"file name {path!r} is absolute, it must be relative to the repository")
+    parts = path.split("/")
+    if any(part in ("", ".", "..") for part in parts):
+        raise ValueError(f"file name {path!r} has an empty, '.' or '..' component")
+    if any(part.startswith(".mirror.") for part in parts) or not path.isprintable():
+        raise ValueError(f"file name {path!r} can't be mirrored")
+
+
+def is_safe_path(path: str) -> bool:
+    """Say whether a path of an upstream listing may become a file of the store."""
+    try:
+        _check_path(path)
+    except ValueError:
+        return False
+    return True
+
+
+def _conflicts(wanted: list[tuple[str, Wanted]]) -> list[str]:
+    problems = []
+    entries: set[tuple[str, str, str]] = set()
+    names: dict[tuple[str, str], Wanted] = {}
+    for label, one in wanted:
+        key = (one.repo_type, one.repo_id.lower(), one.revision)
+        if key in entries:
+            problems.append(f"{label}: is there twice, join the two")
+            continue
+        entries.add(key)
+        for view in one.views:
+            for path in one.files or ():
+                name = path.rpartition("/")[2]
+                other = names.setdefault((view, name), one)
+                if (other, path) != (one, path) or _twice(one.files or (), name):
+                    problems.append(f"{label}: view {view} would hold two files named {name} ({other})")
+    return list(dict.fromkeys(problems))
+
+
+def _twice(files: tuple[str, ...], name: str) -> bool:
+    return sum(path.rpartition("/")[2] == name for path in files) > 1
+
+
+def _label(entry: Any) -> str:
+    return f" ({entry['repo_id']})" if isinstance(entry, Mapping) and entry.get("repo_id") else ""
+
+
+def _kind(value: Any) -> str:
+    return "nothing" if value is None else f"a {type(value).__name__}"

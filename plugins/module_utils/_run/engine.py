@@ -1,0 +1,309 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The engine as its doors (the module, the command) use it: put together once, then plan or run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .._base.clock import Clock, StoppedError
+from .._base.errors import MirrorError
+from .._base.fs import Fs
+from .._base.progress import Progress
+from .._check.repair import Repair
+from .._check.scrub import Report, Scrub
+from .._fetch.fetch import Fetcher
+from .._fetch.http import Http
+from .._fetch.hub import Hub
+from .._fetch.peer import Peer, PeerSource
+from .._fetch.source import Source
+from .._fetch.xet import Xet
+from .._plan.lockfile import LockFile
+from .._plan.plan import Plan
+from .._plan.wanted import Wanted
+from .._store.catalogue import write_catalogue
+from .._store.store import Store, StoreError
+from .collect import Collector, survey_retention
+from .follow import Followed, Follower
+from .recovery import recover
+from .removal import MaxDeleteError, named, surplus
+from .survey import Survey
+from .sync import Options, Sync
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an operator decides.
+
+    ``bandwidth`` is in bytes a second, 0 for no limit; ``reserve`` in percent; ``grace`` in hours.
+    ``peer`` is the URL of the other node of a pair, ``peer_wait`` the seconds that it has to seal a commit before that
+    is published.
+    """
+
+    store: Path
+    endpoint: str = "https://huggingface.co"
+    proxy: str | None = None
+    tokens: Mapping[str | None, str] = field(default_factory=dict, repr=False)
+    workers: int = 8
+    bandwidth: int = 0
+    reserve: int = 3
+    grace: int = 72
+    max_delete: str = "10%"
+    actor: str = "hf-mirror"
+    lock: LockFile | None = None
+    xet: bool = False
+    peer: str | None = None
+    peer_wait: int = 300
+
+
+@dataclass
+class Outcome:
+    """What a run came to, or in check mode would come to. ``problems`` names what failed, by entry."""
+
+    plan: Plan
+    problems: dict[str, MirrorError]
+    is_new: bool
+    fetched: int = 0
+
+    @property
+    def changed(self) -> bool:
+        """True when something was to be done."""
+        return self.plan.changes or self.is_new
+
+
+class Engine:
+    """A store and its upstream."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None, fs: Fs | None = None) -> None:
+        if settings.workers < 1:
+            raise MirrorError(f"workers is {settings.workers}, it must be at least 1")
+        if settings.grace < 0:
+            raise MirrorError(f"grace is {settings.grace}, it must be a number of hours")
+        self.settings = settings
+        self.clock = clock or Clock()
+        self.store = Store(settings.store, fs, self.clock)
+        self.progress = Progress()
+        self._level: tuple[str, int, int] | None = None
+
+    def plan(self, wanted: list[Wanted], state: str = "present") -> Outcome:
+        """Say what a run would do. Takes no lock and writes nothing.
+
+        ``state``: ``present`` has the entries, ``absent`` takes them away, ``exact`` has them and nothing else.
+        """
+        is_new = not self.store.check()
+        plan = self._plan(wanted, state, self._hub())
+        self.clock.check()  # answers that were cut short are nobody's failure
+        return Outcome(plan, plan.problems, is_new)
+
+    def run(self, wanted: list[Wanted], state: str = "present", wait: bool = False) -> Outcome:
+        """Do it. With ``wait`` a run that is under way is waited for, else BusyError says who runs."""
+        is_new = self.store.prepare()
+        hub = self._hub()
+        with self.store.locked(wait), self.progress.written(self.store.root / "ledger" / "progress.json"):
+            source = self._source(hub)
+            fetcher = Fetcher(source, self.store.fs, self.clock)
+            settings = self.settings
+            options = Options(
+                settings.workers,
+                settings.reserve,
+                settings.grace * 3600.0,
+                settings.actor,
+                settings.lock,
+                self._peer(),
+                settings.peer_wait,
+            )
+            sync = Sync(self.store, fetcher, options, self.progress)
+            try:
+                sync.start()
+                plan = self._plan(wanted, state, hub)
+                self._check_stop()
+                problems = sync.execute(plan, self.store.ledger.state())
+                plan.other_warnings += [*source.warnings, *sync.warnings]
+            finally:
+                fetcher.close()
+                source.close()
+            return Outcome(plan, problems, is_new, fetcher.fetched)
+
+    def follow(self) -> Followed:
+        """Have what the peer has. Raises BusyError where a run is under way, PeerError where the peer is mute."""
+        settings = self.settings
+        peer = self._peer()
+        if not peer:
+            raise MirrorError("there is no peer to follow")
+        self.store.prepare()
+        peer.catalogue()
+        if self._is_level(peer):
+            return Followed()
+        with self.store.locked(), self._fetchers(peer) as fetchers:
+            grace = settings.grace * 3600.0
+            follower = Follower(self.store, peer, fetchers, settings.actor, grace, settings.reserve, settings.workers)
+            follower.recover()
+            done = follower.follow()
+        self._level = None if done.problems else self._both(peer)
+        return done
+
+    def _is_level(self, peer: Peer) -> bool:
+        """Say whether nothing changed on either node since the last pass."""
+        return self._level is not None and self._level == self._both(peer)
+
+    def _both(self, peer: Peer) -> tuple[str, int, int]:
+        # graces end without anybody's doing: look at all of it once an hour
+        mine = (self.store.root / "catalogue.json").stat().st_mtime_ns
+        return peer.told, mine, int(self.clock.now() // 3600)
+
+    def _peer(self) -> Peer | None:
+        # the proxy, and the limit of the line, are for the Hub
+        return Peer(self.settings.peer, Http(self.clock)) if self.settings.peer else None
+
+    def collect(self, wanted: list[Wanted], check: bool = False) -> Outcome:
+        """Retire and collect what nothing names any more, without a sync. Asks no Hub.
+
+        ``wanted`` says how many commits of a ref stay; of refs that it does not name all do. With ``check`` it says
+        what would be done, takes no lock and writes nothing. Raises BusyError where a run is under way.
+        """
+        if check:
+            plan = self._plan_collection(wanted)
+            return Outcome(plan, plan.problems, False)
+        about, grace = {"actor": self.settings.actor}, self.settings.grace * 3600.0
+        collector = Collector(self.store, about, grace)
+        with self.store.locked():
+            recover(self.store, about, grace)
+            plan = self._plan_collection(wanted)
+            age = self.store.ledger.state().age_at(self.clock.now())
+            problems = collector.execute(plan, wanted, age)
+            try:
+                write_catalogue(self.store)
+            except MirrorError as problem:
+                problems.append(problem)
+        if problems:
+            plan.other_problems["retention"] = MirrorError("; ".join(map(str, problems)))
+        return Outcome(plan, plan.problems, False)
+
+    def _plan_collection(self, wanted: list[Wanted]) -> Plan:
+        plan = Plan()
+        for repository in self.store.repositories():
+            try:
+                repository.facts()
+            except MirrorError as problem:
+                plan.other_problems[str(repository.repo)] = problem
+        age = self.store.ledger.state().age_at(self.clock.now())
+        survey_retention(self.store, wanted, plan, age, self.settings.grace * 3600.0)
+        return plan
+
+    def scrub(
+        self,
+        wanted: list[Wanted],
+        rate: int = 0,
+        seconds: float | None = None,
+        repair: bool = True,
+        check: bool = False,
+    ) -> Report:
+        """Hash all contents again, ``rate`` bytes a second, for so many ``seconds`` or to the end of the round.
+
+        What is rotten is made unreadable and, with ``repair``, fetched again; ``wanted`` says which token opens which
+        repository. With ``check`` nothing is changed. Raises BusyError where a scrub is under way; a run may be.
+        """
+        if rate < 0 or (seconds or 0) < 0:
+            raise MirrorError("a scrub's rate and duration can't be less than 0")
+        settings = self.settings
+        if check or not repair:
+            return Scrub(self.store, None, self.progress, settings.actor, rate, check).run(seconds)
+        with self._fetchers(self._peer()) as fetchers:
+            tokens = {one.repo: one.token for one in wanted if one.token}
+            mender = Repair(self.store, fetchers, tokens, settings.reserve)
+            return Scrub(self.store, mender, self.progress, settings.actor, rate).run(seconds)
+
+    @contextlib.contextmanager
+    def _fetchers(self, peer: Peer | None) -> Iterator[list[Fetcher]]:
+        """Lend fetchers in the order in which they are to be asked: the peer's, if there is one, then the Hub's."""
+        sources = [*([PeerSource(peer, self.clock)] if peer else []), self._source(self._hub())]
+        fetchers = [Fetcher(source, self.store.fs, self.clock) for source in sources]
+        try:
+            yield fetchers
+        finally:
+            for fetcher in fetchers:
+                fetcher.close()
+            for source in sources:
+                source.close()
+
+    def _plan(self, wanted: list[Wanted], state: str, hub: Hub) -> Plan:
+        known = self.store.ledger.state()
+        if state == "absent":
+            plan = Plan(removal=named(self.store, wanted))
+            wanted = []
+        else:
+            survey = Survey(self.store, hub, self.settings.workers, self.settings.lock)
+            plan = survey.plan(wanted, known, self.progress, exact=state == "exact")
+        if state == "exact":
+            try:
+                plan.removal = surplus(self.store, wanted, self.settings.max_delete, plan)
+            except MaxDeleteError as problem:
+                plan.other_problems["max_delete"] = problem
+                for commit in [one for repo in plan.repos for one in repo.commits]:
+                    commit.keep_all()
+        survey_retention(self.store, wanted, plan, known.age_at(self.clock.now()), self.settings.grace * 3600.0)
+        return plan
+
+    def _check_stop(self) -> None:
+        """End a run that was stopped while the Hub was asked: answers that were cut short are nobody's failure."""
+        try:
+            self.clock.check()
+        except StoppedError:
+            self.store.ledger.append("stopped", actor=self.settings.actor)
+            raise
+
+    def _hub(self) -> Hub:
+        settings = self.settings
+        http = Http(self.clock, settings.proxy, limit=settings.bandwidth)
+        return Hub(settings.endpoint, http, settings.tokens, settings.proxy)
+
+    def _source(self, hub: Hub) -> Source:
+        return Source(hub, self.clock, Xet(hub.http) if self.settings.xet else None)
+
+
+def open_store(folder: Path, clock: Clock | None = None) -> Store:
+    """Return the store in a folder. Raises StoreError where there is none yet."""
+    store = Store(folder, clock=clock)
+    if not store.check():
+        raise StoreError(f"{folder} is no store yet: hf-mirror sync makes it one")
+    return store
+
+
+def become_owner(store: Path) -> None:
+    """Go on as the user whom the store belongs to, where root started this: one user writes a store."""
+    owner = _owner(store)
+    if owner:
+        os.setgroups([])
+        os.setgid(owner.st_gid)
+        os.setuid(owner.st_uid)
+
+
+@contextlib.contextmanager
+def as_owner(store: Path) -> Iterator[None]:
+    """Be that user for a while. A module is root again then: others can't read what Ansible loads for the answer."""
+    owner = _owner(store)
+    if not owner:
+        yield
+        return
+    before = os.getegid(), os.getgroups()
+    os.setgroups([])
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(before[0])
+        os.setgroups(before[1])
+
+
+def _owner(store: Path) -> os.stat_result | None:
+    """Return whom a store belongs to, where that is another one than root, who started this."""
+    os.umask(0o022)  # nginx, another user, reads what is written here, whatever the operator's own umask is
+    status = store.stat() if os.geteuid() == 0 and store.is_dir() else None
+    return status if status and status.st_uid != 0 else None

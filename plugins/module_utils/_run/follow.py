@@ -1,0 +1,212 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Follow the other node of a pair: have what it has, and let refs name what it published.
+
+Contents come from the peer, and from the Hub where the peer can't give them; every byte is verified as the Hub's are.
+All commits are sealed before any ref moves, and that is told in this node's own catalogue, for which the peer waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from .._base.errors import MirrorError
+from .._base.progress import Progress
+from .._fetch.download import Downloads
+from .._fetch.fetch import Fetcher
+from .._fetch.peer import Peer
+from .._plan.facts import Listing, Repo
+from .._plan.plan import Fetch
+from .._store.catalogue import Catalogue, Piece, write_catalogue
+from .._store.history import merge_history
+from .._store.purged import read_purged
+from .._store.store import Store
+from .._store.view_update import entries_of, note_entries, noted_entries, update_views
+from .._store.views import Views
+from .follow_plan import FollowPlan, is_removed, plan_follow, plan_removal
+from .purge import Purge, pending_purges
+from .recovery import recover
+from .retire import Retirement
+from .seal import seal
+
+_HOUR = 3600
+
+
+@dataclass
+class Followed:
+    """What a pass did: commits sealed, refs moved, repositories removed, and what could not be done."""
+
+    sealed: list[str] = field(default_factory=list)
+    moved: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    problems: dict[str, MirrorError] = field(default_factory=dict)
+    fetched: int = 0
+
+    @property
+    def changed(self) -> bool:
+        """True when anything was done that a reader sees."""
+        return bool(self.sealed or self.moved or self.removed)
+
+
+class Follower:
+    """One node that follows another. The store's run lock must be held in a pass."""
+
+    def __init__(
+        self,
+        store: Store,
+        peer: Peer,
+        fetchers: Sequence[Fetcher],
+        actor: str,
+        grace: float,
+        reserve: int = 3,
+        workers: int = 8,
+    ) -> None:
+        self._store, self._peer, self._workers, self._grace = store, peer, workers, grace
+        self._about = {"actor": actor, "peer": peer.endpoint}
+        self._downloads = Downloads(store, fetchers, reserve, Progress())
+        self._age = 0.0
+
+    def recover(self) -> None:
+        """Finish what an earlier pass or run left: the first step."""
+        recover(self._store, self._about, self._grace)
+
+    def follow(self) -> Followed:
+        """Make one pass. Raises PeerError where the peer can't be asked."""
+        self._grow_older()
+        theirs = self._peer.catalogue()
+        done = Followed()
+        purges = pending_purges(self._store, theirs.purged)
+        if purges.contents or purges.repos:
+            done.removed += Purge(self._store, str(self._about["actor"])).apply(purges)
+        mine = write_catalogue(self._store)
+        known = {**{repo: Piece(history) for repo, history in mine.removed.items()}, **mine.pieces}
+        plans = [
+            plan_follow(repo, known.get(repo, Piece()), piece, self._over(repo))
+            for repo, piece in theirs.pieces.items()
+            if not is_removed(mine.removed.get(repo, {}), piece.history)
+        ]
+        self._all(plans, theirs, done)
+        # before a repository goes, or what it had would still have a name there
+        self._views(theirs, done)
+        gone = {repo: history for repo, history in theirs.removed.items() if repo in mine.pieces}
+        self._all([plan_removal(repo, mine.pieces[repo], history) for repo, history in gone.items()], theirs, done)
+        write_catalogue(self._store)
+        done.fetched = self._downloads.received
+        return done
+
+    def _all(self, plans: Iterable[FollowPlan], theirs: Catalogue, done: Followed) -> None:
+        for plan in [one for one in plans if one]:
+            try:
+                self._execute(plan, theirs, done)
+            except MirrorError as problem:
+                done.problems[str(plan.repo)] = problem
+            except OSError as problem:
+                done.problems[str(plan.repo)] = MirrorError(str(problem))
+
+    def _grow_older(self) -> None:
+        """Let the store's age grow where no sync does it."""
+        state, now = self._store.ledger.state(), self._store.clock.now()
+        if state.last_run is None or abs(now - state.last_run) >= _HOUR:
+            state.age, state.last_run = state.age_at(now), now
+            self._store.ledger.save(state)
+        self._age = state.age_at(now)
+
+    def _over(self, repo: Repo) -> set[str]:
+        """Return the commits whose grace is over here."""
+        marks = self._store.repository(repo).marks().get("retired", {})
+        return {commit for commit, mark in marks.items() if mark["age"] + self._grace <= self._age}
+
+    def _execute(self, plan: FollowPlan, theirs: Catalogue, done: Followed) -> None:
+        repo = plan.repo
+        about: dict[str, Any] = {**self._about, "repo_type": repo.repo_type, "repo_id": repo.repo_id}
+        if plan.remove:
+            self._store.ledger.append("remove", **about)
+            self._store.remove(repo, theirs.removed[repo])
+            done.removed.append(str(repo))
+            return
+        for commit in plan.seal:
+            if self._seal(repo, commit, about):
+                done.sealed.append(f"{repo}@{commit}")
+        if plan.seal:
+            write_catalogue(self._store, repo)
+        self._publish(plan, theirs.pieces[repo], about, done)
+
+    def _seal(self, repo: Repo, commit: str, about: dict[str, Any]) -> bool:
+        """Have a commit as the peer has it, but for what was purged here. Says whether there was anything to do."""
+        repository, purged = self._store.repository(repo), read_purged(self._store)
+        listing, listed = self._peer.listing(repo, commit)
+        paths = tuple(path for path in listed if not purged.has(listing.files[path].etag))
+        present = repository.facts().snapshots.get(commit)
+        if paths != listed and present is not None and set(present) == set(paths):
+            return False
+        self._fetch(repo, listing, paths)
+        with repository.locked():
+            seal(self._store, repository, listing, paths, about)
+        return True
+
+    def _fetch(self, repo: Repo, listing: Listing, paths: Iterable[str]) -> None:
+        missing = {
+            listing.files[path].etag: Fetch(repo, listing.commit, path, listing.files[path])
+            for path in paths
+            if not self._store.has(listing.files[path].etag)
+        }
+        self._downloads.begin(missing, {})
+        with ThreadPoolExecutor(self._workers) as pool:
+            list(pool.map(self._downloads.fetch, missing.values()))
+
+    def _publish(self, plan: FollowPlan, theirs: Piece, about: dict[str, Any], done: Followed) -> None:
+        """Move refs and marks, then retire and collect. People change things here, too, until the lock is held."""
+        repository = self._store.repository(plan.repo)
+        with repository.locked():
+            repository.recover_locked()
+            facts = repository.facts()
+            history = repository.history()
+            for ref, planned in plan.histories.items():
+                entries = merge_history(history.get(ref, []), planned)
+                if entries == history.get(ref):
+                    continue
+                last, now = entries[-1], facts.refs.get(ref)
+                if last["commit"] and last["commit"] not in facts.snapshots:
+                    raise MirrorError(f"{plan.repo}@{ref}: {last['commit'][:12]} is not served by the peer")
+                move = {"ref": ref, "serial": last["serial"], "old": now, "new": last["commit"] or None}
+                self._store.ledger.append("intent", **about, **move)
+                repository.follow(ref, entries)
+                self._store.ledger.append("publish", **about, **move)
+                done.moved.append(f"{plan.repo}@{ref}")
+            if plan.marks:
+                repository.merge_marks(theirs.marks)
+            if plan.pending is not None:
+                repository.replace_pending(plan.pending)
+            self._retire(plan, about)
+
+    def _retire(self, plan: FollowPlan, about: dict[str, Any]) -> None:
+        repository = self._store.repository(plan.repo)
+        facts = repository.facts()
+        named = {*facts.refs.values(), *facts.pending.values(), *facts.pins, *facts.listed}
+        marks = {commit: {"age": self._age} for commit in plan.retire if commit not in named}
+        spared = dict.fromkeys(plan.spare)
+        if marks or spared:
+            repository.mark({"retired": {**marks, **spared}})
+        collect = tuple(commit for commit in plan.collect if commit not in named and commit in facts.snapshots)
+        if collect:
+            self._store.ledger.append("collect", **about, commits=collect)
+            freed = Retirement(self._store, repository).collect(collect)
+            self._store.ledger.append("collected", durable=False, **about, commits=collect, bytes=freed)
+
+    def _views(self, theirs: Catalogue, done: Followed) -> None:
+        """Have the peer's views of what is published here."""
+        wanted = entries_of(theirs.views)
+        names = {view for one in wanted for view in one.views}
+        shown = Views(self._store)
+        # a peer that lost its store must not take the views with it
+        known = [one for one in noted_entries(self._store) if one.repo in {*theirs.pieces, *theirs.removed}]
+        kept = {view for one in noted_entries(self._store) if one not in known for view in one.views}
+        for view in {view for one in known for view in one.views} - names - kept:
+            shown.remove(view)
+        for problem in update_views(self._store, wanted):
+            done.problems["views"] = problem
+        note_entries(self._store, wanted)

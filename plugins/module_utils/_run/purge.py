@@ -1,0 +1,122 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Take down what must not be served any more (malware, law): at once, without a grace, and for good.
+
+It waits for no run: a sync that has the content just now is refused when it seals (``seal``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._base.clock import stamp
+from .._base.errors import MirrorError
+from .._plan.facts import Repo
+from .._store.catalogue import write_catalogue
+from .._store.history import Mark
+from .._store.purged import Purged, note_purged, read_purged
+from .._store.repository import Repository
+from .._store.store import Store
+from .._store.view_update import noted_entries, update_views
+from .retire import Retirement, links
+from .seal import seal
+
+
+class Purge:
+    """Purges of one person. ``note`` says why, for people; ``is_lifted`` takes purges back: what is gone stays gone."""
+
+    def __init__(self, store: Store, actor: str, note: str = "", is_lifted: bool = False) -> None:
+        self._store, self._actor = store, actor
+        self._mark: Mark = {"time": stamp(store.clock.now()), "actor": actor, "note": note}
+        if is_lifted:
+            self._mark["off"] = True
+
+    def repo(self, repo: Repo) -> list[str]:
+        """Purge a repository, and return what was taken down."""
+        return self.apply(Purged(repos={repo.folder: self._mark}))
+
+    def content(self, etag: str) -> list[str]:
+        """Purge a content from all repositories, and return what was taken down."""
+        return self.apply(Purged(contents={etag: self._mark}))
+
+    def apply(self, purged: Purged) -> list[str]:
+        """Note it, and take down what is here of it. Purges that are known already do no harm."""
+        note_purged(self._store, purged)
+        self._store.ledger.append("purge", actor=self._actor, **purged.to_json())
+        return self._clear(purged)
+
+    def finish(self) -> list[str]:
+        """Go on with what was noted and is not down yet: somebody was killed."""
+        purged = read_purged(self._store)
+        left = Purged(
+            {etag: mark for etag, mark in purged.contents.items() if purged.has(etag) and self._is_here(etag)},
+            {name: mark for name, mark in purged.repos.items() if (self._store.hub / name).exists()},
+        )
+        return self._clear(left) if left.contents or left.repos else []
+
+    def _is_here(self, etag: str) -> bool:
+        places = [self._store.pool, *(repository.folder / "blobs" for repository in self._store.repositories())]
+        return any((place / etag).exists() for place in places)
+
+    def _clear(self, purged: Purged) -> list[str]:
+        gone = []
+        for etag in [one for one in purged.contents if purged.has(one)]:
+            gone += self._take_down(etag)
+        for repository in list(self._store.repositories()):
+            mark = purged.repos.get(repository.folder.name)
+            if mark and not mark.get("off"):
+                self._store.remove(repository.repo, repository.last_words(self._actor))
+                gone.append(str(repository.repo))
+        self._update_views()
+        write_catalogue(self._store)
+        return gone
+
+    def _take_down(self, etag: str) -> list[str]:
+        gone, changed = [], {}
+        for repository in self._store.repositories():
+            sealed = repository.facts().snapshots
+            for commit in [name for name, files in sealed.items() if etag in files.values()]:
+                gone += self._narrow(repository, commit, etag)
+            if (repository.folder / "blobs" / etag).exists():
+                snapshots = repository.folder / "snapshots"
+                changed[repository.repo] = [name for name in sealed if etag in links(snapshots / name).values()]
+        # a view has a name of the content, too, and shows what is listed
+        self._update_views()
+        for repo, commits in changed.items():
+            repository = self._store.repository(repo)
+            with repository.locked():
+                Retirement(self._store, repository).trim(commits)
+        for left in (self._store.pool / etag, self._store.part(etag)):
+            self._store.fs.unlink(left)
+        self._store.fs.sync_dir(self._store.pool)
+        return gone
+
+    def _narrow(self, repository: Repository, commit: str, etag: str) -> list[str]:
+        """Take a content out of what a commit lists."""
+        about: dict[str, Any] = {"repo_type": repository.repo.repo_type, "repo_id": repository.repo.repo_id}
+        with repository.locked():
+            repository.recover_locked()
+            listing = repository.upstream(commit)
+            if listing is None:
+                raise MirrorError(f"the Hub's listing of {repository.repo}@{commit[:12]} is gone: purge the repository")
+            files, purged = repository.facts().snapshots[commit], read_purged(self._store)
+            # another one that was purged may still be there, too
+            paths = tuple(sorted(path for path, found in files.items() if not purged.has(found)))
+            seal(self._store, repository, listing, paths, {**about, "actor": self._actor})
+        return [f"{repository.repo}@{commit[:12]} {path}" for path, found in sorted(files.items()) if found == etag]
+
+    def _update_views(self) -> None:
+        problems = update_views(self._store, noted_entries(self._store), drop_empty=True)
+        if problems:
+            raise problems[0]
+
+
+def pending_purges(store: Store, theirs: Purged) -> Purged:
+    """Return what another node purged, or lifted, and this one does not know yet."""
+    mine = read_purged(store)
+    merged = mine.merge(theirs)
+    return Purged(
+        {etag: mark for etag, mark in merged.contents.items() if mine.contents.get(etag) != mark},
+        {name: mark for name, mark in merged.repos.items() if mine.repos.get(name) != mark},
+    )

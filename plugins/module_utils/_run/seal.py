@@ -1,0 +1,36 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Seal a commit and say so in the ledger, whoever brought its files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._base.errors import MirrorError
+from .._plan.facts import Listing
+from .._store.purged import read_purged
+from .._store.repository import Repository
+from .._store.store import Store
+
+
+def seal(store: Store, repository: Repository, listing: Listing, paths: tuple[str, ...], about: dict[str, Any]) -> None:
+    """Make a commit complete with just these paths. The repository's lock must be held; ``about`` is for the ledger.
+
+    Raises PurgedError where one of them was taken down, be it while it came in.
+    """
+    commit = listing.commit
+    purged = read_purged(store)
+    purged.check_repo(repository.repo)
+    for etag, path in {listing.files[path].etag: path for path in paths}.items():
+        if purged.has(etag):
+            store.forget_orphan(f"pool/{etag}")
+        purged.check_content(etag, f"{path} of {repository.repo}@{commit[:12]}")
+    if set(repository.facts().snapshots.get(commit, ())).difference(paths):
+        # noted before it is so: the links must go one day, even if this is cut short now
+        repository.mark({"narrowed": {commit: {"age": store.ledger.state().age_at(store.clock.now())}}})
+    try:
+        repository.seal(listing, paths)
+    except FileNotFoundError as problem:
+        raise MirrorError(f"{problem.filename} went away while it was being used: run again") from problem
+    store.ledger.append("seal", durable=False, **about, commit=commit)

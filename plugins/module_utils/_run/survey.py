@@ -1,0 +1,172 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ask the Hub and the store, and make the plan of a run. Writes nothing: check mode and a run use the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from .._base.errors import MirrorError
+from .._base.progress import Progress
+from .._fetch.hub import Hub
+from .._plan.facts import Listing, Repo
+from .._plan.lockfile import LockFile
+from .._plan.plan import (
+    CommitPlan,
+    Plan,
+    RepoFacts,
+    RepoPlan,
+    Upstream,
+    chosen,
+    current_files,
+    plan_repo,
+    plan_views,
+)
+from .._plan.wanted import Wanted
+from .._store.ledger import State
+from .._store.purged import read_purged
+from .._store.store import Store
+from .._store.views import Views
+
+
+class Survey:
+    """The facts for one run over a whitelist."""
+
+    def __init__(self, store: Store, hub: Hub, workers: int, lock: LockFile | None = None) -> None:
+        self._store, self._hub, self._workers, self._lock = store, hub, workers, lock
+        self._purged = read_purged(store)
+
+    def plan(self, wanted: list[Wanted], state: State, progress: Progress, exact: bool = False) -> Plan:
+        """Return what is to be done, the entries whose last success is the oldest first."""
+        # one that takes all night must not starve the others for ever
+        order = sorted(wanted, key=lambda one: _last_success(state, one))
+        facts: dict[Repo, RepoFacts] = {}
+        broken: dict[Repo, MirrorError] = {}
+        for repo in dict.fromkeys(one.repo for one in order):
+            try:
+                facts[repo] = self._store.repository(repo).facts()
+            except MirrorError as problem:
+                broken[repo] = problem
+        progress.begin("asking the Hub", len(order))
+
+        def ask(one: Wanted) -> Upstream:
+            repo = one.repo
+            answer = broken[repo] if repo in broken else self._ask(one, facts[repo])
+            progress.step()
+            return answer
+
+        with ThreadPoolExecutor(self._workers) as pool:
+            upstream = dict(zip(order, pool.map(ask, order)))
+        plan = Plan(upstream=upstream, facts=facts)
+        bad, rotten = self._bad(state), self._store.rotten()
+        for repo in dict.fromkeys(one.repo for one in order):
+            answers = {one: upstream[one] for one in order if one.repo == repo}
+            known = facts.get(repo, RepoFacts())
+            plan.repos.append(plan_repo(repo, answers, known, _Pool(self._store), bad, exact, rotten))
+        self.plan_views(plan, facts)
+        return plan
+
+    def _ask(self, wanted: Wanted, facts: RepoFacts) -> Upstream:
+        try:
+            self._purged.check_repo(wanted.repo)
+            if self._lock:
+                listing = self._lock.check(wanted, self._locked_listing(wanted, self._lock))
+            else:
+                listing = self._listing(wanted, facts)
+            for path in wanted.select(listing.files):
+                self._purged.check_content(listing.files[path].etag, f"{path} of {wanted.repo}")
+        except MirrorError as problem:
+            return problem
+        return listing
+
+    def _locked_listing(self, wanted: Wanted, lock: LockFile) -> Listing:
+        return self._at_commit(wanted, lock.commit(wanted))
+
+    def _listing(self, wanted: Wanted, facts: RepoFacts) -> Listing:
+        repo, ref = wanted.repo, wanted.revision
+        if wanted.is_commit:
+            return self._at_commit(wanted, ref)
+        if ref in facts.frozen:
+            return self._at_commit(wanted, facts.refs[ref])
+        known = facts.pending.get(ref) or facts.refs.get(ref)
+        if known and facts.snapshots.get(known):
+            commit = self._hub.head(repo, ref, min(facts.snapshots[known], key=len), wanted.token)
+            if commit in facts.rejected.get(ref, ()):
+                return self._at_commit(wanted, facts.refs[ref])
+            listing = self._store.repository(repo).upstream(commit) if commit else None
+            if listing:
+                return listing
+        commit, card = self._hub.info(repo, ref, wanted.token)
+        if commit in facts.rejected.get(ref, ()):
+            return self._at_commit(wanted, facts.refs[ref])
+        return self._store.repository(repo).upstream(commit) or self._hub.listing(repo, commit, card, wanted.token)
+
+    def _at_commit(self, wanted: Wanted, commit: str) -> Listing:
+        repo = wanted.repo
+        known = self._store.repository(repo).upstream(commit)
+        if known:
+            return known
+        found, card = self._hub.info(repo, commit, wanted.token)
+        if found != commit:
+            raise MirrorError(f"{wanted}: asked for commit {commit}, the Hub answers for {found}")
+        return self._hub.listing(repo, commit, card, wanted.token)
+
+    def _bad(self, state: State) -> Mapping[tuple[str, str, str], str]:
+        now = self._store.clock.now()
+        found: dict[tuple[str, str, str], str] = {}
+        for key, bad in state.bad.items():
+            if bad.counts(now):
+                commit, etag, path = key.split(" ", 2)
+                hours = max(round((bad.until - now) / 3600), 1)
+                found[commit, path, etag] = f"{bad.message} (tried {bad.times} times, again in {hours} h)"
+        return found
+
+    def plan_views(self, plan: Plan, facts: Mapping[Repo, RepoFacts]) -> None:
+        """Find the views that the plan would change."""
+        published: dict[Wanted, Mapping[str, str]] = {}
+        for repo in [one for one in plan.repos if one.repo in facts]:
+            for wanted in [one for one in plan.upstream if one.views and one.repo == repo.repo]:
+                commit = _coming(repo, wanted)
+                if commit:
+                    files: dict[str, str] = {path: commit.listing.files[path].etag for path in commit.paths}
+                else:
+                    files = current_files(wanted, facts[repo.repo])
+                published[wanted] = chosen(wanted, files)
+        try:
+            views = plan_views(published)
+        except MirrorError as problem:
+            plan.other_problems["views"] = problem
+            return
+        shown = Views(self._store)
+        # what a repository that can't be read has in a view is not known: such a view stays as it is
+        unknown = {view for one in plan.upstream if one.repo not in facts for view in one.views}
+        for name, files in views.items():
+            if files and name not in unknown and not shown.has(name, files):
+                plan.views[name] = files
+
+
+class _Pool:
+    """The pool as something that one can ask for an etag."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __contains__(self, etag: Any) -> bool:
+        return self._store.has(etag)
+
+
+def _coming(repo: RepoPlan, wanted: Wanted) -> CommitPlan | None:
+    """Return the commit that the plan lets an entry show, None where it stays as it is."""
+    for commit in repo.commits:
+        moves = any(publish.ref == wanted.revision for publish in commit.publishes)
+        if wanted in commit.entries and (moves or wanted.is_commit):
+            return commit
+    return None
+
+
+def _last_success(state: State, wanted: Wanted) -> float:
+    repo = state.repos.get(str(wanted))
+    return (repo.last_success if repo else None) or 0.0

@@ -1,0 +1,252 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A run: do what the plan says, and nothing else. One repository's failure never stops the others."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Callable
+
+from .._base.clock import StoppedError, stamp
+from .._base.errors import MirrorError
+from .._base.progress import Progress
+from .._fetch.body import FetchError
+from .._fetch.download import Downloads
+from .._fetch.fetch import Fetcher
+from .._fetch.peer import Peer
+from .._fetch.scan import refuse_pickle
+from .._plan.facts import Repo
+from .._plan.lockfile import LockFile
+from .._plan.plan import CommitPlan, Fetch, Plan
+from .._store.catalogue import write_catalogue
+from .._store.history import Mark
+from .._store.ledger import LONGEST_DELAY, RepoState, State
+from .._store.store import Store
+from .._store.view_update import note_entries, update_views
+from .._store.views import Views
+from .collect import GRACE, Collector
+from .recovery import recover
+from .seal import seal
+
+#: Names under which something fails that is no entry of the whitelist.
+_OTHERS = frozenset({"views", "max_delete", "retention"})
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run is made. ``reserve`` is the share of the disk, in percent, that stays free; ``grace`` is in seconds.
+
+    Before a commit is published, ``peer`` has ``peer_wait`` seconds to seal it, too.
+    """
+
+    workers: int = 8
+    reserve: int = 3
+    grace: float = GRACE
+    actor: str = "hf-mirror"
+    lock: LockFile | None = None
+    peer: Peer | None = None
+    peer_wait: float = 0.0
+
+
+class Sync:
+    """One run over a whitelist. The store must be locked, and prepared."""
+
+    def __init__(self, store: Store, fetcher: Fetcher, options: Options, progress: Progress) -> None:
+        self._store, self._options = store, options
+        self._ledger, self._clock = store.ledger, store.clock
+        self._downloads = Downloads(store, [fetcher], options.reserve, progress)
+        self._problems: dict[str, MirrorError] = {}
+        self._run = 0
+        self.warnings: list[str] = []
+
+    def start(self) -> None:
+        """Give the run its number and finish what an earlier one left: the first step."""
+        self._run = self._ledger.state().run + 1
+        self._ledger.append("start", run=self._run, actor=self._options.actor)
+        recover(self._store, {"run": self._run, "actor": self._options.actor}, self._options.grace)
+
+    def execute(self, plan: Plan, state: State) -> dict[str, MirrorError]:
+        """Do what the plan says and return what could not be done, by entry."""
+        started = self._clock.monotonic()
+        commits = [commit for repo in plan.repos for commit in repo.commits if commit.changes]
+        self._downloads.begin(plan.fetches, state.bad)
+        self._problems = dict(plan.problems)
+        with ThreadPoolExecutor(self._options.workers) as pool:
+            try:
+                # a list, so that what a job raises comes out
+                list(pool.map(lambda job: job(), [job for commit in commits for job in self._jobs(commit)]))
+            except StoppedError:
+                self._ledger.append("stopped", run=self._run, actor=self._options.actor)
+                raise
+        self._attempt("views", lambda: self._views(plan))
+        self._remove(plan)
+        self._attempt("views", lambda: note_entries(self._store, plan.upstream))
+        self._retain(plan, state)
+        self._attempt("ledger", lambda: write_catalogue(self._store))
+        self._attempt("ledger", lambda: self._close(plan, state, self._clock.monotonic() - started))
+        return self._problems
+
+    def _attempt(self, what: str, call: Callable[[], Any]) -> None:
+        """Make a step whose failure stops no other."""
+        for problem in _problem_of(call):
+            self._problems[what] = problem
+
+    def _jobs(self, commit: CommitPlan) -> Iterable[Callable[[], None]]:
+        """Return one job for each file of a commit; whoever ends last seals and publishes it."""
+        left, problems, lock = [len(commit.fetches)], list[MirrorError](), threading.Lock()
+
+        def fetch(action: Fetch) -> None:
+            problem = _problem_of(lambda: self._downloads.fetch(action))
+            with lock:
+                problems.extend(problem)
+                left[0] -= 1
+                last = left[0] == 0
+            if last:
+                self._finish(commit, problems)
+
+        if not commit.fetches:
+            return [lambda: self._finish(commit, [])]
+        return [lambda action=action: fetch(action) for action in commit.fetches]  # type: ignore[misc]
+
+    # ---- sealing and publishing
+
+    def _finish(self, commit: CommitPlan, problems: list[MirrorError]) -> None:
+        """Seal and publish one commit once its files are there, or note why not."""
+        problems = problems or _problem_of(lambda: self._seal_and_publish(commit))
+        if problems:
+            for entry in commit.entries:
+                self._problems[str(entry)] = _join(problems)
+
+    def _seal_and_publish(self, commit: CommitPlan) -> None:
+        self._inspect(commit)
+        repository = self._store.repository(commit.repo)
+        about: dict[str, Any] = {"run": self._run, "repo_type": commit.repo.repo_type, "repo_id": commit.repo.repo_id}
+        if commit.seal:
+            with repository.locked():
+                seal(self._store, repository, commit.listing, commit.paths, about)
+            self._wait_for_peer(commit)
+        with repository.locked():
+            if commit.list_it:
+                repository.mark({"listed": {commit.listing.commit: self._mark()}})
+            for publish in commit.publishes:
+                move: dict[str, Any] = {
+                    "ref": publish.ref,
+                    "serial": publish.serial,
+                    "old": publish.old,
+                    "new": publish.new,
+                }
+                self._ledger.append("intent", **about, **move, actor=self._options.actor)
+                repository.publish(publish, self._options.actor)
+                self._ledger.append("publish", **about, **move, actor=self._options.actor)
+            for ref in commit.pending:
+                repository.set_pending(ref, commit.listing.commit)
+                self._ledger.append("pending", **about, ref=ref, commit=commit.listing.commit)
+
+    def _wait_for_peer(self, commit: CommitPlan) -> None:
+        """Let the other node seal what is about to be published: clients may be sent there in the middle of it."""
+        if not self._options.peer or not (commit.publishes or commit.list_it):
+            return
+        catalogue = write_catalogue(self._store, commit.repo)
+        name = commit.listing.commit
+        digest = catalogue.pieces[commit.repo].commits[name]
+        problem = self._options.peer.wait_for(commit.repo, name, digest, self._options.peer_wait)
+        if problem and problem not in self.warnings:
+            self.warnings.append(problem)
+
+    def _mark(self) -> Mark:
+        return {"time": stamp(self._clock.now()), "actor": self._options.actor}
+
+    def _inspect(self, commit: CommitPlan) -> None:
+        """Look into what was verified: no pickles where none are wanted, nothing but what the lock file says."""
+        for path in commit.paths if commit.seal else ():
+            blob = self._store.pool / commit.listing.files[path].etag
+            if commit.no_pickle:
+                refuse_pickle(blob, path, f"{commit.repo}@{commit.listing.commit[:12]}")
+            if self._options.lock and not commit.listing.files[path].sha256:
+                for entry in commit.entries:
+                    self._options.lock.check_content(entry, path, blob)
+
+    def _views(self, plan: Plan) -> None:
+        for problem in update_views(self._store, plan.upstream):
+            self._problems["views"] = problem
+
+    def _retain(self, plan: Plan, state: State) -> None:
+        """Retire and collect what nothing names any more."""
+        problems = self._collector().execute(plan, plan.upstream, state.age_at(self._clock.now()))
+        if problems:
+            self._problems["retention"] = _join(problems)
+
+    def _collector(self) -> Collector:
+        about = {"run": self._run, "actor": self._options.actor}
+        return Collector(self._store, about, self._options.grace)
+
+    def _remove(self, plan: Plan) -> None:
+        about: dict[str, Any] = {"run": self._run, "actor": self._options.actor}
+
+        def withdraw(repo: Repo, ref: str) -> None:
+            with self._store.repository(repo).locked():
+                self._ledger.append("withdraw", **about, repo_type=repo.repo_type, repo_id=repo.repo_id, ref=ref)
+                repository = self._store.repository(repo)
+                if ref in repository.facts().listed:
+                    repository.mark({"listed": {ref: None}})
+                else:
+                    repository.withdraw(ref, self._options.actor)
+
+        def remove(repo: Repo) -> None:
+            self._ledger.append("remove", **about, repo_type=repo.repo_type, repo_id=repo.repo_id)
+            self._store.remove(repo, self._store.repository(repo).last_words(self._options.actor))
+
+        for view in plan.removal.views:
+            self._attempt("views", partial(Views(self._store).remove, view))
+        for repo, ref in plan.removal.refs:
+            self._attempt(f"{repo}@{ref}", partial(withdraw, repo, ref))
+        for repo in plan.removal.repos:
+            self._attempt(str(repo), partial(remove, repo))
+
+    def _close(self, plan: Plan, state: State, duration: float) -> None:
+        """Write the run's record, and what the next one goes by."""
+        now = self._clock.now()
+        failed = {name: (str(problem), problem.cause) for name, problem in self._problems.items()}
+        names = [*map(str, plan.upstream), *_OTHERS.intersection(state.repos)]
+        fine = [name for name in names if name not in failed]
+        changed = {str(entry) for repo in plan.repos for c in repo.commits if c.changes for entry in c.entries}
+        news = [name for name in fine if name in changed or state.repos.get(name, RepoState()).failures]
+        self._ledger.append(
+            "run",
+            run=self._run,
+            seconds=now,
+            duration=round(duration, 3),
+            actor=self._options.actor,
+            unchanged=len(fine) - len(news),
+            succeeded=news,
+            failed=failed,
+            fetched_bytes=self._downloads.received,
+        )
+        state = self._ledger.state()  # with that record, and what others recorded meanwhile
+        state.succeeded(fine, now)
+        state.bad = {key: bad for key, bad in self._downloads.bad.items() if bad.until + LONGEST_DELAY > now}
+        self._ledger.save(state)
+
+
+def _join(problems: list[MirrorError]) -> MirrorError:
+    """Return one problem for several, each reason once."""
+    causes = list(dict.fromkeys(problem.cause for problem in problems))
+    text = "; ".join(dict.fromkeys(str(problem) for problem in problems)) if len(causes) > 1 else str(problems[0])
+    return MirrorError(text, cause="; ".join(causes))
+
+
+def _problem_of(call: Callable[[], Any]) -> list[MirrorError]:
+    try:
+        call()
+    except StoppedError:
+        raise
+    except MirrorError as problem:
+        return [problem]
+    except OSError as problem:
+        return [FetchError(str(problem))]
+    return []

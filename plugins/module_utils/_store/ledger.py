@@ -1,0 +1,186 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ledger: what happened, in JSON lines, one file a month; and the state that is derived from it.
+
+Intents are durable before what they announce happens. A torn last line (power cut) is skipped by readers and ended by
+the next writer. Unchanged repositories are one count in the run's record: a year of 500 repositories is some megabytes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .._base import fs as _fs
+from .._base.clock import Clock, stamp
+from .._base.fs import Fs
+from .._base.lock import locked
+
+Record = dict[str, Any]
+#: Seconds by which the store gets older between two runs at most, whatever the clock says: two days of daily runs.
+_LONGEST_PAUSE = 2 * 86400
+#: Seconds for which a content that arrived wrong is left alone at most.
+LONGEST_DELAY = 7 * 86400
+
+
+@dataclass
+class RepoState:
+    """How one entry of the whitelist fares. Times are seconds since 1970; ``failures`` counts those in a row."""
+
+    failures: int = 0
+    message: str = ""
+    cause: str = ""
+    last_success: float | None = None
+    last_failure: float | None = None
+    alerted: bool = False
+
+
+@dataclass
+class Bad:
+    """A content that arrived wrong: it is not asked for again before ``until`` (seconds since 1970)."""
+
+    times: int
+    until: float
+    message: str
+
+    def counts(self, now: float) -> bool:
+        """Say whether it is too early to ask again; a clock that was wrong must not forbid it for years."""
+        return now < self.until <= now + LONGEST_DELAY
+
+
+@dataclass
+class State:
+    """What the next run, the alerts and the status page go by. Lost, it is rebuilt from the ledger, but for ``bad``.
+
+    ``age`` is the store's at the end of the ``last_run``: seconds that no clock that jumps can spend.
+    """
+
+    run: int = 0
+    age: float = 0.0
+    last_run: float | None = None
+    repos: dict[str, RepoState] = field(default_factory=dict)
+    bad: dict[str, Bad] = field(default_factory=dict)
+
+    def to_json(self) -> Record:
+        """Return a value that ``from_json`` understands."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> State:
+        """Read what ``to_json`` wrote."""
+        repos = {name: RepoState(**fields) for name, fields in value["repos"].items()}
+        bad = {name: Bad(**fields) for name, fields in value["bad"].items()}
+        return cls(value["run"], value["age"], value["last_run"], repos, bad)
+
+    def age_at(self, seconds: float) -> float:
+        """Return the store's age at a time: it grows from run to run, and never by more than a pause may take."""
+        passed = 0.0 if self.last_run is None else seconds - self.last_run
+        return self.age + min(max(passed, 0.0), _LONGEST_PAUSE)
+
+    def apply(self, record: Mapping[str, Any]) -> None:
+        """Take a record of the ledger into account."""
+        self.run = max(self.run, record.get("run", 0))
+        if record["kind"] == "run":
+            seconds: float = record["seconds"]
+            self.age, self.last_run = self.age_at(seconds), seconds
+            self.succeeded(record["succeeded"], seconds)
+            for name, (message, cause) in record["failed"].items():
+                repo = self.repos.setdefault(name, RepoState())
+                repo.failures += 1
+                repo.message, repo.cause, repo.last_failure = message, cause, seconds
+        elif record["kind"] == "alert":
+            for name in record["failing"]:
+                self.repos.setdefault(name, RepoState()).alerted = True
+            for name in record["recovered"]:
+                self.repos.setdefault(name, RepoState()).alerted = False
+
+    def succeeded(self, names: Iterable[str], seconds: float) -> None:
+        """End the streaks of failures of these entries."""
+        for name in names:
+            old = self.repos.get(name, RepoState())
+            self.repos[name] = RepoState(last_success=seconds, last_failure=old.last_failure, alerted=old.alerted)
+
+
+class Ledger:
+    """The ledger in a folder. Reading needs no lock."""
+
+    def __init__(self, folder: Path, fs: Fs, clock: Clock) -> None:
+        self._folder, self._fs, self._clock = folder, fs, clock
+        self._state_file = folder / "state.json"
+        self._named: Path | None = None  # the file whose name is durable
+
+    def append(self, kind: str, durable: bool = True, **fields: Any) -> Record:
+        """Write a record; the time is added. With ``durable`` it survives a power cut from here on."""
+        now = self._clock.now()
+        record: Record = {"time": stamp(now), "kind": kind, **fields}
+        line = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace") + b"\n"
+        with locked(self._folder / "lock", wait=True):
+            # never an older file than the last: their order is that of the records, whatever the clock says
+            file = max([self._folder / f"{stamp(now)[:7]}.jsonl", *self._files()])
+            if _is_torn(file):
+                line = b"\n" + line
+            self._fs.append(file, line, durable)
+            if file != self._named:
+                self._fs.sync_dir(self._folder)
+                self._named = file
+        return record
+
+    def _files(self) -> list[Path]:
+        return sorted(self._folder.glob("[0-9]*.jsonl"))
+
+    def records(self, newest_first: bool = False) -> Iterator[Record]:
+        """Yield all records that can be read."""
+        for file in reversed(self._files()) if newest_first else self._files():
+            found = list(_read(file))
+            yield from reversed(found) if newest_first else found
+
+    def state(self) -> State:
+        """Return the state: what was saved and what was recorded since then, or all that was ever recorded."""
+        try:
+            saved = json.loads(self._state_file.read_bytes())
+            state, (name, size) = State.from_json(saved), saved["upto"]
+        except (OSError, ValueError, KeyError, TypeError):
+            state, name, size = State(), "", 0
+        for file in self._files():
+            if file.name >= name:
+                for record in _read(file, size if file.name == name else 0):
+                    state.apply(record)
+        return state
+
+    def save(self, state: State) -> None:
+        """Write the state; only who holds the run lock, or reports alerts, does so."""
+        with locked(self._folder / "lock", wait=True):
+            upto = [(file.name, file.stat().st_size) for file in self._files()[-1:]]
+            value = {**state.to_json(), "upto": upto[0] if upto else ("", 0)}
+            content = json.dumps(value, ensure_ascii=False, sort_keys=True).encode()
+            _fs.replace_file(self._fs, self._state_file, content, self._folder)
+
+
+def _read(file: Path, start: int = 0) -> Iterator[Record]:
+    """Yield the records of a file that can be read."""
+    with file.open("rb") as source:
+        source.seek(start)
+        lines = source.read().splitlines()
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict) and "kind" in record:
+            yield record
+
+
+def _is_torn(file: Path) -> bool:
+    """Say whether a file ends in the middle of a line."""
+    try:
+        with file.open("rb") as source:
+            source.seek(-1, os.SEEK_END)
+            return source.read(1) != b"\n"
+    except (FileNotFoundError, OSError):
+        return False

@@ -1,0 +1,83 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was taken down for good: contents by what they hash to, and whole repositories. No sync brings them back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .._base import fs as _fs
+from .._base.errors import MirrorError
+from .._base.lock import locked
+from .._plan.facts import Repo
+from .history import Mark, merge_marks
+from .store import Store
+
+
+class PurgedError(MirrorError):
+    """It was taken down, and is not to come again."""
+
+
+@dataclass(frozen=True)
+class Purged:
+    """Marks by etag, and by the folder's name of a repository."""
+
+    contents: Mapping[str, Mark] = field(default_factory=dict)
+    repos: Mapping[str, Mark] = field(default_factory=dict)
+
+    def check_repo(self, repo: Repo) -> None:
+        """Raise PurgedError where a repository was taken down."""
+        mark = self.repos.get(repo.folder)
+        if mark and not mark.get("off"):
+            raise PurgedError(f"{repo} was purged{_words(mark)}: take it off the whitelist")
+
+    def check_content(self, etag: str, name: str) -> None:
+        """Raise PurgedError where a content was taken down; ``name`` says what has it."""
+        if self.has(etag):
+            words = _words(self.contents[etag])
+            raise PurgedError(f"{name} was purged{words}: leave it out with ignore_patterns", cause=f"purged{words}")
+
+    def has(self, etag: str) -> bool:
+        """Say whether a content was taken down."""
+        return etag in self.contents and not self.contents[etag].get("off")
+
+    def merge(self, theirs: Purged) -> Purged:
+        """Return what both nodes of a pair come to have."""
+        return Purged(merge_marks(self.contents, theirs.contents), merge_marks(self.repos, theirs.repos))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a value that ``from_json`` understands."""
+        return {"contents": self.contents, "repos": self.repos}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Purged:
+        """Read what ``to_json`` wrote."""
+        return cls(value["contents"], value["repos"])
+
+
+def read_purged(store: Store) -> Purged:
+    """Return what was taken down. Raises MirrorError where that can't be read: nothing may come in then."""
+    file = store.root / "purged.json"
+    try:
+        return Purged.from_json(json.loads(file.read_bytes()))
+    except FileNotFoundError:
+        return Purged()
+    except (ValueError, KeyError, TypeError) as problem:
+        raise MirrorError(f"{file} can't be read: {problem}") from problem
+
+
+def note_purged(store: Store, more: Purged) -> None:
+    """Add to what was taken down, or lift it; durable then."""
+    with locked(store.root / "locks" / "purged", wait=True):
+        merged = read_purged(store).merge(more)
+        content = json.dumps(merged.to_json(), ensure_ascii=False, sort_keys=True, indent=1).encode()
+        _fs.replace_file(store.fs, store.root / "purged.json", content, store.staging)
+
+
+def _words(mark: Mark) -> str:
+    note = f": {mark['note']}" if mark.get("note") else ""
+    return f" ({mark['time']} by {mark['actor']}{note})"

@@ -1,0 +1,317 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One repository in the store: a standard Hugging Face cache folder, plus ``.mirror/`` for what nginx answers from.
+
+Every step is durable before the next makes it visible. ``.mirror/rev/REF`` is the truth about a ref; ``refs/REF`` and
+``.mirror/refs.json`` are derived from it. ``.mirror/history.json`` gets each publish before the ref moves.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from .._base import fs as _fs
+from .._base.clock import Clock, stamp
+from .._base.fs import Fs
+from .._base.lock import locked
+from .._plan.facts import Listing, Repo
+from .._plan.plan import Publish
+from .documents import commit_documents, refs_document
+from .history import LENGTH, Entry, History, Mark, merge_marks
+from .repository_reader import FACTS, SHARED_MARKS, RepositoryError, RepositoryReader
+
+
+class Repository(RepositoryReader):
+    """A repository's folder below ``hub``. Sealing and publishing want ``locked`` first."""
+
+    def __init__(self, hub: Path, pool: Path, locks: Path, repo: Repo, fs: Fs, clock: Clock) -> None:
+        super().__init__(hub, repo)
+        self._pool, self._lock = pool, locks / repo.folder
+        self._fs, self._clock = fs, clock
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Hold the repository's lock; whoever has it needs milliseconds."""
+        return locked(self._lock, wait=True)
+
+    # ---- sealing
+
+    @contextmanager
+    def _building(self) -> Iterator[Path]:
+        """Lend an empty folder on the repository's own file system, in which nothing has its final name yet."""
+        build = _fs.empty_dir(self._fs, self._mirror / "build")
+        yield build
+        self._fs.rmtree(build)
+
+    def seal(self, listing: Listing, paths: tuple[str, ...]) -> None:
+        """Make a commit complete by name: every blob is there, then the snapshot, then the documents.
+
+        Raises FileNotFoundError where the pool lacks a blob.
+        """
+        for name in ("blobs", "snapshots", "refs", ".mirror/rev", ".mirror/upstream"):
+            self._fs.mkdir(self.folder / name)
+        for folder in (self._pool, self._mirror, self.folder, self.folder.parent):
+            self._fs.sync_dir(folder)
+        for path in paths:
+            file = listing.files[path]
+            blob = self.folder / "blobs" / file.etag
+            self._link_blob(file.etag, blob)
+            if blob.stat().st_size != file.size:
+                raise RepositoryError(f"{blob} has {blob.stat().st_size} bytes, the Hub declares {file.size}")
+        self._fs.sync_dir(self.folder / "blobs")
+        with self._building() as build:
+            self._link_snapshot(build, listing, paths)
+            upstream = json.dumps(listing.to_json(), ensure_ascii=False).encode()
+            _fs.replace_file(self._fs, self._mirror / "upstream" / f"{listing.commit}.json", upstream, build)
+            self._document(build, listing.commit, commit_documents(self.repo, listing, paths))
+
+    def _link_blob(self, etag: str, blob: Path) -> None:
+        if blob.exists():
+            return
+        try:
+            self._fs.link(self._pool / etag, blob)
+        except FileExistsError:
+            return
+        except OSError as problem:
+            if problem.errno != errno.EMLINK:
+                raise
+            # ext4 gives a file 65,000 names at most: a copy takes over the pool's name, and gets the next ones
+            self._copy_in_pool(etag)
+            self._fs.link(self._pool / etag, blob)
+
+    def _copy_in_pool(self, etag: str) -> None:
+        old = self._pool / etag
+        with self._building() as build:
+            self._fs.write(build / etag, old.read_bytes())
+            status = old.stat()
+            self._fs.freeze(build / etag, status.st_mode & 0o777, int(status.st_mtime))
+            with (build / etag).open("rb") as content:
+                self._fs.sync(content)
+            self._fs.rename(build / etag, old)
+            self._fs.sync_dir(self._pool)
+
+    def _document(self, build: Path, commit: str, documents: Mapping[str, bytes]) -> None:
+        sealed = self._rev / commit
+        if sealed.exists():
+            # more files of a commit that is served: each document is replaced at one instant, the links are there
+            self._fs.sync_dir(self._mirror)  # if this is cut short, the folder for building tells
+            self._redocument(build, sealed, documents)
+        else:
+            _fs.write_files(self._fs, build / "documents", documents)
+            _fs.sync_tree(self._fs, build / "documents")
+            self._fs.rename(build / "documents", sealed)
+            self._fs.sync_dir(sealed.parent)
+
+    def _redocument(self, build: Path, sealed: Path, documents: Mapping[str, bytes]) -> None:
+        """Replace the documents of a commit, that which facts are read from as the last."""
+        for name in sorted(documents, key=lambda one: one == FACTS):
+            if name == FACTS:
+                _fs.sync_tree(self._fs, sealed)
+            if not (sealed / name).exists() or (sealed / name).read_bytes() != documents[name]:
+                self._fs.mkdir((sealed / name).parent)
+                _fs.replace_file(self._fs, sealed / name, documents[name], build)
+        for name in [one for one in _fs.files_below(sealed) if one not in documents]:
+            self._fs.unlink(sealed / name)
+            self._fs.sync_dir((sealed / name).parent)
+
+    def _link_snapshot(self, build: Path, listing: Listing, paths: tuple[str, ...]) -> None:
+        snapshot = self.folder / "snapshots" / listing.commit
+        target = snapshot if snapshot.exists() else build / "snapshot"
+        for folder in sorted({(target / path).parent for path in paths}):
+            self._fs.mkdir(folder)
+        for path in paths:
+            link = target / path
+            if not link.is_symlink():
+                self._fs.symlink("../" * (path.count("/") + 2) + f"blobs/{listing.files[path].etag}", link)
+        _fs.sync_tree(self._fs, target)
+        if target != snapshot:
+            self._fs.rename(target, snapshot)
+            self._fs.sync_dir(snapshot.parent)
+
+    # ---- publishing
+
+    def publish(self, publish: Publish, actor: str) -> None:
+        """Let a ref name a sealed commit."""
+        now = self.refs().get(publish.ref)
+        if now != publish.old:
+            raise RepositoryError(
+                f"{self.repo}: {publish.ref} names {now} and not {publish.old}, as planned: someone else published,"
+                " run again"
+            )
+        if not (self._rev / publish.new).is_dir():
+            raise RepositoryError(f"{self.repo}: commit {publish.new} is not sealed")
+        entry = self._entry(publish.new, publish.serial, actor)
+        if publish.is_rollback:
+            entry["rollback"] = True
+        self._move(publish.ref, [*self.history().get(publish.ref, []), entry])
+
+    def follow(self, ref: str, entries: list[Entry]) -> None:
+        """Take over a history from the other node, and let the ref name what its last entry says."""
+        self._move(ref, entries)
+
+    def _move(self, ref: str, entries: list[Entry]) -> None:
+        """Announce where a ref goes, then move it; an empty commit takes it away."""
+        with self._building() as build:
+            self._write("history.json", {**self.history(), ref: entries[-LENGTH:]}, build)
+            link, commit = self._rev / ref, entries[-1]["commit"]
+            if not commit:
+                self._fs.unlink(link)
+                self._fs.sync_dir(link.parent)
+                self._derive(build)
+                return
+            if link.is_symlink() and os.path.basename(os.readlink(link)) == commit:
+                return
+            if not link.parent.is_dir():  # refs/pr
+                self._fs.mkdir(link.parent)
+                _fs.sync_tree(self._fs, self._rev / "refs")
+                self._fs.sync_dir(self._rev)
+            _fs.replace_link(self._fs, link, "../" * ref.count("/") + commit, build)
+            self._derive(build)
+
+    def _entry(self, commit: str, serial: int, actor: str) -> Entry:
+        return {"serial": serial, "commit": commit, "time": stamp(self._clock.now()), "actor": actor}
+
+    def set_pending(self, ref: str, commit: str) -> None:
+        """Note that a sealed commit waits for a person to publish it."""
+        with self._building() as build:
+            self._write("pending.json", {**self._read("pending.json"), ref: commit}, build)
+
+    def replace_pending(self, pending: Mapping[str, str]) -> None:
+        """Let just these sealed commits wait."""
+        with self._building() as build:
+            self._write("pending.json", dict(pending), build)
+
+    def mark(self, changes: Mapping[str, Mapping[str, Mark | None]]) -> None:
+        """Change marks: kind -> commit or ref -> the new mark, or None to take it away."""
+        marks = self.marks()
+        for kind, changed in changes.items():
+            off = {"off": True, "time": stamp(self._clock.now())} if kind in SHARED_MARKS else None
+            merged = {**marks.get(kind, {}), **{name: mark or off for name, mark in changed.items()}}
+            marks[kind] = {name: mark for name, mark in merged.items() if mark is not None}
+        newest = sorted(marks.get("collected", {}).items(), key=lambda one: (one[1]["time"], one[0]))[-LENGTH:]
+        marks["collected"] = dict(newest)
+        self._write_marks(marks)
+
+    def merge_marks(self, theirs: Mapping[str, Mapping[str, Mark]]) -> bool:
+        """Take over the other node's marks that are newer, and say whether there were any."""
+        marks = self.marks()
+        merged = {**marks, **{kind: merge_marks(marks.get(kind, {}), theirs.get(kind, {})) for kind in SHARED_MARKS}}
+        merged = {kind: found for kind, found in merged.items() if found}
+        if merged != marks:
+            self._write_marks(merged)
+        return merged != marks
+
+    def _write_marks(self, marks: Mapping[str, Mapping[str, Mark]]) -> None:
+        with self._building() as build:
+            self._write("marks.json", {kind: found for kind, found in marks.items() if found}, build)
+
+    def withdraw(self, ref: str, actor: str) -> None:
+        """Take a ref away, and what waits for it; its commits stay served by their ids.
+
+        That it was frozen goes first: published again one day, it is to follow the upstream.
+        """
+        if ref in self.marks().get("frozen", ()):
+            self.mark({"frozen": {ref: None}})
+        pending = self._read("pending.json")
+        if pending.pop(ref, None):
+            self.replace_pending(pending)
+        if ref not in self.refs():
+            return
+        entries = self.history().get(ref, [])
+        serial = entries[-1]["serial"] + 1 if entries else 1
+        self._move(ref, [*entries, self._entry("", serial, actor)])
+
+    def last_words(self, actor: str) -> History:
+        """Return the history with all refs taken away: what is to be remembered of a repository that goes."""
+        try:
+            history = self.history()
+        except RepositoryError:  # what is broken must go all the same
+            return {}
+        return {
+            ref: [*entries, self._entry("", entries[-1]["serial"] + 1, actor)] if entries[-1]["commit"] else entries
+            for ref, entries in history.items()
+            if entries
+        }
+
+    def leave_behind(self, history: History) -> None:
+        """Write a history where it is found when the repository is gone."""
+        self._fs.mkdir(self._past.parent)
+        with self._building() as build:
+            content = json.dumps(history, ensure_ascii=False, sort_keys=True).encode()
+            _fs.replace_file(self._fs, self._past, content, build)
+        self._fs.sync_dir(self._past.parent.parent)
+
+    def _write(self, name: str, value: Any, build: Path) -> None:
+        content = json.dumps(value, ensure_ascii=False, sort_keys=True).encode()
+        _fs.replace_file(self._fs, self._mirror / name, content, build)
+
+    def _derive(self, build: Path) -> None:
+        """Bring the copies of refs up to date: ``refs/REF`` for Hub tools, ``refs.json`` for the API."""
+        refs = self.refs()
+        for file, content in self._stale(refs).items():
+            self._fs.mkdir(file.parent)
+            _fs.replace_file(self._fs, file, content, build)
+        for file in self._surplus(refs):
+            self._fs.unlink(file)
+        pending = self._read("pending.json")
+        waiting = {ref: commit for ref, commit in pending.items() if refs.get(ref) != commit}
+        if waiting != pending:
+            self._write("pending.json", waiting, build)
+
+    def _stale(self, refs: Mapping[str, str]) -> dict[Path, bytes]:
+        # Hub clients read refs/REF without stripping: no newline
+        right = {self.folder / "refs" / ref: commit.encode() for ref, commit in refs.items()}
+        if refs or (self._mirror / "refs.json").exists():
+            right[self._mirror / "refs.json"] = refs_document(refs)
+        return {file: content for file, content in right.items() if not file.exists() or file.read_bytes() != content}
+
+    def _surplus(self, refs: Mapping[str, str]) -> list[Path]:
+        top = self.folder / "refs"
+        return [top / name for name in _fs.files_below(top) if name not in refs]
+
+    def recover(self) -> list[str]:
+        """Bring what a killed run left into order and say what was done."""
+        if not self._is_half():
+            return []
+        with self.locked():
+            return self.recover_locked()
+
+    def recover_locked(self) -> list[str]:
+        """Do that when the lock is held already; whoever changes anything without a run needs it first."""
+        if not self._is_half():
+            return []
+        # a killed run moved refs; that must be durable before what is derived from it
+        _fs.sync_tree(self._fs, self._rev / "refs")
+        if self._rev.is_dir():
+            self._fs.sync_dir(self._rev)
+        half = (self._mirror / "build").exists()
+        with self._building() as build:
+            kept = self._happened()
+            if kept != self.history():
+                self._write("history.json", kept, build)
+            self._derive(build)
+            for commit, files in self.facts().snapshots.items() if half else ():
+                listing = self.upstream(commit)
+                if listing:
+                    # a commit that was to get more files, or less, and got some documents only
+                    self._redocument(build, self._rev / commit, commit_documents(self.repo, listing, files))
+        return ["what a run that was killed left was brought into order"]
+
+    def _is_half(self) -> bool:
+        refs = self.refs()
+        left = (self._mirror / "build").exists() or self._happened() != self.history()
+        return bool(left or self._stale(refs) or self._surplus(refs))
+
+    def _happened(self) -> History:
+        """Return the history without what was announced and did not happen: the ref is the truth."""
+        refs, history = self.refs(), self.history()
+        for ref, entries in history.items():
+            while entries and refs.get(ref, "") != entries[-1]["commit"]:
+                entries.pop()
+        return history

@@ -1,0 +1,145 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a repository's folder tells: refs, sealed commits, history, marks. Reads only, and needs no lock."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .._base.errors import MirrorError
+from .._plan.facts import Listing, Repo
+from .._plan.plan import RepoFacts
+from .history import History, Mark, rejected
+
+#: The document that says what is sealed: the last to be written.
+FACTS = "info.blobs.json"
+#: Marks that both nodes of a pair have: what was taken away stays noted, so that the other one does not bring it back.
+SHARED_MARKS = ("frozen", "listed", "pins")
+
+
+class RepositoryError(MirrorError):
+    """What is on the disk is not what it should be."""
+
+
+class RepositoryReader:
+    """A repository's folder below ``hub``."""
+
+    def __init__(self, hub: Path, repo: Repo) -> None:
+        self.repo = repo
+        self.folder = hub / repo.folder
+        self._mirror = self.folder / ".mirror"
+        self._rev = self._mirror / "rev"
+        self._past = hub.parent / "removed" / f"{repo.folder}.json"
+
+    def facts(self) -> RepoFacts:
+        """Read what is sealed and published."""
+        refs = self.refs()
+        snapshots = {entry.name: self._snapshot(entry.name) for entry in _entries(self._rev) if _is_commit(entry)}
+        history, marks = self.history(), self.marks()
+
+        def sealed(kind: str) -> Iterator[str]:
+            return (name for name, mark in marks.get(kind, {}).items() if name in snapshots and not mark.get("off"))
+
+        return RepoFacts(
+            refs,
+            snapshots,
+            {ref: tuple(e["commit"] for e in entries if e["commit"]) for ref, entries in history.items()},
+            {ref: entries[-1]["serial"] for ref, entries in history.items() if entries},
+            {ref: commit for ref, commit in self._read("pending.json").items() if commit in snapshots},
+            {ref: rejected(entries) for ref, entries in history.items()},
+            frozenset(ref for ref, mark in marks.get("frozen", {}).items() if ref in refs and not mark.get("off")),
+            frozenset(sealed("pins")),
+            frozenset(sealed("listed")),
+            {commit: marks["retired"][commit]["age"] for commit in sealed("retired")},
+            {commit: marks["narrowed"][commit]["age"] for commit in sealed("narrowed")},
+        )
+
+    def refs(self) -> dict[str, str]:
+        """Return ref -> commit."""
+        found = _links(self._rev, "")
+        for group in _entries(self._rev / "refs"):
+            if group.is_dir():
+                found.update(_links(Path(group), f"refs/{group.name}/"))
+        return found
+
+    def files(self, commit: str) -> dict[str, tuple[str, int]]:
+        """Return the files of a sealed commit: path -> etag and size in bytes."""
+        document = self._rev / commit / FACTS
+        try:
+            siblings = json.loads(document.read_bytes())["siblings"]
+            return {s["rfilename"]: (s["lfs"]["sha256"] if "lfs" in s else s["blobId"], s["size"]) for s in siblings}
+        except (OSError, ValueError, KeyError, TypeError) as problem:
+            raise RepositoryError(f"{document} can't be read: {problem}") from problem
+
+    def _snapshot(self, commit: str) -> dict[str, str]:
+        return {path: etag for path, (etag, _size) in self.files(commit).items()}
+
+    def check_complete(self, commit: str) -> None:
+        """See that every file of a commit is there and can be read. Raises RepositoryError."""
+        for path, (etag, size) in self.files(commit).items():
+            link = self.folder / "snapshots" / commit / path
+            try:
+                status = link.stat()
+            except OSError as problem:
+                raise RepositoryError(f"{self.repo}@{commit[:12]} lacks {path}: {problem.strerror}") from problem
+            if status.st_size != size or not status.st_mode & 0o444 or os.path.basename(os.readlink(link)) != etag:
+                raise RepositoryError(f"{self.repo}@{commit[:12]}: {path} is damaged, hf-mirror scrub repairs it")
+
+    def marks(self) -> dict[str, dict[str, Mark]]:
+        """Return what people and runs noted about commits and refs: kind -> commit or ref -> mark."""
+        return self._read("marks.json")
+
+    def history(self) -> History:
+        """Return ref -> its publishes, the oldest first."""
+        # a repository that comes back goes on counting: the other node must not take it for the older one
+        return self._read("history.json") or self._read_file(self._past)
+
+    def _read(self, name: str) -> dict[str, Any]:
+        return self._read_file(self._mirror / name)
+
+    def _read_file(self, file: Path) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = json.loads(file.read_bytes())
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+        except ValueError as problem:
+            raise RepositoryError(f"{file} can't be read: {problem}") from problem
+        return found
+
+    def document(self, commit: str) -> bytes:
+        """Return the document that says what a sealed commit lists."""
+        return (self._rev / commit / FACTS).read_bytes()
+
+    def upstream(self, commit: str) -> Listing | None:
+        """Return the Hub's listing of a commit if it was seen before: a commit never changes."""
+        file = self._mirror / "upstream" / f"{commit}.json"
+        try:
+            return Listing.from_json(json.loads(file.read_bytes()))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (ValueError, KeyError, TypeError) as problem:
+            raise RepositoryError(f"{file} can't be read: {problem}; remove it, it is only a copy") from problem
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """Return what is in a folder, nothing where there is none."""
+    try:
+        with os.scandir(folder) as found:
+            return list(found)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _links(folder: Path, prefix: str) -> dict[str, str]:
+    """Return name -> last part of the target of the symbolic links in a folder."""
+    links = [entry for entry in _entries(folder) if entry.is_symlink()]
+    return {f"{prefix}{link.name}": os.path.basename(os.readlink(link)) for link in links}
+
+
+def _is_commit(entry: os.DirEntry[str]) -> bool:
+    return len(entry.name) == 40 and entry.is_dir(follow_symlinks=False)
