@@ -18,6 +18,7 @@ from ._base.errors import MirrorError
 from ._base.lock import BusyError
 from ._cli.alert import alert
 from ._cli.arguments import BROKEN, BUSY, CHANGES, REFUSED, STOPPED, parse_arguments
+from ._cli.audit import audit, wanted
 from ._cli.follow import compare, follow
 from ._cli.gc import gc
 from ._cli.lock import lock
@@ -44,6 +45,8 @@ _COMMANDS = {
     "follow": follow,
     "compare": compare,
     "purge": purge,
+    "audit": audit,
+    "wanted": wanted,
     **dict.fromkeys(CHANGES, change),
     "diff": diff,
 }

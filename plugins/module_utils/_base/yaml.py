@@ -46,6 +46,14 @@ def load(file: Path, text: str | bytes, error: type[MirrorError], secret: bool =
     return root, content
 
 
+def dump(content: Any) -> str:
+    """Return a value as YAML. Raises MirrorError without PyYAML."""
+    if YAML_ERROR:
+        raise MirrorError("YAML can't be written without PyYAML, which is not installed here")
+    text: str = yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=float("inf"))
+    return text
+
+
 def _keys_that_are_there_twice(root: Any) -> Iterator[tuple[int, str]]:
     """Find what YAML would pass over: it takes the last of two equal keys."""
     seen: set[Any] = set()  # anchors make a graph of the tree

@@ -9,11 +9,14 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from .._check.audit import GAP, KEYS
 from .._plan.whitelist import REPO_TYPES
 
 VERSION = "0.1.0"  # the collection's; a test compares it with galaxy.yml
 
 FINE, FAILED, REFUSED, BUSY, STOPPED, BROKEN = range(6)
+
+_ACCESS_LOG = Path("/var/log/nginx/hf-mirror.access.log")
 
 _EXIT_CODES = """\
 exit codes:
@@ -119,6 +122,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     purge.add_argument("--file", metavar="PATH", help="only what this path has in any commit, from all repositories")
     purge.add_argument("--note", default="", metavar="TEXT", help="why, for people")
     purge.add_argument("--lift", action="store_true", help="let it come again; what is gone stays gone until a sync")
+    audit = _log_commands(command)
     changes = _changes(command)
     difference = command("diff", "show the files that differ between two commits that the store has")
     difference.add_argument("name", metavar="REPO")
@@ -126,9 +130,40 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
         difference.add_argument(side, metavar=side.upper(), help="a ref, or a commit; seven digits of it are enough")
     for one in (log, difference, purge, *changes):
         one.add_argument("--repo-type", choices=REPO_TYPES, default=REPO_TYPES[0], help="default: model")
-    for one in (sync, plan, status, log, fsck, scrub, gc, compare, difference, purge, *changes):
+    for one in (sync, plan, status, log, fsck, scrub, gc, compare, difference, purge, audit, *changes):
         one.add_argument("--json", action="store_true", help="print the result for programs, and nothing else")
     return parser.parse_args(arguments)
+
+
+def _log_commands(command: Callable[[str, str], argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    """Add what reads nginx's access log; return the one whose ``--json`` nothing else excludes."""
+    audit = command("audit", "show who fetched what and when, from nginx's access log, the newest last")
+    audit.epilog = (
+        f"Requests of one client for one file of one commit are one download if each begins no later than {GAP // 60}"
+        " minutes after the end of those before it. --commit with --by client tells who still uses a commit."
+    )
+    audit.add_argument("--repo", metavar="REPO", help="only from this repository")
+    audit.add_argument("--repo-type", choices=REPO_TYPES, help="only from repositories of this type")
+    audit.add_argument("--commit", metavar="COMMIT", help="only of this commit; seven digits of it are enough")
+    audit.add_argument("--user", metavar="NAME", help="only by this user")
+    audit.add_argument("--client", metavar="ADDRESS", help="only by the client with this IP address")
+    audit.add_argument("--by", choices=list(KEYS), help="count downloads by this, what was fetched last at the end")
+    wanted = command("wanted", "show what clients asked for and did not find, from nginx's access log")
+    wanted.epilog = "Clients also try files that a repository never had: look before --yaml goes into a whitelist."
+    for one in (audit, wanted):
+        one.add_argument(
+            "--log",
+            type=Path,
+            default=_ACCESS_LOG,
+            metavar="FILE",
+            help="and FILE.1, FILE.2.gz... (default: %(default)s)",
+        )
+        one.add_argument("--since", metavar="TIME", help="3d, 12h or 30m ago, or 2026-11-25T02:00Z")
+    audit.add_argument("--until", metavar="TIME", help="only what ended before that")
+    shown = wanted.add_mutually_exclusive_group()
+    shown.add_argument("--yaml", action="store_true", help="print it as entries of a whitelist")
+    shown.add_argument("--json", action="store_true", help="print the result for programs, and nothing else")
+    return audit
 
 
 def _changes(command: Callable[[str, str], argparse.ArgumentParser]) -> list[argparse.ArgumentParser]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import pwd
 import sys
@@ -37,9 +38,13 @@ class Session:
 
     def __init__(self, options: Namespace, clock: Clock) -> None:
         self.options, self.clock = options, clock
-        self.config = read_config(options.config) if "config" in options else Config()
         as_json = getattr(options, "json", False)
         self.terminal = QuietTerminal(sys.stdout) if as_json else open_terminal(sys.stdout)
+
+    @functools.cached_property
+    def config(self) -> Config:
+        """Return the configuration; what needs none doesn't read it. Raises ConfigError."""
+        return read_config(self.options.config) if "config" in self.options else Config()
 
     def store(self) -> Store:
         """Return the store. Raises StoreError where there is none yet."""

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from .._plan.report import human
+
+_CONTROLS = re.compile(r"[\x7f-\x9f]")
 
 
 class Terminal:
@@ -70,7 +73,9 @@ class QuietTerminal(Terminal):
 
     def data(self, value: Any, indent: int | None = 2) -> None:
         """Show a value."""
-        self._write(json.dumps(value, ensure_ascii=False, indent=indent))
+        text = json.dumps(value, ensure_ascii=False, indent=indent)
+        # JSON itself leaves the control characters beyond ASCII as they are
+        self._write(_CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def open_terminal(stream: TextIO) -> Terminal:

@@ -1,0 +1,53 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fetch models by curl with the very options of FaceFusion 3.8.1: ``facefusion_curl.py URL FOLDER NAME...``.
+
+FaceFusion asks whether the provider can be reached, asks for a file's size, has curl continue what is there, and
+compares the model with the CRC32 that its ``.hash`` holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+CURL = ["curl", "--user-agent", "FaceFusion/3.8.1", "--location", "--silent", "--ssl-no-revoke"]
+URL, FOLDER, NAMES = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
+
+
+def head(url: str) -> str:
+    return subprocess.run([*CURL, "-I", url], check=True, capture_output=True, text=True).stdout
+
+
+def size(url: str) -> int:
+    """Return the last Content-Length: redirects have one, too."""
+    return int(re.findall(r"(?im)^content-length: *(\d+)", head(url))[-1])
+
+
+def download(name: str) -> dict[str, object]:
+    url, file = f"{URL}/{name}", FOLDER / name
+    subprocess.run([*CURL, "--create-dirs", "--continue-at", "-", "--output", file, url], check=True)
+    content = file.read_bytes()
+    return {"size": size(url), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def main() -> None:
+    """Print what was got, and whether each model fits its hash."""
+    reachable = head(f"{URL.split('/facefusion/')[0]}/").splitlines()[0]
+    files = {name: download(name) for name in NAMES}
+    models = [name for name in NAMES if name.endswith(".onnx")]
+    valid = {
+        name: f"{zlib.crc32((FOLDER / name).read_bytes()):08x}" == (FOLDER / name).with_suffix(".hash").read_text()
+        for name in models
+    }
+    print(json.dumps({"reachable": reachable, "files": files, "valid": valid}))
+
+
+if __name__ == "__main__":
+    main()
