@@ -44,7 +44,8 @@ fi
 
 # The unit tests want nginx' program, but nobody wants its service started on this machine: unpack it into a folder.
 nginx=$(dirname "$0")/../../.cache/nginx
-[ ${#missing[@]} -gt 0 ] || [ ! -x "$nginx/usr/sbin/nginx" ] || exit 0
+readonly MODULE=usr/lib/nginx/modules/ngx_http_js_module.so
+[ ${#missing[@]} -gt 0 ] || [ ! -x "$nginx/usr/sbin/nginx" ] || [ ! -e "$nginx/$MODULE" ] || exit 0
 
 echo "installing packages: ${missing[*]} and nginx' program"
 export DEBIAN_FRONTEND=noninteractive
@@ -52,8 +53,9 @@ log=$(mktemp)
 {
     as_root apt-get update --quiet &&
         as_root apt-get install --quiet --yes --no-install-recommends "${missing[@]}" libpcre2-8-0 &&
-        mkdir -p "$nginx" && cd "$nginx" && apt-get download nginx nginx-common &&
-        dpkg --extract nginx-common_*.deb . && dpkg --extract nginx_*.deb .
+        mkdir -p "$nginx" && cd "$nginx" && rm -f ./*.deb &&
+        apt-get download nginx nginx-common libnginx-mod-http-js &&
+        dpkg --extract nginx-common_*.deb . && dpkg --extract nginx_*.deb . && dpkg --extract libnginx-mod-*.deb .
 } >"$log" 2>&1 || {
     tail -20 "$log" >&2
     stop "apt-get could not install ${missing[*]}: its last words are above, the rest is in $log."

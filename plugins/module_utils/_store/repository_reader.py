@@ -59,6 +59,11 @@ class RepositoryReader:
             {commit: marks["narrowed"][commit]["age"] for commit in sealed("narrowed")},
         )
 
+    @property
+    def is_gated(self) -> bool:
+        """Say whether the Hub gates it or keeps it private, or did when one of its commits came."""
+        return (self._mirror / "gated").exists()
+
     def refs(self) -> dict[str, str]:
         """Return ref -> commit."""
         found = _links(self._rev, "")

@@ -41,8 +41,13 @@ def _update(store: Store, entries: Iterable[Wanted], drop_empty: bool) -> Iterat
     published = {}
     unknown: set[str] = set()
     for one in entries:
+        repository = store.repository(one.repo)
+        if repository.is_gated:
+            unknown.update(one.views)
+            yield MirrorError(f"{one.repo} is gated or private, which a view is not: take views out of its entry")
+            continue
         try:
-            facts = store.repository(one.repo).facts()
+            facts = repository.facts()
         except MirrorError:  # told by the plan; what could not be read stays as it was
             unknown.update(one.views)
         else:

@@ -23,9 +23,6 @@ from hub import venvs
 #: huggingface.js writes names into URLs as they are, and wants a Content-Range, which an empty file has not.
 UNFIT = re.compile(r"[%#?]|^empty\.txt$")
 full = pytest.mark.skipif(not FULL, reason="installs packages: make test-full")
-POST = pytest.mark.xfail(strict=False, reason="POST paths-info is not answered yet")
-HEAD = pytest.mark.xfail(strict=False, reason="the revision HEAD, which modelInfo asks for, is not answered yet")
-LISTING = pytest.mark.xfail(strict=False, reason="GET /api/models is not answered yet")
 
 
 # ---- FaceFusion's curl
@@ -152,13 +149,11 @@ def test_huggingface_js(javascript: dict[str, Any], odd: Published) -> None:
 
 
 @full
-@HEAD
 def test_huggingface_js_info(javascript: dict[str, Any], odd: Published) -> None:
     assert javascript["info"] == {"name": MODEL, "sha": odd.commits["main"]}
 
 
 @full
-@POST
 def test_huggingface_js_snapshots(javascript: dict[str, Any], mirror: Mirror, odd: Published) -> None:
     bert, rows = mirror.repos[BERT], mirror.repos[DATASET]
     assert javascript["pathsInfo"] == sorted(fit(odd.sha256("v1")))
@@ -167,6 +162,5 @@ def test_huggingface_js_snapshots(javascript: dict[str, Any], mirror: Mirror, od
 
 
 @full
-@LISTING
 def test_huggingface_js_lists_models(javascript: dict[str, Any]) -> None:
     assert javascript["models"] == sorted([MODEL, BERT, FACEFUSION])

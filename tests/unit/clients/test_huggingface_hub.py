@@ -26,8 +26,6 @@ if FULL:
 #: What a version needs and does not ask for: 1.0's command imports click, which today's typer no longer brings.
 BESIDES = {"1.0.1": ["click==8.3.1"]}
 REFS = ["main", "v1", "next", "refs/pr/1"]
-POST = pytest.mark.xfail(strict=False, reason="POST paths-info is not answered yet")
-LISTING = pytest.mark.xfail(strict=False, reason="GET /api/models is not answered yet")
 
 
 @dataclass
@@ -131,14 +129,7 @@ def test_refs(client: Client, odd: Published) -> None:
     }
 
 
-def post_up_to(client: Client, version: tuple[int, ...], request: pytest.FixtureRequest) -> None:
-    """Old versions ask more by POST."""
-    if client.version[:2] <= version:
-        request.applymarker(POST)
-
-
-def test_file_system(client: Client, mirror: Mirror, odd: Published, request: pytest.FixtureRequest) -> None:
-    post_up_to(client, (0, 20), request)
+def test_file_system(client: Client, mirror: Mirror, odd: Published) -> None:
     answer = client["file_system"]
     listed = odd.listed()
     assert answer["top"] == sorted({f"{MODEL}/{path.partition('/')[0]}" for path in listed})
@@ -150,24 +141,20 @@ def test_file_system(client: Client, mirror: Mirror, odd: Published, request: py
     assert bytes.fromhex(answer["middle"]) == (snapshot / "weights.bin").read_bytes()[1000:1010]
 
 
-def test_file_system_glob(client: Client, odd: Published, request: pytest.FixtureRequest) -> None:
-    post_up_to(client, (0, 30), request)
+def test_file_system_glob(client: Client, odd: Published) -> None:
     expected = sorted(f"{MODEL}/{path}" for path in odd.listed() if fnmatch(path, "odd/*.txt"))
     assert client["file_system_glob"] == expected
 
 
-@POST
 def test_file_system_details(client: Client, odd: Published) -> None:
     size, digest = odd.listed()["weights.bin"]
     assert client["file_system_details"] == {"name": f"{MODEL}/weights.bin", "size": size, "sha256": digest}
 
 
-@POST
 def test_paths_info(client: Client, odd: Published) -> None:
     assert client["paths_info"] == {**odd.listed(), "odd": None}
 
 
-@LISTING
 def test_list_models(client: Client) -> None:
     assert client["list_models"] == sorted([MODEL, BERT, FACEFUSION])
     assert client["list_models_of_author"] == sorted([MODEL, BERT])

@@ -162,7 +162,9 @@ def test_a_refusal_by_the_api_is_waited_for(sync: Run, hub: HubProcess, retry_af
 
 
 @pytest.mark.parametrize("mode", ["gated", "private"])
-def test_gated_and_private(sync: Run, hub: HubProcess, published: Callable[[str], str | None], mode: str) -> None:
+def test_gated_and_private(
+    sync: Run, hub: HubProcess, store: Path, published: Callable[[str], str | None], mode: str
+) -> None:
     hub.control("access", {"repo_id": TINY, "mode": mode, "token": "hf_right"})
     entry = {"repo_id": TINY, "token": "team"}
     answer = sync(entry, {"repo_id": "tiny-canonical"}, tokens={"team": "hf_wrong"})
@@ -171,6 +173,10 @@ def test_gated_and_private(sync: Run, hub: HubProcess, published: Callable[[str]
     assert "no token named team" in sync(entry)["failures"][f"{TINY}@main"]
     assert not sync(entry, tokens={"team": "hf_right"})["failures"]
     before = published(TINY)
+    assert (store / "hub/models--stand-in--tiny-model/.mirror/gated").exists()
+    assert not list(store.glob("hub/models--tiny-canonical/.mirror/gated"))
+    answer = sync({**entry, "views": ["flat"]}, tokens={"team": "hf_right"})
+    assert "is gated or private, which a view is not" in answer["failures"]["views"] and not list(store.glob("views/*"))
     assert "token" in sync(entry, tokens={"team": "hf_wrong"})["failures"][f"{TINY}@main"], (
         "told although nothing moved"
     )

@@ -10,57 +10,14 @@ import hashlib
 import http.client
 import json
 import os
-import socket
-import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jinja2
-import yaml
+from mirror_server import Server
 
-ROLE = Path(__file__).parents[3] / "roles" / "mirror_nginx"
-#: Debian's own nginx, which tests/setup/machine.sh unpacks without installing its service.
-NGINX = Path(__file__).parents[3] / ".cache" / "nginx"
 BLOB_TIME = 1_000_000_000
-
-# As on Debian: what the role's file meets in /etc/nginx/nginx.conf.
-SURROUNDINGS = """
-daemon off;
-master_process off;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{ }}
-http {{
-    sendfile on;
-    tcp_nopush on;
-    types_hash_max_size 2048;
-    include {nginx}/etc/nginx/mime.types;
-    gzip on;
-    access_log {folder}/other.log;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    include {config};
-}}
-"""
-
-
-def render(**variables: Any) -> str:
-    """The template with the role's defaults, as Ansible renders it."""
-    settings = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(ROLE / "templates"),
-        trim_blocks=True,
-        keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 - a configuration file, not HTML
-    )
-    return environment.get_template("hf-mirror.conf.j2").render({"__mirror_nginx_ipv6": False, **settings, **variables})
 
 
 def commit_of(name: str) -> str:
@@ -178,10 +135,10 @@ class Mirror:
     def __post_init__(self) -> None:
         self.address = f"http://127.0.0.1:{self.port}"
 
-    def ask(self, path: str, method: str = "GET", **headers: str) -> Answer:
+    def ask(self, path: str, method: str = "GET", body: str | None = None, **headers: str) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         with contextlib.closing(connection):
-            connection.request(method, path, headers={k.replace("_", "-"): v for k, v in headers.items()})
+            connection.request(method, path, body, {k.replace("_", "-"): v for k, v in headers.items()})
             response = connection.getresponse()
             return Answer(response.status, response.headers, response.read())
 
@@ -192,35 +149,10 @@ class Mirror:
         return (self.folder / "error.log").read_text().splitlines()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextlib.contextmanager
-def serving(store: Store, folder: Path) -> Iterator[Mirror]:
-    folder.mkdir()
-    mirror = Mirror(store, free_port(), folder)
-    config = folder / "hf-mirror.conf"
-    config.write_text(
-        render(
-            mirror_nginx_store=str(store.root),
-            mirror_nginx_port=mirror.port,
-            mirror_nginx_access_log=str(folder / "access.log"),
-        )
-    )
-    whole = folder / "nginx.conf"
-    whole.write_text(SURROUNDINGS.format(nginx=NGINX, folder=folder, config=config))
-    process = subprocess.Popen([NGINX / "usr/sbin/nginx", "-c", str(whole), "-e", str(folder / "error.log")])
+def serving(store: Store, folder: Path, **variables: Any) -> Iterator[Mirror]:
+    server = Server(store.root, folder, **variables)
     try:
-        for _attempt in range(200):
-            assert process.poll() is None, mirror.errors()
-            with contextlib.suppress(OSError):
-                mirror.ask("/")
-                break
-            time.sleep(0.02)  # between two looks at the port
-        yield mirror
+        yield Mirror(store, server.port, folder)
     finally:
-        process.terminate()
-        process.wait(timeout=10)
+        server.stop()

@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 import pytest
-from unit.roles.nginx_server import Mirror
+from unit.roles.nginx_server import Answer, Mirror
 from unit.roles.nginx_store import (
+    CONFIG,
     MISSING,
     NOWHERE,
+    ODD_NAMES,
     ONE,
     PLAIN,
     PR,
@@ -125,7 +129,6 @@ def test_small_answers(mirror: Mirror, path: str) -> None:
     [
         "/favicon.ico",
         "/nothing/",
-        "/api/models",
         "/api/telemetry/x",
         "/hub/models--org--name/blobs/",
         "/store.json",
@@ -164,3 +167,92 @@ def test_no_way_out_of_a_folder(mirror: Mirror, start: str, attempt: str) -> Non
         answer = mirror.ask(start + "/.." * climb + attempt)
         assert answer.status in (400, 404)
         assert b"format" not in answer.body
+
+
+# ---- What njs answers
+
+
+def ask_paths(mirror: Mirror, address: str, body: str, kind: str = "application/x-www-form-urlencoded") -> Answer:
+    return mirror.ask(f"/api/{address}", "POST", body, Content_Type=kind)
+
+
+@pytest.mark.parametrize("ref", ["main", ONE, "v1.0"])
+def test_paths_info(mirror: Mirror, ref: str) -> None:
+    answer = ask_paths(
+        mirror, f"models/org/name/paths-info/{ref}", "paths=onnx%2Fdeep%2Fweights.bin&paths=onnx&paths=no"
+    )
+    assert (answer.status, answer.header("X-Repo-Commit")) == (200, ONE)
+    assert [(entry["path"], entry["type"]) for entry in answer.json] == [
+        ("onnx/deep/weights.bin", "file"),
+        ("onnx", "directory"),
+    ]
+    body = '{"paths": ["config.json", "/empty"], "expand": false}'
+    as_json = ask_paths(mirror, f"models/org/name/paths-info/{ref}", body, "application/json")
+    assert [(entry["path"], entry["size"]) for entry in as_json.json] == [("config.json", len(CONFIG)), ("empty", 0)]
+
+
+def test_paths_info_knows_odd_names(mirror: Mirror) -> None:
+    body = urlencode([("paths", name) for name in ODD_NAMES])
+    answer = ask_paths(mirror, "models/org/odd/paths-info/main", body)
+    assert [entry["path"] for entry in answer.json] == ODD_NAMES
+
+
+@pytest.mark.parametrize(
+    ("address", "body", "kind", "status"),
+    [
+        ("models/org/name/paths-info/main", "", "application/json", 200),
+        (
+            "models/org/name/paths-info/main",
+            "paths=..%2F..%2Finfo.json&paths=.mirror.flat.json&paths=&paths=%00",
+            "",
+            200,
+        ),
+        ("models/org/name/paths-info/main", "[1", "application/json", 400),
+        ("models/org/name/paths-info/none", "paths=config.json", "", 404),
+        ("models/no/name/paths-info/main", "paths=config.json", "", 404),
+    ],
+)
+def test_paths_info_of_nonsense(mirror: Mirror, address: str, body: str, kind: str, status: int) -> None:
+    answer = ask_paths(mirror, address, body, kind)
+    assert answer.status == status
+    assert status != 200 or answer.json == []
+
+
+def test_a_large_body_is_refused(own_mirror: Mirror) -> None:
+    assert ask_paths(own_mirror, "models/org/name/paths-info/main", "paths=" + "x" * (1 << 20)).status == 413
+
+
+def test_paths_info_is_no_page(mirror: Mirror) -> None:
+    answer = mirror.ask("/api/models/org/name/paths-info/main")
+    assert (answer.status, answer.header("Allow")) == (405, "POST")
+
+
+def test_a_listing_of_repositories(mirror: Mirror) -> None:
+    def ids(query: str = "", kind: str = "models") -> list[str]:
+        return [entry["id"] for entry in mirror.ask(f"/api/{kind}{query}").json]
+
+    assert ids() == ["gpt2", "models/name", "org/name", "org/odd"]
+    assert ids(kind="datasets") == ["canonical", "org/name"]
+    assert ids("?author=org") == ["org/name", "org/odd"]
+    assert ids("?search=NAME") == ["models/name", "org/name"]
+    assert ids("?search=nothing") == []
+    (entry,) = mirror.ask("/api/models?search=gpt2").json
+    assert entry["sha"] == PLAIN and "siblings" not in entry
+    (entry,) = mirror.ask("/api/models?search=gpt2&full=true").json
+    assert entry["siblings"] == [{"rfilename": "config.json"}]
+
+
+def test_a_listing_comes_in_pages(mirror: Mirror) -> None:
+    found, path = [], "/api/models?limit=1&search=o"
+    while path:
+        answer = mirror.ask(path)
+        found += [entry["id"] for entry in answer.json]
+        link = answer.header("Link") or ""
+        assert not link or link.endswith('>; rel="next"')
+        path = link.partition(">")[0].removeprefix(f"<{mirror.address}")
+    assert found == ["models/name", "org/name", "org/odd"]
+
+
+def test_head_is_main(mirror: Mirror) -> None:
+    assert mirror.ask("/api/models/org/name/revision/HEAD").json["sha"] == ONE
+    assert mirror.ask("/org/name/resolve/HEAD/config.json").body == CONFIG

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from unit.roles.nginx_server import Mirror, Store, etag_of, render, serving
+from mirror_server import render
+from unit.roles.nginx_server import Mirror, Store, etag_of, serving
 from unit.roles.nginx_store import (
     CONFIG,
     ODD,
     ODD_NAMES,
     ONE,
+    PLAIN,
+    TWO,
     WEIGHTS,
     fill,
 )
@@ -36,7 +40,7 @@ from unit.roles.nginx_store import (
         "/org/nothing/resolve/main/config.json",
         "/api/models/org/name",
         "/api/models/org/name/refs",
-        "/api/models/org/name/paths-info/main",
+        "/api/models/org/name/tree/paths-info/main",
         "/api/models/org/name/tree/nothing",
         "/api/agent-harnesses",
         "/models/",
@@ -84,17 +88,47 @@ def test_the_access_log(mirror: Mirror) -> None:
     mirror.ask(path, Range="bytes=0-3", User_Agent='a "quoted" \\ agent', Authorization="Bearer hf_secret")
     line = mirror.log()[-1]
     assert line.pop("time")[:2] == "20"
-    assert line.pop("request_time") >= 0
+    assert line.pop("duration") >= 0
     assert line == {
+        "node": socket.gethostname(),
         "client": "127.0.0.1",
+        "user": "",
+        "auth": "",
         "method": "GET",
         "uri": path,
+        "repo_type": "model",
+        "repo_id": "org/odd",
+        "ref": "main",
+        "commit": ODD,
+        "path": "with space.txt",
+        "view": "",
         "status": 206,
         "bytes": 4,
-        "user_agent": 'a "quoted" \\ agent',
+        "error": "",
         "range": "bytes=0-3",
+        "user_agent": 'a "quoted" \\ agent',
     }
     assert "hf_secret" not in (mirror.folder / "access.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        (f"/datasets/org/name/resolve/{TWO}/data.csv", ("dataset", "org/name", "", TWO, "data.csv", "", "")),
+        ("/gpt2/resolve/main/absent", ("model", "gpt2", "main", PLAIN, "absent", "", "EntryNotFound")),
+        (f"/gpt2/resolve/{PLAIN}/absent", ("model", "gpt2", "", PLAIN, "absent", "", "EntryNotFound")),
+        ("/gpt2/resolve/v9/config.json", ("model", "gpt2", "v9", "", "config.json", "", "RevisionNotFound")),
+        ("/api/models/no/such", ("model", "no/such", "main", "", "", "", "RepoNotFound")),
+        ("/api/models/gpt2/tree/main", ("model", "gpt2", "main", PLAIN, "", "", "")),
+        ("/models/facefusion/inswapper.onnx", ("", "", "", "", "inswapper.onnx", "facefusion", "")),
+        ("/models/", ("", "", "", "", "", "", "")),
+        ("/whatever", ("", "", "", "", "", "", "")),
+    ],
+)
+def test_the_log_tells_what_was_asked_for(mirror: Mirror, path: str, told: tuple[str, ...]) -> None:
+    mirror.ask(path)
+    line = mirror.log()[-1]
+    assert tuple(line[key] for key in ("repo_type", "repo_id", "ref", "commit", "path", "view", "error")) == told
 
 
 def test_a_file_that_nginx_may_not_read_is_not_missing(tmp_path: Path) -> None:
@@ -157,7 +191,7 @@ def test_lists_of_views(mirror: Mirror) -> None:
     ],
 )
 def test_the_addresses(settings: dict[str, object], wanted: list[str]) -> None:
-    lines = [line.strip() for line in render(**settings).splitlines()]
+    lines = [line.strip() for line in render("hf-mirror.conf.j2", **settings).splitlines()]
     assert [line for line in wanted if line not in lines] == []
     assert [line for line in lines if line.startswith("listen [::]")] == [line for line in wanted if "[::]" in line]
 

@@ -104,7 +104,9 @@ def closed(repo: Path, commit: str) -> dict[str, str]:
         etag = sibling["lfs"]["sha256"] if "lfs" in sibling else sibling["blobId"]
         _leads(snapshot / sibling["rfilename"], repo, etag, sibling["size"])
         found[sibling["rfilename"]] = etag
-    for sibling in _must_read(top / "info.json")["siblings"]:
+    info = _must_read(top / "info.json")
+    assert not info["gated"] or (repo / ".mirror/gated").exists(), f"{top} is gated, and everybody may see it"
+    for sibling in info["siblings"]:
         _leads(snapshot / sibling["rfilename"], repo, None, None)
     for document in (top / "tree").rglob("*.json"):
         for entry in _must_read(document):

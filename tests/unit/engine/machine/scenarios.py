@@ -158,6 +158,12 @@ def move(upstream: Upstream) -> None:
     upstream.commit(FIRST, files)
 
 
+def gate(upstream: Upstream) -> None:
+    """A commit that only some may see, in a repository that everybody could."""
+    move(upstream)
+    upstream.repos[FIRST].card = {"gated": "auto"}
+
+
 def start() -> Upstream:
     upstream = Upstream()
     upstream.commit(FIRST, FILES, "refs/pr/1")
@@ -183,5 +189,6 @@ SCENARIOS = {
     "a person rolls back": Scenario(retire, nothing, LATEST, person=go_back),
     "a person pins what was to go": Scenario(retire, nothing, LATEST, person=pin_first),
     "a person freezes": Scenario(publish_both, move, BOTH, person=freeze_main),
+    "gated": Scenario(publish_some, gate, [entry(FIRST), entry(SECOND)]),
     "nothing to do": Scenario(publish_both, nothing, BOTH),
 }

@@ -46,6 +46,7 @@ class UpstreamRepo:
     refs: dict[str, str] = field(default_factory=dict)
     gone: bool = False
     gated: bool = False
+    card: dict[str, Any] = field(default_factory=lambda: {"tags": ["stand-in"]})
 
 
 class Upstream:
@@ -76,7 +77,7 @@ class Upstream:
         return self._commit(repo, revision)
 
     def info(self, repo: Repo, revision: str, token: str | None = None) -> tuple[str, dict[str, Any]]:
-        return self._commit(repo, revision), {"tags": ["stand-in"]}
+        return self._commit(repo, revision), self.repos[repo].card
 
     def listing(self, repo: Repo, commit: str, card: dict[str, Any], token: str | None = None) -> Listing:
         files = self.repos[repo].commits[self._commit(repo, commit)]
