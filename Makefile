@@ -16,8 +16,9 @@ demo: setup ## build a mirror on local test hosts and show it (HUB=URL: from a r
 test: setup ## run all checks
 	@tests/setup/parts.sh
 
+test-full: export TEST_PROFILE = full
 test-full: setup ## the checks with the slow proofs: soaks, every crash point, more rounds
-	@TEST_PROFILE=full tests/setup/parts.sh
+	@tests/setup/parts.sh
 
 bench: setup ## measure against other downloaders, write docs/benchmarks.md
 	@tests/setup/bench.sh

@@ -25,8 +25,10 @@ esac
 packages=(
     podman netavark aardvark-dns uidmap nftables iptables # run hosts
     mmdebstrap debian-archive-keyring                    # build their images
-    python3-venv git shellcheck ca-certificates openssh-client
+    python3-venv git shellcheck ca-certificates openssh-client curl
 )
+# clients that only the full checks run
+[ "${TEST_PROFILE:-}" != full ] || packages+=(aria2 nodejs npm)
 # crun does not start on version 1 of the cgroups, runc does on both; podman wants one of them.
 if [ -e /sys/fs/cgroup/cgroup.controllers ]; then packages+=(crun); else packages+=(runc); fi
 

@@ -66,12 +66,12 @@ class Retirement:
         return freed
 
     def _trim(self, snapshot: Path, listed: Container[str]) -> None:
-        """Remove the links that are not listed, and the folders that nothing is in then."""
+        """Remove the links that are not listed, and the folders in it that nothing is in then."""
         for path in links(snapshot):
             if path not in listed:
                 self._fs.unlink(snapshot / path)
         for folder, _folders, _files in os.walk(snapshot, topdown=False):
-            if not os.listdir(folder):
+            if not os.listdir(folder) and folder != str(snapshot):
                 self._fs.rmtree(Path(folder))
         _fs.sync_tree(self._fs, snapshot)
 

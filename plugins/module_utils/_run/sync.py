@@ -83,6 +83,8 @@ class Sync:
             except StoppedError:
                 self._ledger.append("stopped", run=self._run, actor=self._options.actor)
                 raise
+        if plan.views:  # before they are there, or nobody would know whose files they hold if this is cut short
+            self._attempt("views", lambda: note_entries(self._store, plan.upstream, plan.views))
         self._attempt("views", lambda: self._views(plan))
         self._remove(plan)
         self._attempt("views", lambda: note_entries(self._store, plan.upstream))

@@ -130,7 +130,7 @@ class Repository(RepositoryReader):
     def _link_snapshot(self, build: Path, listing: Listing, paths: tuple[str, ...]) -> None:
         snapshot = self.folder / "snapshots" / listing.commit
         target = snapshot if snapshot.exists() else build / "snapshot"
-        for folder in sorted({(target / path).parent for path in paths}):
+        for folder in sorted({target, *((target / path).parent for path in paths)}):
             self._fs.mkdir(folder)
         for path in paths:
             link = target / path

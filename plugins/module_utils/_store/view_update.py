@@ -62,13 +62,13 @@ def _update(store: Store, entries: Iterable[Wanted], drop_empty: bool) -> Iterat
                 yield MirrorError(f"view {name}: {problem}")
 
 
-def note_entries(store: Store, wanted: Iterable[Wanted]) -> None:
-    """Note the entries that have views. Those of views that these don't name stay noted."""
+def note_entries(store: Store, wanted: Iterable[Wanted], coming: Iterable[str] = ()) -> None:
+    """Note the entries of views that are here, or are ``coming``. Those of views that these don't name stay noted."""
     entries = [one for one in wanted if one.views]
     mine = {view for one in entries for view in one.views}
     with Views(store).locked():
         others = [one for one in noted_entries(store) if not mine.intersection(one.views)]
-        present = set(Views(store).names())
+        present = {*Views(store).names(), *coming}
         content = json.dumps(
             [dataclasses.asdict(one) for one in [*others, *entries] if present.intersection(one.views)],
             ensure_ascii=False,

@@ -46,6 +46,17 @@ def test_a_content_goes_under_all_its_names(sync: Run, store: Path, listed: List
     sound(store)
 
 
+def test_nothing_is_left_of_a_commit(sync: Run, store: Path, listed: Listed, etag: str) -> None:
+    """It stays, and lists nothing: others can still be purged, and what comes later is published."""
+    sync({"repo_id": TINY}, {"repo_id": SWAPPER})
+    for blob in sorted((store / "hub/models--stand-in--tiny-model/blobs").iterdir()):
+        Purge(Store(store), "root").content(blob.name)
+        sound(store)
+    assert snapshot(store, TINY, listed(TINY)["main"]) == {}
+    assert Purge(Store(store), "root").content(etag)
+    sound(store)
+
+
 def test_it_does_not_come_back(sync: Run, store: Path, hub: HubProcess, etag: str) -> None:
     sync({"repo_id": SWAPPER})
     Purge(Store(store), "root", "malware").content(etag)
