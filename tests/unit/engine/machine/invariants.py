@@ -154,10 +154,17 @@ def views(root: Path) -> None:
 
 
 def history(root: Path) -> None:
-    """Order: serials rise, and each publish was announced in the ledger before, here or by the peer."""
-    announced = set()
+    """Order: serials rise, and each publish was announced in the ledger before, here or by the peer.
+
+    A repository that was removed as the peer did has the peer's history up to there.
+    """
+    announced, removed = set(), set()
     came: dict[tuple[str, str, str], int] = {}
-    for record in [one for one in ledger(root) if one["kind"] == "intent"]:
+    for record in ledger(root):
+        if record["kind"] == "remove" and "peer" in record:
+            removed.add((record["repo_type"], record["repo_id"]))
+        if record["kind"] != "intent":
+            continue
         ref_of = (record["repo_type"], record["repo_id"], record["ref"])
         announced.add((*ref_of, record["serial"], record["old"], record["new"]))
         if "peer" in record:
@@ -165,6 +172,9 @@ def history(root: Path) -> None:
     for repo in repositories(root):
         kind, *name = repo.name.split("--")
         for ref, entries in (_json(repo / ".mirror/history.json") or {}).items():
+            if (kind[:-1], "/".join(name)) in removed:
+                gone = [place for place, entry in enumerate(entries, 1) if not entry["commit"]]
+                entries = entries[gone[-1] :] if gone else entries
             serials = [entry["serial"] for entry in entries]
             assert serials == sorted(set(serials)), f"{repo.name} {ref} has serials {serials}"
             for before, entry in zip([{"commit": ""}, *entries], entries):
