@@ -112,6 +112,9 @@ class Names:
 
     def _finish(self, etag: str) -> None:
         rotten, sound = (self._staging / f"{etag}{suffix}" for suffix in (_ROTTEN, _SOUND))
+        if rotten.exists() or sound.exists():
+            # names that a killed process gave may not be durable yet, and once these two are gone nothing tells
+            self._fs.sync_all(self._root)
         if rotten.exists() and sound.exists():
             self._replace(Inode.of(rotten))
         else:  # it had not begun, or was done

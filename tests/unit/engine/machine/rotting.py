@@ -53,6 +53,7 @@ class Rotting(People):
             self.uses(self.entries(), "present")
             with contextlib.suppress(MirrorError):
                 self.mirror.run(self.entries())
+            self.observe()
         self.upstream_is_well()
         assert not self.mirror.scrub(seconds=0).left
         self.mirror.recovered = recovered
