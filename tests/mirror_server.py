@@ -15,6 +15,7 @@ from typing import Any
 
 import jinja2
 import yaml
+from ansible.plugins.test.core import version_compare
 
 ROLE = Path(__file__).parents[1] / "roles" / "mirror_nginx"
 #: What tests/setup/machine.sh unpacks without installing its service.
@@ -46,6 +47,12 @@ http {{
 """
 
 
+def version() -> str:
+    """Return nginx' version, as the role finds it."""
+    said = subprocess.run([NGINX / "usr/sbin/nginx", "-v"], check=True, capture_output=True, text=True).stderr
+    return said.strip().partition("nginx/")[2]
+
+
 def render(template: str, **variables: Any) -> str:
     """Render one of the role's templates with its defaults, as ansible.builtin.template does."""
     files = (ROLE / "defaults" / "main.yml", ROLE / "vars" / "main.yml")
@@ -60,20 +67,28 @@ def render(template: str, **variables: Any) -> str:
         autoescape=False,  # noqa: S701 - a configuration file, not HTML
     )
     environment.filters["hash"] = lambda text, kind: hashlib.new(kind, text.encode()).hexdigest()
-    return environment.get_template(template).render({"__mirror_nginx_ipv6": False, **settings, **variables})
+    environment.tests["version"] = version_compare
+    found = {"__mirror_nginx_ipv6": False, "__mirror_nginx_version": version()}
+    return environment.get_template(template).render({**found, **settings, **variables})
 
 
 class Server:
-    """nginx over ``store``, with its files in ``folder``. ``variables`` are the role's."""
+    """nginx over ``store``, with its files in ``folder``. ``variables`` are the role's.
+
+    With TLS ``port`` answers in plain HTTP only where to go, and ``tls_port`` serves.
+    """
 
     def __init__(self, store: Path, folder: Path, **variables: Any) -> None:
         self.store, self.folder = store, folder
         folder.mkdir()
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
+        with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+            self.port: int = one.getsockname()[1]
+            self.tls_port: int = other.getsockname()[1]
         variables = {
             "mirror_nginx_store": str(store),
             "mirror_nginx_port": self.port,
+            "mirror_nginx_tls_port": self.tls_port,
+            "mirror_nginx_tls_client_ca": "",
             "mirror_nginx_access_log": str(folder / "access.log"),
             "__mirror_nginx_js": str(ROLE / "files" / "hub.js"),
             "__mirror_nginx_tokens": str(folder / "tokens"),

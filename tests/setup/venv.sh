@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-# Of the bundle that PyPI has under the name "ansible" only containers.podman is taken: no Galaxy server is needed.
+# Of the bundle that PyPI has under the name "ansible" two collections are taken: no Galaxy server is needed.
 readonly BUNDLE=ansible==12.3.0
 
 stamp=$(cat tests/requirements.txt "$0" | sha256sum)
@@ -44,7 +44,8 @@ mkdir -p .cache/bundle
 import sys, sysconfig, zipfile
 
 with zipfile.ZipFile(sys.argv[1]) as bundle:
-    wanted = [name for name in bundle.namelist() if name.startswith("ansible_collections/containers/podman/")]
+    folders = tuple(f"ansible_collections/{name}/" for name in ("community/crypto", "containers/podman"))
+    wanted = [name for name in bundle.namelist() if name.startswith(folders)]
     bundle.extractall(sysconfig.get_path("purelib"), wanted)
 END
 rm -r .cache/bundle

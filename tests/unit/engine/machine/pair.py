@@ -108,9 +108,9 @@ def assert_equal(one: Mirror, two: Mirror) -> None:
 
 
 def readable(root: Path) -> dict[str, object]:
-    """Return what readers get: documents, the links of sealed commits with the size they lead to, views.
+    """Return what readers get: documents, the links that are listed with the size they lead to, views.
 
-    What a run that was cut left, a blob or a snapshot that is not sealed, is no reader's, and goes with time.
+    What a run that was cut left, a blob, a snapshot that is not sealed, a link that is not listed, goes with time.
     """
     found: dict[str, object] = {}
     for repo in invariants.repositories(root):
@@ -118,9 +118,9 @@ def readable(root: Path) -> dict[str, object]:
         found.update({str(file.relative_to(root)): file.read_bytes() for file in documents})
         found[f"{repo.name} refs"] = invariants.refs(repo)
         for sealed in [entry for entry in (repo / ".mirror/rev").iterdir() if not entry.is_symlink()]:
-            for link in (repo / "snapshots" / sealed.name).rglob("*"):
-                if link.is_symlink():
-                    found[str(link.relative_to(root))] = (os.readlink(link), link.stat().st_size)
+            for file in json.loads((sealed / "info.json").read_bytes())["siblings"]:
+                link = repo / "snapshots" / sealed.name / file["rfilename"]
+                found[str(link.relative_to(root))] = (os.readlink(link), link.stat().st_size)
     for view in [entry for entry in (root / "views").iterdir() if entry.is_symlink()]:
         found[view.name] = (os.readlink(view), sorted(os.listdir(view)))
     return found

@@ -59,6 +59,7 @@ class Pair(RuleBasedStateMachine):
     def upstream_changes(self, repo: Repo, edits: dict[str, bytes | None]) -> None:
         files = self.upstream.files(repo) if repo in self.upstream.repos else {}
         merged = {"README.md": b"about", **files, **edits, "a.bin": edits.get("a.bin") or CONTENTS[2]}
+        merged["deep/er/b.txt"] = None  # two files of one name are no view, as both nodes say
         self.upstream.commit(repo, {path: new for path, new in merged.items() if new is not None})
 
     @rule(days=st.sampled_from([-1, 0.05, 0.6, 1.5, 400]))
