@@ -10,6 +10,7 @@ import hashlib
 import http.client
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -144,6 +145,16 @@ class Mirror:
 
     def log(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in (self.folder / "access.log").read_text().splitlines()]
+
+    def logged(self, path: str, method: str = "GET", **headers: str) -> dict[str, Any]:
+        """Ask, and return what the log says of it: nginx writes that when the answer has gone out."""
+        before = len(self.log())
+        self.ask(path, method, **headers)
+        deadline = time.monotonic() + 10
+        while len(self.log()) == before:
+            assert time.monotonic() < deadline, "nginx logged nothing"
+            time.sleep(0.005)  # between two looks at the log
+        return self.log()[-1]
 
     def errors(self) -> list[str]:
         return (self.folder / "error.log").read_text().splitlines()

@@ -85,8 +85,8 @@ def test_no_sentinel_is_not_not_found(own_mirror: Mirror, method: str, path: str
 
 def test_the_access_log(mirror: Mirror) -> None:
     path = "/org/odd/resolve/main/with%20space.txt"
-    mirror.ask(path, Range="bytes=0-3", User_Agent='a "quoted" \\ agent', Authorization="Bearer hf_secret")
-    line = mirror.log()[-1]
+    agent = 'a "quoted" \\ agent'
+    line = mirror.logged(path, Range="bytes=0-3", User_Agent=agent, Authorization="Bearer hf_secret")
     assert line.pop("time")[:2] == "20"
     assert line.pop("duration") >= 0
     assert line == {
@@ -126,8 +126,7 @@ def test_the_access_log(mirror: Mirror) -> None:
     ],
 )
 def test_the_log_tells_what_was_asked_for(mirror: Mirror, path: str, told: tuple[str, ...]) -> None:
-    mirror.ask(path)
-    line = mirror.log()[-1]
+    line = mirror.logged(path)
     assert tuple(line[key] for key in ("repo_type", "repo_id", "ref", "commit", "path", "view", "error")) == told
 
 
