@@ -14,7 +14,7 @@ import platform
 import tempfile
 from pathlib import Path
 
-from bench import report
+from bench import report, server
 from bench.contenders import Downloads
 from bench.measure import Measured, series
 from bench.recipes import FIFTY, LARGE, MANY, TWENTY, drafts, five_hundred
@@ -33,6 +33,7 @@ def main() -> None:
     """Read the command line, measure, write."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3, help="how often each contender runs (default: %(default)s)")
+    parser.add_argument("--full", action="store_true", help=f"serve {server.FULL_SIZE:,} repositories, too")
     parser.add_argument("--docs", type=Path, default=TOP / "docs", help="where to write (default: %(default)s)")
     options = parser.parse_args()
     contents = TOP / ".cache" / "bench-contents"
@@ -46,8 +47,9 @@ def main() -> None:
         store = ManyLinks(Path(scratch)).measure(options.rounds)
         print("scrub: 2 GB")
         reads = LargeContents(Path(scratch)).measure(options.rounds)
+        serving = server.measure(Path(scratch), contents, options.rounds, options.full)
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Linux {platform.release().partition('-')[0]}"
-    report.write(options.docs, machine, options.rounds, results, changed, store, reads)
+    report.write(options.docs, machine, options.rounds, results, changed, store, reads, serving)
     print(f"wrote {options.docs}/benchmarks.md")
 
 

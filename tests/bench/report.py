@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib import pyplot as plot
 
+from bench.load import Load
 from bench.measure import Measured, median
+from bench.server import OLAH, PLAIN, Serving
+from bench.server_store import FILES, LARGE_BYTES, REPOS, SNAPSHOT_BYTES, SNAPSHOT_FILES
 from bench.store import Store
 from bench.store_scrub import BYTES
 
@@ -44,6 +47,7 @@ def write(
     changed: Mapping[str, int],
     store: Store,
     reads: Mapping[str, Sequence[Measured]],
+    serving: Serving,
 ) -> None:
     """Write benchmarks.md and benchmarks.svg."""
     text = _HEAD.format(rounds=rounds, machine=machine)
@@ -61,7 +65,7 @@ def write(
     text += "## A new commit, 1 of 50 files changed\n\n| | bytes that came |\n|---|---|\n"
     text += "".join(f"| {name} | {count:,} |\n" for name, count in changed.items() if name != "changed")
     text += f"\nThe changed file has {changed['changed']:,} bytes; the rest is listings.\n"
-    text += store_section(store) + scrub_section(reads)
+    text += store_section(store) + scrub_section(reads) + server_section(serving)
     docs.mkdir(exist_ok=True)
     (docs / "benchmarks.md").write_text(text, encoding="utf-8")
     _plot(docs / "benchmarks.svg", results)
@@ -103,6 +107,88 @@ def scrub_section(reads: Mapping[str, Sequence[Measured]]) -> str:
             f" {found.memory / 1e6:.0f} MB |\n"
         )
     return text
+
+
+def server_section(serving: Serving) -> str:
+    """Return what is said of the mirror's server."""
+    text = (
+        "\n## Serving\n\n"
+        "The role's nginx, one worker on a core of its own, beside plain nginx over the same files in the same"
+        " surroundings:\nwhat any server of static files could do here. Both write their access log. With tokens and"
+        " groups there are 20\nusers and 10 rules, of which the last one decides. The client, on the other cores, is"
+        " `wrk` for GET, and a loop for\nHEAD, whose answers wrk does not understand. Rates are requests in a second of"
+        " nginx' CPU; in a second of the clock\nthere are fewer where the client is slower than nginx.\n\n"
+        f"{REPOS * FILES:,} files of 1 kB in {REPOS:,} repositories, at random, by 32 clients that keep their"
+        " connections. Goals: HEAD at\n0.6 of plain nginx, 0.35 with tokens and groups.\n\n"
+    )
+    text += "| | | requests in a second of CPU | ratio | of the clock |\n|---|---|---|---|---|\n"
+    for request, contenders in serving.small.items():
+        text += _rates(request, contenders, PLAIN, ".2f")
+    text += (
+        f"\nA file of {LARGE_BYTES / 1e9:.0f} GB, again and again, in the page cache. Goal: 0.95 of plain nginx.\n\n"
+    )
+    text += "| clients | | MB a second | ratio | CPU seconds for a GB | ratio |\n|---|---|---|---|---|---|\n"
+    for clients, contenders in serving.large.items():
+        plain = _median(contenders[PLAIN], lambda load: load.byte_rate)
+        for name, loads in contenders.items():
+            found = _median(loads, lambda load: load.byte_rate)
+            text += (
+                f"| {clients} | {name} | {found.byte_rate / 1e6:,.0f} | {found.byte_rate / plain.byte_rate:.2f} |"
+                f" {found.cpu_of_gigabyte:.3f} | {found.cpu_of_gigabyte / plain.cpu_of_gigabyte:.2f} |\n"
+            )
+    text += (
+        f"\nA snapshot of {SNAPSHOT_FILES} small files and one of {SNAPSHOT_BYTES / 1e6:.0f} MB, by huggingface_hub"
+        " 2.4 into an empty cache:\n\n| | seconds | CPU seconds of the client | of nginx |\n|---|---|---|---|\n"
+    )
+    for name, runs in serving.snapshots.items():
+        client, server = median([run for run, _cpu in runs]), sorted(cpu for _run, cpu in runs)[len(runs) // 2]
+        text += f"| {name} | {client.wall:.2f} | {client.cpu:.2f} | {server:.2f} |\n"
+    return text + _metadata_section(serving) + _growth_section(serving)
+
+
+def _metadata_section(serving: Serving) -> str:
+    text = (
+        "\n## Metadata, beside olah\n\n"
+        "The same repository of 200 files from olah 0.5.4 and from a mirror that was filled from it, by 32 clients."
+        " Goal: 500\ntimes as many. olah answers this HEAD by itself, the mirror with a redirect to the commit.\n\n"
+        "| | | requests in a second of CPU | ratio | of the clock |\n|---|---|---|---|---|\n"
+    )
+    for request, contenders in serving.metadata.items():
+        text += _rates(f"`{request}`", contenders, OLAH, ".0f")
+    return text
+
+
+def _rates(request: str, contenders: Mapping[str, Sequence[Load]], base: str, form: str) -> str:
+    """Return a row of each contender. ``form`` is how ratios to ``base`` are written."""
+    rates = {name: _median(loads, lambda load: load.rate_of_cpu) for name, loads in contenders.items()}
+    return "".join(
+        f"| {request} | {name} | {found.rate_of_cpu:,.0f} | {found.rate_of_cpu / rates[base].rate_of_cpu:{form}} |"
+        f" {found.rate:,.0f} |\n"
+        for name, found in rates.items()
+    )
+
+
+def _growth_section(serving: Serving) -> str:
+    text = (
+        "\n## Serving ever more repositories\n\n"
+        "Of one small file each. HEAD is for a file of a commit, of all repositories at random; the listing is"
+        "\n`GET /api/models?limit=100`, one after another: while nginx' worker makes one, it does nothing else. The"
+        " store is made\nwithout waiting for the disk, and in the kernel's caches.\n\n"
+        "| repositories | HEAD, in a second of CPU | a listing, ms | CPU ms | seconds to make those that came |\n"
+        "|---|---|---|---|---|\n"
+    )
+    for size in serving.growth:
+        listing = size.listing
+        text += (
+            f"| {size.repos:,} | {size.head.rate_of_cpu:,.0f} | {1000 / listing.rate:,.1f} |"
+            f" {1000 / listing.rate_of_cpu:,.1f} | {size.build:,.0f} |\n"
+        )
+    return text
+
+
+def _median(loads: Sequence[Load], figure: Callable[[Load], float]) -> Load:
+    """Return the load whose figure is the median."""
+    return sorted(loads, key=figure)[len(loads) // 2]
 
 
 def _plot(file: Path, results: Results) -> None:

@@ -8,6 +8,7 @@ cd "$(dirname "$0")/../.."
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
-command -v aria2c >/dev/null || as_root apt-get install --quiet --yes --no-install-recommends aria2 >/dev/null
+{ command -v aria2c && command -v wrk; } >/dev/null ||
+    as_root apt-get install --quiet --yes --no-install-recommends aria2 wrk >/dev/null
 python -m pip install --quiet --disable-pip-version-check --requirement tests/bench/requirements.txt
 PYTHONPATH=collections:tests python -m bench "$@"

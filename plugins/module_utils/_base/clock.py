@@ -51,3 +51,8 @@ class Clock:
 def stamp(seconds: float) -> str:
     """Return a wall time as people and other programs read it: ``2026-11-25T02:00:00Z``."""
     return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def seconds_of(text: str) -> float:
+    """Return the wall time that ``stamp`` wrote."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc).timestamp()

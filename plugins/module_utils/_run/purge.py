@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._base.clock import stamp
+from .._base.clock import seconds_of, stamp
 from .._base.errors import MirrorError
 from .._plan.facts import Repo
 from .._store.catalogue import write_catalogue
@@ -34,11 +34,19 @@ class Purge:
 
     def repo(self, repo: Repo) -> list[str]:
         """Purge a repository, and return what was taken down."""
-        return self.apply(Purged(repos={repo.folder: self._mark}))
+        return self.apply(
+            Purged(repos={repo.folder: self._mark_after(read_purged(self._store).repos.get(repo.folder))})
+        )
 
     def content(self, etag: str) -> list[str]:
         """Purge a content from all repositories, and return what was taken down."""
-        return self.apply(Purged(contents={etag: self._mark}))
+        return self.apply(Purged(contents={etag: self._mark_after(read_purged(self._store).contents.get(etag))}))
+
+    def _mark_after(self, known: Mark | None) -> Mark:
+        """Return the mark, later than one that is known: of two the later one holds, and clocks go back."""
+        if not known or known["time"] < self._mark["time"]:
+            return self._mark
+        return {**self._mark, "time": stamp(seconds_of(known["time"]) + 1)}
 
     def apply(self, purged: Purged) -> list[str]:
         """Note it, and take down what is here of it. Purges that are known already do no harm."""

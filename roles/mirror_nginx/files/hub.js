@@ -43,7 +43,7 @@ function pathsInfo(r) {
         return;
     }
     const found = [];
-    const folders = {};
+    const folders = Object.create(null);
     paths.forEach((given) => {
         const path = given.replace(/^\/+|\/+$/g, '');
         const parts = path.split('/');
@@ -67,10 +67,15 @@ function pathsInfo(r) {
 function listing(r) {
     const kind = r.variables.hub_listed;
     const prefix = kind === 'models' ? '' : `${kind}/`;
-    const limit = Math.min(Math.max(parseInt(r.args.limit, 10) || PAGE, 1), PAGE);
-    const author = r.args.author ? `${r.args.author}/` : '';
-    const search = (r.args.search || '').toLowerCase();
-    const cursor = r.args.cursor || '';
+    const given = {};
+    Object.keys(r.args).forEach((name) => {
+        // what is given twice is a list
+        given[name] = String(Array.isArray(r.args[name]) ? r.args[name][0] : r.args[name]);
+    });
+    const limit = Math.min(Math.max(parseInt(given.limit, 10) || PAGE, 1), PAGE);
+    const author = given.author ? `${given.author}/` : '';
+    const search = (given.search || '').toLowerCase();
+    const cursor = given.cursor || '';
     const rules = JSON.parse(r.variables.hub_rules).map((rule) => ({
         matches: new RegExp(`^${rule.pattern.replace(/[.]/g, '\\.').replace(/[*]/g, '.*')}$`),
         allows: r.variables[rule.variable],
@@ -96,14 +101,14 @@ function listing(r) {
             next = found[limit - 1].id;
             break;
         }
-        if (r.args.full === undefined) {
+        if (given.full === undefined) {
             delete info.siblings;
         }
         found.push(info);
     }
-    if (next) {
-        const args = Object.assign({}, r.args, {cursor: next});
-        const page = `${r.variables.scheme}://${r.variables.http_host}${r.uri}?${querystring.stringify(args)}`;
+    if (next && r.variables.http_host) {
+        const args = Object.assign({}, given, {cursor: next});
+        const page = `${r.variables.scheme}://${r.variables.http_host}/api/${kind}?${querystring.stringify(args)}`;
         r.headersOut.Link = `<${page}>; rel="next"`;
     }
     answer(r, 200, found);

@@ -15,6 +15,7 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.fsck imp
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.purge import Purge
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
+from unit.engine.machine.upstream import StandingClock
 
 from hub.process import HubProcess
 from storecheck import check_store, snapshot
@@ -96,6 +97,17 @@ def test_a_repository_goes(sync: Run, store: Path) -> None:
     assert not (store / "hub/models--deepinsight--inswapper-128").exists()
     answer = sync({"repo_id": SWAPPER}, {"repo_id": TINY})
     assert "court order" in answer["failures"][f"{SWAPPER}@main"]
+    sound(store)
+
+
+def test_a_clock_that_went_back_does_not_undo_it(sync: Run, store: Path, etag: str) -> None:
+    sync({"repo_id": SWAPPER})
+    clock = StandingClock()
+    Purge(Store(store, clock=clock), "root", is_lifted=True).content(etag)
+    clock.seconds -= 86400
+    assert Purge(Store(store, clock=clock), "root").content(etag)
+    assert not [path for path in store.rglob("*") if etag in path.name]
+    assert "was purged" in sync({"repo_id": SWAPPER})["failures"][f"{SWAPPER}@main"]
     sound(store)
 
 

@@ -241,6 +241,10 @@ def test_the_public_hub_as_spare(tmp_path: Path) -> None:
                 assert (answer.status, answer.header("Location")) == (302, f"https://hub.example{path}")
                 assert answer.header("X-Repo-Commit") is None
         assert ask(mirror, "/open/a/resolve/main/config.json").status == 200
+        (store.folder("open/a") / ".mirror" / "gated").touch()
+        for name in ("a", "b"):  # gated, and missing
+            path = f"/open/{name}/resolve/main/config.json"
+            assert ask(mirror, path).header("Location") == f"https://hub.example{path}"
         assert ask(mirror, "/other/b/resolve/main/config.json").status == 401
         assert ask(mirror, "/open/hidden/resolve/main/config.json").status == 401
         line = mirror.logged("/open/hidden/resolve/main/absent")

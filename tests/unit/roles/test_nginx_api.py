@@ -236,6 +236,7 @@ def test_a_listing_of_repositories(mirror: Mirror) -> None:
     assert ids("?author=org") == ["org/name", "org/odd"]
     assert ids("?search=NAME") == ["models/name", "org/name"]
     assert ids("?search=nothing") == []
+    assert ids("?search=gpt&search=org&author=") == ["gpt2"]
     (entry,) = mirror.ask("/api/models?search=gpt2").json
     assert entry["sha"] == PLAIN and "siblings" not in entry
     (entry,) = mirror.ask("/api/models?search=gpt2&full=true").json
@@ -251,6 +252,11 @@ def test_a_listing_comes_in_pages(mirror: Mirror) -> None:
         assert not link or link.endswith('>; rel="next"')
         path = link.partition(">")[0].removeprefix(f"<{mirror.address}")
     assert found == ["models/name", "org/name", "org/odd"]
+
+
+def test_no_address_gets_into_a_header(mirror: Mirror) -> None:
+    link = mirror.ask("/api/models%0a?limit=1").header("Link") or ""
+    assert "\n" not in link and "/api/models?" in link
 
 
 def test_head_is_main(mirror: Mirror) -> None:
