@@ -125,7 +125,7 @@ def downloads(requests: Iterable[Request]) -> Iterator[Download]:
     for request in requests:
         if request.method != "GET" or request.status not in (200, 206) or not request.path:
             continue
-        while by_end and next(iter(by_end)).last + GAP + _PATIENCE < request.ended:
+        while by_end and _first(by_end).last + GAP + _PATIENCE < request.ended:
             download = by_end.popitem(last=False)[0]
             if current.get(download.key) is download:
                 del current[download.key]
@@ -139,6 +139,10 @@ def downloads(requests: Iterable[Request]) -> Iterator[Download]:
         by_end[download] = None
         by_end.move_to_end(download)
     yield from by_end
+
+
+def _first(by_end: OrderedDict[Download, None]) -> Download:
+    return next(iter(by_end))
 
 
 #: What downloads can be counted by: the key of one, as people read it.

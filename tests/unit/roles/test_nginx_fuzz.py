@@ -111,7 +111,9 @@ def collect(mirror: Mirror, repos: list[Path], views: list[str]) -> Published:
 
 def addresses(repo: str, ref: str, path: str) -> list[str]:
     files = [f"/{repo}/{verb}/{ref}/{path}" for verb in ("resolve", "raw")]
-    kind, _, plain = repo.rpartition("/") if repo.count("/") < 2 else (repo.split("/")[0], "", repo.split("/", 1)[1])
+    kind, _slash, plain = (
+        repo.rpartition("/") if repo.count("/") < 2 else (repo.split("/")[0], "", repo.split("/", 1)[1])
+    )
     api = f"/api/{repo}" if kind in ("datasets", "spaces") and plain != repo else f"/api/models/{repo}"
     return [*files, *files, api, *[f"{api}/{verb}/{ref}" for verb in ("revision", "tree", "paths-info")], f"{api}/refs"]
 

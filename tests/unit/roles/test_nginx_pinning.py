@@ -245,7 +245,7 @@ def test_an_answer_by_ref_is_of_one_commit(mirror: Mirror) -> None:
                 commit = headers["X-Repo-Commit"]
                 assert body == CONTENTS[commit][path]
                 assert headers["ETag"] == headers["X-Linked-ETag"] == f'"{etag_of(body)}"'
-                headers, _ = ask(f"/{REPO}/resolve/main/{path}", "HEAD", 307)
+                headers, _body = ask(f"/{REPO}/resolve/main/{path}", "HEAD", 307)
                 assert headers["Location"] == f"/{REPO}/resolve/{headers['X-Repo-Commit']}/{path}"
                 headers, body = ask(f"/api/models/{REPO}/revision/main?blobs=true")
                 assert json.loads(body)["sha"] == headers["X-Repo-Commit"]
