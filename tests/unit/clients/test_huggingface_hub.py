@@ -134,7 +134,7 @@ def test_file_system(client: Client, mirror: Mirror, odd: Published) -> None:
     listed = odd.listed()
     assert answer["top"] == sorted({f"{MODEL}/{path.partition('/')[0]}" for path in listed})
     assert answer["sizes"] == {
-        f"{MODEL}/{path}": size for path, (size, _etag) in listed.items() if path.startswith("odd/")
+        f"{MODEL}/{path}": size for path, (size, _id) in listed.items() if path.startswith("odd/")
     }
     assert answer["config"] == odd.sha256("v1")["config.json"]
     assert answer["rows"] == mirror.repos[DATASET].sha256("v1")["data/train.csv"]
