@@ -110,14 +110,17 @@ def assert_equal(one: Mirror, two: Mirror) -> None:
 def readable(root: Path) -> dict[str, object]:
     """Return what readers get: documents, the links that are listed with the size they lead to, views.
 
-    What a run that was cut left, a blob, a snapshot that is not sealed, a link that is not listed, goes with time.
+    What a run that was cut left, a folder without a sealed commit, a blob, a link that is not listed, goes with time.
     """
     found: dict[str, object] = {}
     for repo in invariants.repositories(root):
+        commits = [entry for entry in (repo / ".mirror/rev").glob("*") if not entry.is_symlink()]
+        if not commits:
+            continue
         documents = (repo / ".mirror/rev").rglob("*.json")
         found.update({str(file.relative_to(root)): file.read_bytes() for file in documents})
         found[f"{repo.name} refs"] = invariants.refs(repo)
-        for sealed in [entry for entry in (repo / ".mirror/rev").iterdir() if not entry.is_symlink()]:
+        for sealed in commits:
             for file in json.loads((sealed / "info.json").read_bytes())["siblings"]:
                 link = repo / "snapshots" / sealed.name / file["rfilename"]
                 found[str(link.relative_to(root))] = (os.readlink(link), link.stat().st_size)

@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
+from unit.engine.machine import invariants
 from unit.engine.machine.disk import Data, Disk
 from unit.engine.machine.faulty_fs import Crash, faulty
 from unit.engine.machine.mirror import Whitelist, served
@@ -31,7 +32,10 @@ class Rotting(People):
     def a_content_rots(self, place: int, story: list[Any], faults: list[tuple[Any, ...]], syncs: bool) -> None:
         """A scrub finds it, cut or not, whether the upstream gives it again or not; a sync may come between."""
         self.tell(story)
-        whole = [file for file in sorted((self.root / "pool").iterdir()) if file.stat().st_size]
+        # what a cut run linked and no commit lists is had from nowhere, served to nobody, and goes with a collection
+        listed = set(invariants.at_any_time(self.root).values())
+        pool = [(file, file.stat()) for file in sorted((self.root / "pool").iterdir())]
+        whole = [file for file, found in pool if found.st_size and (found.st_nlink == 1 or file.name in listed)]
         if not whole:
             return
         content = whole[place % len(whole)]

@@ -319,9 +319,10 @@ class Life(Rotting):
         failing = {str(one) for one in parse(entries) if str(one) in outcome.problems}
         repos = {(one.repo_type, one.repo_id) for one in parse(entries) if str(one) in failing}
         others = [entry for entry in entries if (entry["repo_type"], entry["repo_id"]) not in repos]
+        if not others:
+            return
         write(self.last, self.twin_root)
-        if others:
-            attempt(Mirror(self.twin_root, self.upstream, self.clock, self.mirror.grace), others, "present", "100%")
+        attempt(Mirror(self.twin_root, self.upstream, self.clock, self.mirror.grace), others, "present", "100%")
         folders = tuple(f"hub/{repo.folder}/" for repo in REPOS if (repo.repo_type, repo.repo_id) not in repos)
         assert contents(self.root, folders) == contents(self.twin_root, folders)
 
