@@ -190,6 +190,27 @@ def test_a_listing_has_what_the_caller_may_see(mirror: Mirror, user: str) -> Non
     assert ids(ask(mirror, "/api/spaces", TOKENS[user])) == []
 
 
+@pytest.mark.parametrize(
+    ("rules", "seen"),
+    [
+        ([{"views": ["*"]}], []),
+        ([{"repos": ["a/*"]}, {"views": ["*"]}], ["a/one"]),
+        ([{"views": ["*"]}, {"repos": ["a/*"]}, {"views": ["x"]}, {"repos": ["*"], "tokens": ["staff"]}], ["a/one"]),
+        ([], ["a/one", "b/two"]),
+    ],
+)
+def test_a_listing_goes_by_the_rules(tmp_path: Path, rules: list[dict[str, Any]], seen: list[str]) -> None:
+    """Also where some are about views only."""
+    store = Store(tmp_path / "store")
+    for repo in ("a/one", "b/two"):
+        store.commit(repo, COMMIT, {"config.json": b"{}"})
+        store.ref(repo, "main", COMMIT)
+    with serving(store, tmp_path / "nginx", mirror_nginx_access=rules, mirror_nginx_users=USERS) as mirror:
+        assert ids(ask(mirror, "/api/models")) == seen
+        found = [repo for repo in ("a/one", "b/two") if ask(mirror, f"/api/models/{repo}").status == 200]
+        assert found == seen
+
+
 def test_the_log_tells_who(mirror: Mirror) -> None:
     def told(path: str, token: str) -> tuple[str, str, int]:
         line = mirror.logged(path, Authorization=f"Bearer {token}") if token else mirror.logged(path)
