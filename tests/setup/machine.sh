@@ -28,7 +28,11 @@ packages=(
     python3-venv git shellcheck ca-certificates openssh-client curl
 )
 # clients that only the full checks run
-[ "${TEST_PROFILE:-}" != full ] || packages+=(aria2 nodejs npm)
+if [ "${TEST_PROFILE:-}" = full ]; then
+    packages+=(aria2)
+    # Node's own packages bring npm, and refuse Debian's beside them.
+    command -v npm >/dev/null || packages+=(nodejs npm)
+fi
 # crun does not start on version 1 of the cgroups, runc does on both; podman wants one of them.
 if [ -e /sys/fs/cgroup/cgroup.controllers ]; then packages+=(crun); else packages+=(runc); fi
 
