@@ -181,8 +181,8 @@ class Life(Rotting):
         shown = visible(self.root)
         self.cut(seed, how)
         assert visible(self.root) == shown
-        # a folder that was removed is there again, until somebody recovers the store
-        self.at_rest = not list(self.root.glob("hub/*/.mirror/build"))
+        # what was removed is there again, until somebody recovers the store
+        self.at_rest = not invariants.leftovers(self.root)
 
     # ---- how that is done
 
