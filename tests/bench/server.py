@@ -50,6 +50,8 @@ _ACCESS: list[dict[str, Any]] = [
     {"repos": ["bench/*", "stand-in/*"], "networks": ["192.0.2.0/24"], "tokens": ["team-1", "team-2"]},
 ]
 _TOKEN = _TOKENS[1]
+# A client that is one address and never waits: what limits cost is in the figures, what they hold back is not.
+_LIMITS = {"mirror_nginx_connections": 1000, "mirror_nginx_rate": 1_000_000}
 _STATIC = """\
 server {{
     listen {port};
@@ -127,11 +129,11 @@ def measure(scratch: Path, contents: Path, rounds: int, full: bool) -> Serving:
 @contextlib.contextmanager
 def _serving(store: Path, scratch: Path) -> Iterator[dict[str, Contender]]:
     """Run all servers of ours on a store."""
-    rules = {"mirror_nginx_access": _ACCESS, "mirror_nginx_users": _USERS}
+    rules = {"mirror_nginx_access": _ACCESS, "mirror_nginx_users": _USERS, **_LIMITS}
     started: list[Server] = []
     found: dict[str, Contender] = {}
     try:
-        for name, kind, settings in ((PLAIN, Plain, {}), (OPEN, Server, {}), (GUARDED, Server, rules)):
+        for name, kind, settings in ((PLAIN, Plain, {}), (OPEN, Server, _LIMITS), (GUARDED, Server, rules)):
             folder = scratch / f"nginx-{len(found)}"
             shutil.rmtree(folder, ignore_errors=True)
             started.append(kind(store, folder, **settings))

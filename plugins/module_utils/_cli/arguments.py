@@ -16,7 +16,7 @@ VERSION = "0.1.0"  # the collection's; a test compares it with galaxy.yml
 
 FINE, FAILED, REFUSED, BUSY, STOPPED, BROKEN = range(6)
 
-_ACCESS_LOG = Path("/var/log/nginx/hf-mirror.access.log")
+_ACCESS_LOG = Path("/var/log/hf-mirror/access.log")
 
 _EXIT_CODES = """\
 exit codes:

@@ -43,7 +43,7 @@ def test_a_repository_for_a_group(token: str) -> None:
     assert client.check_output(ask, "--", address) == "401"
     assert client.check_output(ask, f"-ualice:{token}", address) == "200"
     assert client.check_output(ask, "--", f"{url}/{OPEN}/resolve/main/absent") == "404"
-    log = connect(HOST).file("/var/log/nginx/hf-mirror.access.log").content_string.splitlines()
+    log = connect(HOST).file("/var/log/hf-mirror/access.log").content_string.splitlines()
     assert [(json.loads(line)["user"], json.loads(line)["status"]) for line in log[-3:]] == [
         ("", 401),
         ("alice", 200),

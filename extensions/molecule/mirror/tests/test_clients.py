@@ -66,7 +66,7 @@ def test_huggingface_hub(client: Host, endpoint: str, version: str, library: Lib
 
 @pytest.fixture
 def log(mirror: Host) -> list[dict[str, object]]:
-    text = mirror.file("/var/log/nginx/hf-mirror.access.log").content_string
+    text = mirror.file("/var/log/hf-mirror/access.log").content_string
     return [json.loads(line) for line in text.splitlines()]
 
 

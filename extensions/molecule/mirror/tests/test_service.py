@@ -1,0 +1,84 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""nginx' service on a host: what it may do, and its access log."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from testinfra.host import Host
+
+LOG = "/var/log/hf-mirror/access.log"
+ASK = "curl -s -o /dev/null http://127.0.0.1/hysts/ArcFace-resnet100/resolve/main/model.onnx"
+
+
+def process(mirror: Host) -> str:
+    return mirror.check_output("systemctl show --property=MainPID --value nginx")
+
+
+def lines(mirror: Host) -> list[dict[str, str]]:
+    return [json.loads(line) for line in mirror.file(LOG).content_string.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("path", "may_write"),
+    [
+        ("/srv/hf-mirror", False),
+        ("/etc/nginx", False),
+        ("/usr/local", False),
+        ("/root", False),
+        ("/var/log/hf-mirror", True),
+        ("/var/log/nginx", True),
+    ],
+)
+def test_what_nginx_may_write(mirror: Host, path: str, may_write: bool) -> None:
+    file = f"{path}/written-by-a-test"
+    assert (mirror.run("nsenter --target %s --mount touch %s", process(mirror), file).rc == 0) == may_write
+    assert mirror.file(file).exists == may_write
+    mirror.run("rm -f %s", file)
+
+
+def test_what_nginx_is_kept_from(mirror: Host) -> None:
+    status = dict(
+        line.split(":\t", 1) for line in mirror.file(f"/proc/{process(mirror)}/status").content_string.splitlines()
+    )
+    assert status["NoNewPrivs"] == "1"
+    assert status["Seccomp"] == "2"
+    # neither sys_admin (21) nor net_admin (12) nor sys_ptrace (19)
+    assert int(status["CapBnd"], 16) & (1 << 21 | 1 << 12 | 1 << 19) == 0
+    score = mirror.run("systemd-analyze security --no-pager nginx.service").stdout.splitlines()[-1]
+    exposure = float(score.partition(": ")[2].split()[0])
+    assert exposure <= 3, score
+
+
+def test_nginx_starts_again_when_it_dies(mirror: Host) -> None:
+    before = process(mirror)
+    mirror.check_output("kill -9 %s", before)
+    deadline = time.monotonic() + 30
+    while process(mirror) in ("0", before) or mirror.run(ASK).rc != 0:
+        assert time.monotonic() < deadline, mirror.run("systemctl status --no-pager nginx").stdout
+        time.sleep(0.1)  # between two looks at the service
+
+
+def test_the_log_is_rotated(mirror: Host) -> None:
+    file = mirror.file(LOG)
+    assert (file.mode, file.user, file.group) == (0o640, "www-data", "adm")
+    mirror.check_output(ASK)
+    before = lines(mirror)
+    assert before
+    done = mirror.run("logrotate --force /etc/logrotate.d/hf-mirror")
+    assert (done.rc, done.stderr) == (0, "")
+    deadline = time.monotonic() + 20
+    while not (after := lines(mirror)):
+        assert time.monotonic() < deadline, "nginx writes to the old file"
+        mirror.check_output(ASK)
+    assert after[-1]["repo_id"] == "hysts/ArcFace-resnet100"
+    rotated = mirror.file(f"{LOG}.1")
+    assert (rotated.mode, [json.loads(line) for line in rotated.content_string.splitlines()][: len(before)]) == (0o640, before)
+    # both of Debian's rule and ours
+    assert mirror.run("logrotate --debug /etc/logrotate.conf 2>&1 | grep -i 'duplicate\\|error:'").stdout == ""
+    told = json.loads(mirror.check_output("hf-mirror audit --repo hysts/ArcFace-resnet100 --by commit --json"))
+    assert told

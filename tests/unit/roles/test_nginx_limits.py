@@ -1,0 +1,157 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What one client may take of the server, and what it leaves for the others."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from unit.roles.nginx_server import Answer, Mirror, Store, commit_of, serving
+
+COMMIT = commit_of("limits")
+LARGE = b"large" * 20_000_000
+SMALL = b"small\n"
+PATH = f"/org/name/resolve/{COMMIT}/large.bin"
+SMALL_PATH = f"/org/name/resolve/{COMMIT}/small.txt"
+Serve = Callable[..., Mirror]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    store = Store(tmp_path_factory.mktemp("limits") / "store")
+    store.commit("org/name", COMMIT, {"large.bin": LARGE, "small.txt": SMALL})
+    store.ref("org/name", "main", COMMIT)
+    return store
+
+
+@pytest.fixture
+def serve(store: Store, tmp_path: Path) -> Iterator[Serve]:
+    with contextlib.ExitStack() as running:
+        yield lambda **variables: running.enter_context(serving(store, tmp_path / "nginx", **variables))
+
+
+@contextlib.contextmanager
+def idle_downloads(mirror: Mirror, count: int, path: str = PATH) -> Iterator[list[socket.socket]]:
+    """Begin downloads, and take nothing but the first bytes of each."""
+    with contextlib.ExitStack() as opened:
+        started = []
+        for _download in range(count):
+            client = opened.enter_context(contextlib.closing(socket.socket()))
+            client.settimeout(10)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", mirror.port))
+            client.sendall(f"GET {path} HTTP/1.1\r\nHost: mirror\r\n\r\n".encode())
+            assert client.recv(12) == b"HTTP/1.1 200"
+            started.append(client)
+        yield started
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    """Ask again and again until the answer is something."""
+    deadline = time.monotonic() + 20
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)  # between two looks
+    return found
+
+
+def check_refused(answer: Answer) -> None:
+    assert (answer.status, answer.body, answer.header("Retry-After")) == (429, b"", "1")
+    assert answer.header("X-Repo-Commit") is answer.header("ETag") is None
+    assert answer.header("X-Error-Message") == "Too many requests at once from your address"
+
+
+@pytest.mark.parametrize(
+    "path", [SMALL_PATH, "/org/name/resolve/main/small.txt", "/api/models/org/name", "/api/models", "/org/name/resolve/x/y"]
+)
+def test_one_address_has_so_many_connections(serve: Serve, path: str) -> None:
+    mirror = serve(mirror_nginx_connections=4)
+    with idle_downloads(mirror, 4):
+        check_refused(mirror.ask(path))
+        check_refused(mirror.ask(path, "HEAD"))
+        with contextlib.closing(socket.create_connection(("127.0.0.1", mirror.port), 10, ("127.0.0.2", 0))) as other:
+            other.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+            assert not other.recv(12).endswith(b"429")
+    until(lambda: mirror.ask(path).status != 429)
+
+
+def test_the_other_nodes_are_not_limited(serve: Serve) -> None:
+    mirror = serve(mirror_nginx_connections=4, mirror_nginx_peers=["127.0.0.1"])
+    with idle_downloads(mirror, 8):
+        assert mirror.ask(SMALL_PATH).body == SMALL
+
+
+def test_requests_that_come_too_fast_wait(serve: Serve) -> None:
+    mirror = serve(mirror_nginx_rate=10)
+    asked = 30
+    with contextlib.ExitStack() as opened:
+        clients = [
+            opened.enter_context(contextlib.closing(socket.create_connection(("127.0.0.1", mirror.port), 10)))
+            for _client in range(asked)
+        ]
+        for client in clients:
+            client.sendall(f"GET {SMALL_PATH} HTTP/1.0\r\n\r\n".encode())
+        begun = time.monotonic()
+        assert {client.recv(12) for client in clients} == {b"HTTP/1.1 200"}
+        # not how fast this machine is, but what the limit means
+        assert time.monotonic() - begun > (asked - 15) / 10
+
+
+def test_no_limits(serve: Serve) -> None:
+    mirror = serve(mirror_nginx_connections=0, mirror_nginx_rate=0)
+    with idle_downloads(mirror, 200):
+        assert mirror.ask(SMALL_PATH).body == SMALL
+
+
+def test_whoever_takes_a_byte_a_second_is_let_go_and_nobody_waits_for_it(serve: Serve) -> None:
+    mirror = serve(mirror_nginx_connections=0, __mirror_nginx_send_timeout="2s")
+    with idle_downloads(mirror, 200) as slow:
+        deadline = time.monotonic() + 20
+        cut = 0
+        while cut < len(slow):
+            assert time.monotonic() < deadline, f"{len(slow) - cut} are still served"
+            assert mirror.ask(SMALL_PATH).body == SMALL
+            with contextlib.suppress(OSError):
+                slow[cut].recv(1)
+            cut = sum(line["path"] == "large.bin" and line["bytes"] < len(LARGE) for line in mirror.log())
+        assert mirror.ask(PATH).body == LARGE
+
+
+def test_errors_of_files_have_no_body(serve: Serve, store: Store) -> None:
+    mirror = serve()
+    assert (mirror.ask(SMALL_PATH, Range="bytes=99-").status, mirror.ask(SMALL_PATH, Range="bytes=99-").body) == (416, b"")
+    link = store.folder("org/name") / "snapshots" / COMMIT / "loop.txt"
+    link.symlink_to("loop.txt")
+    try:
+        for path in (f"/org/name/resolve/{COMMIT}/loop.txt", "/org/name/resolve/main/loop.txt"):
+            answer = mirror.ask(path)
+            assert (answer.status, answer.body) == (403, b"")
+            assert answer.header("X-Repo-Commit") is answer.header("ETag") is None
+    finally:
+        link.unlink()
+
+
+def test_a_body_that_nobody_asked_for(serve: Serve) -> None:
+    mirror = serve()
+    assert mirror.ask(SMALL_PATH, body="x" * 20_000).status == 413
+    assert mirror.ask(SMALL_PATH, body="x" * 2_000).body == SMALL
+
+
+def test_the_log_by_syslog(serve: Serve) -> None:
+    with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as collector:
+        collector.bind(("127.0.0.1", 0))
+        collector.settimeout(10)
+        mirror = serve(mirror_nginx_syslog=f"127.0.0.1:{collector.getsockname()[1]}")
+        line = mirror.logged(SMALL_PATH, Authorization="Bearer hf_secret")
+        said = collector.recv(1 << 16).decode()
+    assert " hf_mirror: " in said
+    assert "hf_secret" not in said
+    assert json.loads(said[said.index("{") :]) == line
