@@ -36,6 +36,11 @@ class CrashingFs(Fs):
         #: For each call the number of events on the disk before it.
         self.marks: list[int] = []
 
+    @property
+    def is_full(self) -> bool:
+        """True when the disk has refused something for want of room."""
+        return False
+
     def step(self, path: Path, half: Callable[[], None] | None = None, grows: bool = False) -> None:
         """Stand before a system call; ``grows`` where it may need room on the disk."""
         self._refuse_outside(path)
@@ -193,6 +198,10 @@ class FullFs(CrashingFs):
         self.full_at, self.says = full_at, free
         self.growing = 0
         self.fetched = 0
+
+    @property
+    def is_full(self) -> bool:
+        return self.full_at is not None and self.growing >= self.full_at
 
     def step(self, path: Path, half: Callable[[], None] | None = None, grows: bool = False) -> None:
         super().step(path, half, grows)

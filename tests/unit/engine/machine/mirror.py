@@ -40,7 +40,7 @@ class MemoryEngine(Engine):
             mirror.root, workers=1, max_delete=max_delete, reserve=reserve, grace=mirror.grace, actor="test"
         )
         super().__init__(settings, mirror.clock, fs)
-        self._mirror = mirror
+        self._mirror, self._disk = mirror, fs
         self._in_run = False
 
     def run(self, wanted: list[Wanted], state: str = "present", wait: bool = False) -> Outcome:
@@ -48,7 +48,8 @@ class MemoryEngine(Engine):
         return super().run(wanted, state, wait)
 
     def _plan(self, wanted: list[Wanted], state: str, hub: Any) -> Plan:
-        if self._in_run:
+        # what recovery has no room for a run tells of, and goes on
+        if self._in_run and not self._disk.is_full:
             self._mirror.recovered()
         return super()._plan(wanted, state, hub)
 
