@@ -12,6 +12,7 @@ import json
 import os
 import select
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Sequence
@@ -81,6 +82,7 @@ def load(
     connections: int = 32,
     method: str = "GET",
     authorization: str = "",
+    tls: bool = False,
 ) -> Load:
     """Ask a server for ``paths``, at random, as fast as it answers. Raises RuntimeError where that is an error.
 
@@ -93,9 +95,10 @@ def load(
     try:
         before = cpu_of(process)
         if method == "HEAD":
-            requests, count, wall = _heads(port, paths, seconds, connections, authorization)
+            requests, count, wall = _heads(port, paths, seconds, connections, authorization, tls)
         else:
-            requests, count, wall = _wrk(scratch, port, paths, seconds, connections, authorization)
+            url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
+            requests, count, wall = _wrk(scratch, url, paths, seconds, connections, authorization)
         return Load(requests, count, wall, cpu_of(process) - before)
     finally:
         os.sched_setaffinity(0, everywhere)
@@ -108,24 +111,24 @@ def cpu_of(process: int) -> float:
 
 
 def _wrk(
-    scratch: Path, port: int, paths: Sequence[str], seconds: int, connections: int, authorization: str
+    scratch: Path, url: str, paths: Sequence[str], seconds: int, connections: int, authorization: str
 ) -> tuple[int, int, float]:
     """Return requests, bytes and seconds; bytes of answers that were not at their end count, too."""
     script, list_of_paths = scratch / "wrk.lua", scratch / "wrk.paths"
     script.write_text(_SCRIPT, encoding="utf-8")
     list_of_paths.write_text("\n".join(paths), encoding="utf-8")
     command = ["wrk", "--threads=1", f"--connections={connections}", f"--duration={seconds}s", "--timeout=60s"]
-    command += [f"--script={script}", f"http://127.0.0.1:{port}", "--", str(list_of_paths)]
+    command += [f"--script={script}", url, "--", str(list_of_paths)]
     command += [authorization] if authorization else []
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     found = json.loads(said.splitlines()[-1])
     if found["errors"]:
-        raise RuntimeError(f"{paths[0]} of port {port}: {said}")
+        raise RuntimeError(f"{paths[0]} of {url}: {said}")
     return found["requests"], found["bytes"], found["microseconds"] / 1e6
 
 
 def _heads(
-    port: int, paths: Sequence[str], seconds: int, connections: int, authorization: str
+    port: int, paths: Sequence[str], seconds: int, connections: int, authorization: str, tls: bool
 ) -> tuple[int, int, float]:
     header = f"Authorization: {authorization}\r\n" if authorization else ""
     ready = [f"HEAD {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{header}\r\n".encode() for path in paths]
@@ -135,7 +138,7 @@ def _heads(
     with select.epoll() as poll:
         sockets = {}
         for _connection in range(connections):
-            connection = _connect(port, poll)
+            connection = _connect(port, poll, tls)
             sockets[connection.fileno()] = connection
             connection.sendall(ready[len(sockets) % len(ready)])
         while (wall := time.perf_counter() - start) < seconds:
@@ -149,7 +152,7 @@ def _heads(
                 # as nginx does after 1000 requests
                 if b"connection: close" in answer.lower():
                     connection.close()
-                    connection = _connect(port, poll)
+                    connection = _connect(port, poll, tls)
                 sockets[connection.fileno()] = connection
                 connection.sendall(ready[requests % len(ready)])
         for connection in sockets.values():
@@ -157,7 +160,12 @@ def _heads(
     return requests, count, wall
 
 
-def _connect(port: int, poll: select.epoll) -> socket.socket:
+def _connect(port: int, poll: select.epoll, tls: bool) -> socket.socket:
     connection = socket.create_connection(("127.0.0.1", port), timeout=60)
+    if tls:
+        # who the server is matters to nobody here
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        connection = context.wrap_socket(connection)
     poll.register(connection, select.EPOLLIN)
     return connection

@@ -13,13 +13,15 @@ from matplotlib import pyplot as plot
 
 from bench.load import Load
 from bench.measure import Measured, median
-from bench.server import OLAH, PLAIN, Serving
+from bench.server import GUARDED, OLAH, OPEN, PLAIN, PLAIN_TLS, TLS, Serving
 from bench.server_store import FILES, LARGE_BYTES, REPOS, SNAPSHOT_BYTES, SNAPSHOT_FILES
 from bench.store import Store
 from bench.store_scrub import BYTES
 
 Results = Mapping[str, Mapping[str, Sequence[Measured]]]
 _BASE = "huggingface_hub"
+#: What each server is next to.
+_LIMIT = {PLAIN: PLAIN, OPEN: PLAIN, GUARDED: PLAIN, PLAIN_TLS: PLAIN_TLS, TLS: PLAIN_TLS}
 
 _HEAD = """# Benchmarks
 
@@ -115,7 +117,8 @@ def server_section(serving: Serving) -> str:
         "\n## Serving\n\n"
         "The role's nginx, one worker on a core of its own, beside plain nginx over the same files in the same"
         " surroundings:\nwhat any server of static files could do here. Both write their access log. With tokens and"
-        " groups there are 20\nusers and 10 rules, of which the last one decides. The client, on the other cores, is"
+        " groups there are 20\nusers and 10 rules, of which the last one decides. What is served with TLS is next to"
+        " plain nginx with TLS.\nThe client, on the other cores, is"
         " `wrk` for GET, and a loop for\nHEAD, whose answers wrk does not understand. Rates are requests in a second of"
         " nginx' CPU; in a second of the clock\nthere are fewer where the client is slower than nginx.\n\n"
         f"{REPOS * FILES:,} files of 1 kB in {REPOS:,} repositories, at random, by 32 clients that keep their"
@@ -123,14 +126,14 @@ def server_section(serving: Serving) -> str:
     )
     text += "| | | requests in a second of CPU | ratio | of the clock |\n|---|---|---|---|---|\n"
     for request, contenders in serving.small.items():
-        text += _rates(request, contenders, PLAIN, ".2f")
+        text += _rates(request, contenders, _LIMIT, ".2f")
     text += (
         f"\nA file of {LARGE_BYTES / 1e9:.0f} GB, again and again, in the page cache. Goal: 0.95 of plain nginx.\n\n"
     )
     text += "| clients | | MB a second | ratio | CPU seconds for a GB | ratio |\n|---|---|---|---|---|---|\n"
     for clients, contenders in serving.large.items():
-        plain = _median(contenders[PLAIN], lambda load: load.byte_rate)
         for name, loads in contenders.items():
+            plain = _median(contenders[_LIMIT[name]], lambda load: load.byte_rate)
             found = _median(loads, lambda load: load.byte_rate)
             text += (
                 f"| {clients} | {name} | {found.byte_rate / 1e6:,.0f} | {found.byte_rate / plain.byte_rate:.2f} |"
@@ -154,18 +157,18 @@ def _metadata_section(serving: Serving) -> str:
         "| | | requests in a second of CPU | ratio | of the clock |\n|---|---|---|---|---|\n"
     )
     for request, contenders in serving.metadata.items():
-        text += _rates(f"`{request}`", contenders, OLAH, ".0f")
+        text += _rates(f"`{request}`", contenders, dict.fromkeys(contenders, OLAH), ".0f")
     return text
 
 
-def _rates(request: str, contenders: Mapping[str, Sequence[Load]], base: str, form: str) -> str:
-    """Return a row of each contender. ``form`` is how ratios to ``base`` are written."""
+def _rates(request: str, contenders: Mapping[str, Sequence[Load]], bases: Mapping[str, str], form: str) -> str:
+    """Return a row of each contender. ``form`` is how ratios to its base are written."""
     rates = {name: _median(loads, lambda load: load.rate_of_cpu) for name, loads in contenders.items()}
-    return "".join(
-        f"| {request} | {name} | {found.rate_of_cpu:,.0f} | {found.rate_of_cpu / rates[base].rate_of_cpu:{form}} |"
-        f" {found.rate:,.0f} |\n"
-        for name, found in rates.items()
-    )
+    text = ""
+    for name, found in rates.items():
+        ratio = found.rate_of_cpu / rates[bases[name]].rate_of_cpu
+        text += f"| {request} | {name} | {found.rate_of_cpu:,.0f} | {ratio:{form}} | {found.rate:,.0f} |\n"
+    return text
 
 
 def _growth_section(serving: Serving) -> str:

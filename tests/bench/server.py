@@ -13,12 +13,13 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 from mirror_server import Server
+from unit.roles.authority import COMMON_NAME, Authority
 from unit.roles.nginx_server import Store
 
 from bench import server_store
@@ -29,13 +30,14 @@ from bench.server_store import FILES, LARGE, REPOS, SNAPSHOT, by_ref, pinned, re
 from hub import git_lfs_repo, olah, venvs
 from hub.repos import Library
 
-SECONDS = 5
+SECONDS = 3
 CLIENTS = (1, 8, 64)
 SIZES = (1000, 10_000)
 FULL_SIZE = 100_000
 #: How many different files are asked for.
 PATHS = 20_000
 PLAIN, OPEN, GUARDED, OLAH = "plain nginx", "mirror, open", "mirror, tokens and groups", "olah"
+PLAIN_TLS, TLS = "plain nginx, TLS", "mirror, TLS"
 VENVS = Path(__file__).parents[2] / ".cache" / "venvs"
 METADATA = "stand-in/many-small-files"
 
@@ -55,6 +57,9 @@ _LIMITS = {"mirror_nginx_connections": 1000, "mirror_nginx_rate": 1_000_000}
 _STATIC = """\
 server {{
     listen {port};
+    listen {tls_port} ssl;
+    ssl_certificate {certificate};
+    ssl_certificate_key {certificate};
     root {store}/hub;
     access_log {folder}/access.log combined;
     types {{ }}
@@ -95,9 +100,19 @@ class Plain(Server):
 
     def start(self) -> None:
         """Start it with a configuration of its own."""
-        text = _STATIC.format(port=self.port, store=self.store, folder=self.folder)
+        text = _STATIC.format(
+            port=self.port,
+            tls_port=self.tls_port,
+            certificate=_certificate(self.folder),
+            store=self.store,
+            folder=self.folder,
+        )
         (self.folder / "hf-mirror.conf").write_text(text, encoding="utf-8")
         super().start()
+
+
+def _certificate(folder: Path) -> Path:
+    return Authority(folder.with_name(f"{folder.name}.ca")).sign("server", (COMMON_NAME, "127.0.0.1"))
 
 
 @dataclass(frozen=True)
@@ -108,10 +123,11 @@ class Contender:
     process: int
     log: Path | None = None
     authorization: str = ""
+    tls: bool = False
 
     def load(self, scratch: Path, paths: Sequence[str], **options: Any) -> Load:
         """Put load on it."""
-        found = load(scratch, self.port, paths, self.process, authorization=self.authorization, **options)
+        found = load(scratch, self.port, paths, self.process, authorization=self.authorization, tls=self.tls, **options)
         # gigabytes of lines would push what is served out of the page cache
         if self.log:
             os.truncate(self.log, 0)
@@ -131,14 +147,28 @@ def _serving(store: Path, scratch: Path) -> Iterator[dict[str, Contender]]:
     """Run all servers of ours on a store."""
     rules = {"mirror_nginx_access": _ACCESS, "mirror_nginx_users": _USERS, **_LIMITS}
     started: list[Server] = []
-    found: dict[str, Contender] = {}
+
+    def start(kind: type[Server], settings: dict[str, Any], use_tls: bool = False) -> Contender:
+        folder = scratch / f"nginx-{len(started)}"
+        for old in (folder, folder.with_name(f"{folder.name}.ca")):
+            shutil.rmtree(old, ignore_errors=True)
+        if use_tls:
+            pem = str(_certificate(folder))
+            settings |= {"mirror_nginx_tls": "files", "mirror_nginx_tls_certificate": pem, "mirror_nginx_tls_key": pem}
+        server = kind(store, folder, **settings)
+        started.append(server)
+        port = server.tls_port if use_tls else server.port
+        return Contender(port, server._process.pid, folder / "access.log", tls=use_tls)
+
     try:
-        for name, kind, settings in ((PLAIN, Plain, {}), (OPEN, Server, _LIMITS), (GUARDED, Server, rules)):
-            folder = scratch / f"nginx-{len(found)}"
-            shutil.rmtree(folder, ignore_errors=True)
-            started.append(kind(store, folder, **settings))
-            authorization = f"Bearer {_TOKEN}" if name == GUARDED else ""
-            found[name] = Contender(started[-1].port, started[-1]._process.pid, folder / "access.log", authorization)
+        plain = start(Plain, {})
+        found = {
+            PLAIN: plain,
+            OPEN: start(Server, _LIMITS),
+            GUARDED: replace(start(Server, rules), authorization=f"Bearer {_TOKEN}"),
+            PLAIN_TLS: replace(plain, port=cast(Plain, started[0]).tls_port, tls=True),
+            TLS: start(Server, dict(_LIMITS), use_tls=True),
+        }
         yield found
     finally:
         for server in started:
@@ -165,7 +195,7 @@ def _always(path: str) -> Paths:
 
 def _addresses(files: Sequence[tuple[str, str]], address: Callable[[str, str], str]) -> Paths:
     """Return the paths of files, which are not the same for a server that knows no Hub."""
-    return lambda name: [(static if name == PLAIN else address)(*file) for file in files]
+    return lambda name: [(static if name in (PLAIN, PLAIN_TLS) else address)(*file) for file in files]
 
 
 def _small(scratch: Path, rounds: int) -> dict[str, dict[str, list[Load]]]:
@@ -220,7 +250,8 @@ def _metadata(scratch: Path, contents: Path, rounds: int) -> dict[str, dict[str,
         with _serving(folder / "store", scratch) as servers:
             port = int(running.url.rpartition(":")[2])
             contenders = {OLAH: Contender(port, running._process.pid), **servers}
-            del contenders[PLAIN]
+            for name in (PLAIN, PLAIN_TLS, TLS):
+                del contenders[name]
             asked = [("HEAD", by_ref(METADATA, "README.md")), ("GET", f"/api/models/{METADATA}/revision/main")]
             return {
                 f"{method} {path}": _in_turn(rounds, contenders, scratch, _always(path), method=method)
