@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, settings
 FULL = os.environ.get("TEST_PROFILE") == "full"
 #: Downloads by each version of a client while a ref moves.
 DOWNLOADS = 200 if FULL else 20
+#: How long how many clients read while syncs publish and collect.
+SOAK_SECONDS, SOAK_CLIENTS = (600, 64) if FULL else (8, 16)
 #: Requests that are made up.
 REQUESTS = settings(
     max_examples=20_000 if FULL else 400,
