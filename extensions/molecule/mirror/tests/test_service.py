@@ -77,7 +77,8 @@ def test_the_log_is_rotated(mirror: Host) -> None:
         mirror.check_output(ASK)
     assert after[-1]["repo_id"] == "hysts/ArcFace-resnet100"
     rotated = mirror.file(f"{LOG}.1")
-    assert (rotated.mode, [json.loads(line) for line in rotated.content_string.splitlines()][: len(before)]) == (0o640, before)
+    assert rotated.mode == 0o640
+    assert [json.loads(line) for line in rotated.content_string.splitlines()][: len(before)] == before
     # both of Debian's rule and ours
     assert mirror.run("logrotate --debug /etc/logrotate.conf 2>&1 | grep -i 'duplicate\\|error:'").stdout == ""
     told = json.loads(mirror.check_output("hf-mirror audit --repo hysts/ArcFace-resnet100 --by commit --json"))
