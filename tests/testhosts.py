@@ -6,8 +6,12 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import testinfra
 from testinfra.host import Host
@@ -37,4 +41,26 @@ def playbook(name: str, *arguments: str, inventory: Path = INVENTORY) -> subproc
     # molecule's own settings are not the operator's
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     environment |= {"ANSIBLE_CONFIG": str(TOP / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-    return subprocess.run(command, cwd=TOP, env=environment, check=False, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, cwd=TOP, env=environment, check=False, capture_output=True, text=True, timeout=600)
+
+
+def recap(output: str) -> dict[str, dict[str, int]]:
+    """Read the play recap: host -> ok, changed, failed and the others."""
+    lines = output.rpartition("PLAY RECAP")[2].splitlines()[1:]
+    found = {}
+    for line in lines:
+        host, _colon, counts = line.partition(":")
+        if _colon:
+            found[host.strip()] = {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", counts)}
+    return found
+
+
+def until(what: Callable[[], Any], seconds: float = 60) -> Any:
+    """Poll until something is true, and return it."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = what()
+        if found:
+            return found
+        time.sleep(0.2)  # between two looks
+    raise AssertionError(f"it did not happen within {seconds} s")

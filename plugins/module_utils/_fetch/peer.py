@@ -18,7 +18,7 @@ from .._plan.plan import Fetch
 from .._plan.whitelist import is_safe_path, parse
 from .._store.catalogue import Catalogue
 from .body import Body
-from .http import Http, TransportError
+from .http import Http, TransportError, origin_name
 from .source import HttpBody, Source
 
 _LARGEST = 256 << 20  # bytes of a document
@@ -107,7 +107,11 @@ class Peer:
         except (TransportError, OSError) as problem:
             raise PeerError(f"{self.endpoint} can't be reached: {problem}") from problem
         if answer.status != 200:
-            raise PeerError(f"{url} answers {answer.status}: is this node among its peers?")
+            # the plain port of a node with TLS
+            moved = answer.headers.get("Location", "")
+            is_tls = moved.startswith("https://")
+            hint = f"give {origin_name(moved)} as the peer" if is_tls else "is this node among its peers?"
+            raise PeerError(f"{url} answers {answer.status}: {hint}")
         try:
             return json.loads(text)
         except ValueError as problem:

@@ -21,6 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.clock import Clock
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.http import Http
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.peer import Peer, PeerError
 from cryptography import x509
 from mirror_server import Server, render
 from unit.roles.authority import COMMON_NAME, DAY, NOW, ORGANIZATION, Authority
@@ -195,6 +198,12 @@ def test_the_plain_port_only_says_where_to_go(mirror: Mirror, method: str, path:
     assert set(answer.headers) == {"Server", "Date", "Content-Type", "Content-Length", "Connection", "Location"}
     assert answer.header("Server") == "nginx"
     assert mirror.logged(agent)["status"] == 301
+
+
+def test_a_peer_is_told_where_to_go(mirror: Mirror) -> None:
+    peer = Peer(mirror.server.url, Http(Clock()))
+    with pytest.raises(PeerError, match=f"give https://127.0.0.1:{mirror.server.tls_port} as the peer"):
+        peer.catalogue()
 
 
 def test_the_usual_port_is_not_named() -> None:

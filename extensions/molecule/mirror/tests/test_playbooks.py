@@ -12,18 +12,7 @@ from typing import Any
 
 import pytest
 
-from testhosts import MIRRORS, connect, container, playbook
-
-
-def recap(output: str) -> dict[str, dict[str, int]]:
-    """Read the play recap: host -> ok, changed, failed and the others."""
-    lines = output.rpartition("PLAY RECAP")[2].splitlines()[1:]
-    found = {}
-    for line in lines:
-        host, _colon, counts = line.partition(":")
-        if _colon:
-            found[host.strip()] = {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", counts)}
-    return found
+from testhosts import MIRRORS, connect, container, playbook, recap
 
 
 def fingerprint(name: str) -> list[str]:

@@ -10,30 +10,18 @@ import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from testinfra.host import Host
 
-from testhosts import INVENTORY, TOP, connect, playbook
+from testhosts import INVENTORY, TOP, connect, playbook, until
 
 HUB = "http://10.89.78.10"
 RECEIVERS = "https://10.89.78.10/_receivers"
 LARGE = "stand-in/one-large-file"
 BIG = 300_000_000
-
-
-def until(what: Callable[[], Any], seconds: float = 60) -> Any:
-    """Poll until something is true, and return it."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = what()
-        if found:
-            return found
-        time.sleep(0.2)  # between two looks
-    raise AssertionError(f"it did not happen within {seconds} s")
 
 
 @pytest.fixture

@@ -1,0 +1,175 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""TLS with the role's own CA: clients, the pair, certificates of clients, and where the keys are. In this order."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from testinfra.host import Host
+
+from hub.repos import Library
+from testhosts import CLIENTS, MIRRORS, TOP, connect, playbook, recap, until
+
+HUB = "http://10.89.78.10"
+ACTIVE, STANDBY = sorted(MIRRORS)
+FOLLOWED = {"repo_id": "stand-in/tiny-space", "repo_type": "space"}
+FOLLOWED_FOLDER = "/srv/hf-mirror/hub/spaces--stand-in--tiny-space"
+LIST = "/tmp/tls.yml"  # noqa: S108 - on a test host
+GUARDED, OPEN, FILE = "hysts/ArcFace-resnet100", "deepinsight/inswapper-128", "inswapper_128.onnx"
+VERSIONS = ["0.36.2", "1.33.0", "2.4.0"]
+ETC = "/etc/nginx/hf-mirror"
+REVOKED = f"{ETC}/revoked.pem"
+#: The first client is pointed at the first mirror, the second one at the other.
+POINTED = dict(zip(sorted(CLIENTS), sorted(MIRRORS), strict=True))
+
+
+def each(values: dict[str, Any]) -> str:
+    """Return a variable that is another one on each host."""
+    return f"{{{{ {json.dumps(values)}[inventory_hostname] | default('') }}}}"
+
+
+SETTINGS = {
+    "mirror_nginx_tls": "own_ca",
+    "mirror_nginx_users": [{"name": name, "groups": ["staff"]} for name in ("alice", "bob")],
+    "mirror_nginx_access": [{"repos": [GUARDED], "certificates": ["staff"]}, {"repos": ["*"], "views": ["*"]}],
+    "mirror_sync_peer": each({ACTIVE: f"https://{MIRRORS[STANDBY]}", STANDBY: f"https://{MIRRORS[ACTIVE]}"}),
+    "mirror_sync_follow": f"{{{{ inventory_hostname == '{STANDBY}' }}}}",
+    "hub_client_endpoint": each({client: f"https://{MIRRORS[mirror]}" for client, mirror in POINTED.items()}),
+}
+
+
+def play(settings: dict[str, Any]) -> str:
+    done = playbook("site.yml", "-e", json.dumps(settings))
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ca() -> Iterator[str]:
+    """Have TLS everywhere; the CA's certificate."""
+    for name in MIRRORS:
+        # what other tests brought to one of the two would follow
+        connect(name).check_output("hf-mirror sync --state exact --max-delete 100%")
+    # with a configuration that names no peer: it has to be told
+    connect(STANDBY).check_output("systemctl start hf-mirror-follow")
+    play(SETTINGS)
+    ca = connect(ACTIVE).check_output(f"cat {ETC}/ca/certificate.pem")
+    yield ca
+    play({})
+    for name in (*MIRRORS, *CLIENTS):
+        assert ca not in connect(name).file("/etc/ssl/certs/ca-certificates.crt").content_string
+        connect(name).check_output(f"rm -rf {ETC}/ca {ETC}/tls {REVOKED} /root/[ab]*.pem {LIST}")
+
+
+@pytest.fixture(scope="module")
+def active() -> Host:
+    return connect(ACTIVE)
+
+
+def status(name: str, url: str, *options: str) -> str:
+    """Return the status that curl gets, which trusts what its host trusts, and where it is sent."""
+    words = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code} %{redirect_url}", *options, url]
+    return str(connect(name).check_output(" ".join(["%s"] * len(words)), *words)).strip()
+
+
+# ---- Clients
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", CLIENTS)
+def test_an_unmodified_client_as_the_role_set_it_up(name: str, version: str, library: Library) -> None:
+    program = (
+        f"export HF_HOME=$(mktemp -d); cat $(/opt/huggingface_hub-{version}/bin/hf download --quiet {OPEN} {FILE})"
+    )
+    program += " | sha256sum; rm -rf $HF_HOME"
+    done = connect(name).run("env -i HF_HUB_DISABLE_UPDATE_CHECK=1 bash -lc %s", program)
+    assert done.stdout.split()[0] == library.repo("model", OPEN).main.files[FILE].blob, done.stderr
+    log = connect(POINTED[name]).file("/var/log/nginx/hf-mirror.access.log").content_string
+    asked = [line for line in map(json.loads, log.splitlines()) if f"hf_hub/{version}" in line["user_agent"]]
+    assert asked[-1]["client"] == CLIENTS[name]
+
+
+@pytest.mark.parametrize("address", MIRRORS.values(), ids=MIRRORS)
+@pytest.mark.parametrize("name", [*MIRRORS, *CLIENTS])
+def test_every_host_trusts_both_mirrors(name: str, address: str) -> None:
+    assert status(name, f"https://{address}/api/models/{OPEN}") == "200"
+    assert status(name, f"http://{address}/api/models/{OPEN}") == f"301 https://{address}/api/models/{OPEN}"
+
+
+# ---- The pair
+
+
+def test_the_peer_follows(active: Host) -> None:
+    """By its service, which ran before there was a peer, and before it trusted one."""
+    active.check_output("echo %s > %s", json.dumps([FOLLOWED]), LIST)
+    sync = f"hf-mirror --config {LIST} --store /srv/hf-mirror --endpoint {HUB} --peer https://{MIRRORS[STANDBY]} sync"
+    said = active.check_output(sync)
+    assert "without the peer" not in said
+    # it was waited for
+    assert connect(STANDBY).file(FOLLOWED_FOLDER).exists
+    # the other way round, too
+    until(lambda: {connect(name).run("hf-mirror compare").stdout for name in MIRRORS} == {"both stores are equal\n"})
+    active.check_output(f"{sync} --state absent")
+    until(lambda: not connect(STANDBY).file(FOLLOWED_FOLDER).exists)
+
+
+def test_a_peer_that_is_called_as_before(active: Host) -> None:
+    done = active.run(f"hf-mirror --peer http://{MIRRORS[STANDBY]} compare")
+    assert done.rc != 0
+    assert f"give https://{MIRRORS[STANDBY]} as the peer" in done.stderr
+
+
+# ---- Certificates of clients
+
+
+def read_me(name: str) -> list[str]:
+    """Return what the role's README says of certificates: how to make that of a user, how to revoke it."""
+    text = (
+        (TOP / "roles/mirror_nginx/README.md").read_text(encoding="utf-8").partition("### Certificates of clients")[2]
+    )
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return [block.replace("alice", name).replace("hub.example.com", MIRRORS[ACTIVE]) for block in blocks]
+
+
+def test_a_certificate_is_a_user(active: Host) -> None:
+    url = f"https://{MIRRORS[ACTIVE]}/api/models/{GUARDED}"
+    assert status("client12", url) == "401"
+    for name in ("alice", "bob"):
+        make, _revoke = read_me(name)
+        assert json.loads(active.check_output("set -e\n" + make))["name"] == name
+        pair = active.check_output(f"cd {ETC}/ca && cat {name}.key {name}.pem && rm {name}.key")
+        connect("client12").check_output("umask 077; echo %s > %s", pair, f"/root/{name}.pem")
+        assert status("client12", url, "--cert", f"/root/{name}.pem") == "200"
+
+
+def test_a_second_run_changes_nothing_but_brings_what_is_revoked(active: Host) -> None:
+    active.check_output("set -e\n" + read_me("bob")[1])
+    said = play({**SETTINGS, "mirror_nginx_tls_client_crl": each({ACTIVE: REVOKED})})
+    changed = {name: counts["changed"] for name, counts in recap(said).items()}
+    assert changed == dict.fromkeys(changed, 0) | {ACTIVE: 2}, said
+    for url in (f"https://{MIRRORS[ACTIVE]}/api/models/{GUARDED}", f"https://{MIRRORS[ACTIVE]}/"):
+        assert status("client12", url, "--cert", "/root/alice.pem") == "200"
+        assert status("client12", url, "--cert", "/root/bob.pem") == "400"
+
+
+# ---- Keys
+
+
+@pytest.mark.parametrize(
+    ("mirror", "path"), [(ACTIVE, f"{ETC}/ca/key.pem"), (ACTIVE, f"{ETC}/tls/key.pem"), (STANDBY, f"{ETC}/tls/key.pem")]
+)
+def test_a_key_is_for_root_alone_and_in_one_place(mirror: str, path: str) -> None:
+    file = connect(mirror).file(path)
+    assert (file.user, file.mode) == ("root", 0o600)
+    secret = file.content_string.splitlines()[1]
+    found = []
+    for name in (*MIRRORS, *CLIENTS):
+        files = connect(name).run("grep -rlsF %s /etc /srv /opt /root /tmp /var /home", secret).stdout.split()
+        found += [(name, one) for one in files]
+    assert found == [(mirror, path)]
