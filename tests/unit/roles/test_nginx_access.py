@@ -197,6 +197,12 @@ def test_a_listing_has_what_the_caller_may_see(mirror: Mirror, user: str) -> Non
         ([{"repos": ["a/*"]}, {"views": ["*"]}], ["a/one"]),
         ([{"views": ["*"]}, {"repos": ["a/*"]}, {"views": ["x"]}, {"repos": ["*"], "tokens": ["staff"]}], ["a/one"]),
         ([], ["a/one", "b/two"]),
+        ([{"repos": ["a/one"]}], ["a/one"]),
+        ([{"repos": ["a/on*ne", "a/on", "/one", "b/twox*"]}], []),
+        ([{"repos": ["*/o*n*"]}, {"repos": ["*wo"]}], ["a/one", "b/two"]),
+        ([{"repos": ["*e*e", "*o*b*"]}, {"repos": ["b*/**t*o"]}], ["b/two"]),
+        ([{"repos": ["a/*"], "tokens": ["staff"]}, {"repos": ["*"]}], ["b/two"]),
+        ([{"repos": ["*"], "tokens": ["staff"]}], []),
     ],
 )
 def test_a_listing_goes_by_the_rules(tmp_path: Path, rules: list[dict[str, Any]], seen: list[str]) -> None:

@@ -254,6 +254,25 @@ def test_a_listing_comes_in_pages(mirror: Mirror) -> None:
     assert found == ["models/name", "org/name", "org/odd"]
 
 
+def test_each_repository_is_on_one_page(own_mirror: Mirror) -> None:
+    """Also where a hyphen or a dot comes before what ends a name."""
+    repos = {"a/b", "a-b/c", "a.b/c", "a", "a-b", "a/b-c", "a/b.c", "ab/c", "A/b"}
+    for repo in repos:
+        own_mirror.store.commit(repo, ONE, {"config.json": CONFIG})
+        own_mirror.store.ref(repo, "main", ONE)
+    everything = [entry["id"] for entry in own_mirror.ask("/api/models").json]
+    assert repos < set(everything)
+
+    found: list[str] = []
+    for _page in range(0, len(everything), 2):
+        query = urlencode({"limit": 2, "cursor": found[-1] if found else ""})
+        found += [entry["id"] for entry in own_mirror.ask(f"/api/models?{query}").json]
+    assert found == everything and len(found) == len(set(found))
+    assert {entry["id"] for entry in own_mirror.ask("/api/models?author=a").json} == {"a/b", "a/b-c", "a/b.c"}
+    searched = {entry["id"] for entry in own_mirror.ask("/api/models?search=a%2FB").json}
+    assert searched == {"A/b", "a/b", "a/b-c", "a/b.c"}
+
+
 def test_no_address_gets_into_a_header(mirror: Mirror) -> None:
     link = mirror.ask("/api/models%0a?limit=1").header("Link") or ""
     assert "\n" not in link and "/api/models?" in link
