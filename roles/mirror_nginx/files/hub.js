@@ -165,7 +165,14 @@ function read(file) {
     }
 }
 
+// Answers without ETag and date. Who asks for one is refused; nginx does that, too, but makes r.return() fail by it.
 function answer(r, status, value) {
+    const match = r.headersIn['If-Match'];
+    const compares = (match !== undefined && match !== '*') || r.headersIn['If-Unmodified-Since'] !== undefined;
+    if (status === 200 && compares) {
+        status = 412;
+        value = {error: 'There is no ETag and no date to compare.'};
+    }
     r.headersOut['Content-Type'] = 'application/json';
     r.headersOut['Cache-Control'] = 'no-cache';
     r.return(status, JSON.stringify(value));

@@ -273,6 +273,21 @@ def test_each_repository_is_on_one_page(own_mirror: Mirror) -> None:
     assert searched == {"A/b", "a/b", "a/b-c", "a/b.c"}
 
 
+@pytest.mark.parametrize(
+    ("path", "method", "body"),
+    [("/api/models", "GET", None), ("/api/models/org/name/paths-info/main", "POST", "paths=config.json")],
+)
+def test_what_has_no_etag_and_no_date(own_mirror: Mirror, path: str, method: str, body: str | None) -> None:
+    since = ("If_Unmodified_Since", "Sun, 09 Sep 1990 01:46:40 GMT")
+    for name, value in (("If_Match", '"x"'), ("If_Match", ""), since, (since[0], "")):
+        answer = own_mirror.ask(path, method, body, **{name: value})
+        assert (answer.status, answer.json) == (412, {"error": "There is no ETag and no date to compare."})
+    assert own_mirror.ask(path, method, body, If_Match="*").status == 200
+    assert own_mirror.ask(path, method, body, If_None_Match='"x"').status == 200
+    assert own_mirror.ask(path, method, body, If_None_Match="*").status == 304
+    assert [line for line in own_mirror.errors() if "exception" in line or "[alert]" in line] == []
+
+
 def test_no_address_gets_into_a_header(mirror: Mirror) -> None:
     link = mirror.ask("/api/models%0a?limit=1").header("Link") or ""
     assert "\n" not in link and "/api/models?" in link

@@ -138,6 +138,16 @@ def test_validators(mirror: Mirror) -> None:
     assert mirror.ask(by_ref, Range="bytes=5-", If_Range=date).body == WEIGHTS
 
 
+@pytest.mark.parametrize("ref", [ONE, "main"])
+def test_what_is_not_compared_is_refused_without_a_body(mirror: Mirror, ref: str) -> None:
+    path = f"/org/name/resolve/{ref}/config.json"
+    for name, value in (("If_Match", f'"{etag_of(CONFIG)}"'), ("If_Unmodified_Since", "Sun, 09 Sep 1990 01:46:40 GMT")):
+        answer = mirror.ask(path, **{name: value})
+        assert (answer.status, answer.body, answer.header("ETag")) == (412, b"", None)
+    assert mirror.ask(path, If_None_Match=f'"{etag_of(CONFIG)}"').body == CONFIG
+    assert mirror.ask(path, If_None_Match="*").status == 304
+
+
 def test_a_ref_that_moves(own_mirror: Mirror) -> None:
     other = CONFIG.replace(b"1", b"2")
     path = "/org/name/resolve/main/config.json"
