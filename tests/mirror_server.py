@@ -16,6 +16,7 @@ from typing import Any
 import jinja2
 import yaml
 from ansible.plugins.test.core import version_compare
+from ports import free_port
 
 ROLE = Path(__file__).parents[1] / "roles" / "mirror_nginx"
 #: What tests/setup/machine.sh unpacks without installing its service.
@@ -81,9 +82,7 @@ class Server:
     def __init__(self, store: Path, folder: Path, **variables: Any) -> None:
         self.store, self.folder = store, folder
         folder.mkdir()
-        with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-            self.port: int = one.getsockname()[1]
-            self.tls_port: int = other.getsockname()[1]
+        self.port, self.tls_port = free_port(), free_port()
         variables = {
             "mirror_nginx_store": str(store),
             "mirror_nginx_port": self.port,

@@ -18,13 +18,14 @@ unknown commit id; HEAD sends an unquoted ETag and no redirect; GET is chunked, 
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 from types import TracebackType
+
+from ports import free_port
 
 REQUIREMENT = "olah==0.5.4"
 
@@ -48,7 +49,7 @@ class OlahProcess:
     """olah on a free loopback port for as long as a ``with`` block lasts."""
 
     def __init__(self, python: Path, mirrors: Path, scratch: Path, start_timeout: float = 60) -> None:
-        port = _free_port()
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         config = scratch / "olah.toml"
         config.write_text(_CONFIG.format(port=port, scratch=scratch, mirrors=mirrors), encoding="utf-8")
@@ -93,9 +94,3 @@ class OlahProcess:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
