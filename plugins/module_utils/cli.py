@@ -22,6 +22,7 @@ from ._cli.audit import audit, wanted
 from ._cli.follow import compare, follow
 from ._cli.gc import gc
 from ._cli.lock import lock
+from ._cli.node import node
 from ._cli.purge import purge
 from ._cli.ref import change, diff
 from ._cli.scrub import scrub
@@ -44,6 +45,7 @@ _COMMANDS = {
     "gc": gc,
     "follow": follow,
     "compare": compare,
+    "node": node,
     "purge": purge,
     "audit": audit,
     "wanted": wanted,

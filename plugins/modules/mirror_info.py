@@ -104,6 +104,12 @@ scrub:
       C(contents), C(bytes) and C(rotten). C(rotten) is how many contents are rotten now and not served.
   returned: success
   type: dict
+node:
+  description:
+    - What keepalived last made of this node of a pair, as C(state) and C(since). The state is V(active), V(standby), V(fault) or
+      V(stopped). Null where keepalived never said anything.
+  returned: success
+  type: dict
 store:
   description: The store's folder.
   returned: success

@@ -66,6 +66,7 @@ def status(store: Store, wanted: Iterable[Wanted] | None) -> dict[str, Any]:
             "last": Round.read(store).last,
             "rotten": sum(content.is_rotten for content in contents(store)),
         },
+        "node": store.ledger.state().node,
     }
 
 

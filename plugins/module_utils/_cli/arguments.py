@@ -34,6 +34,9 @@ environment:
   HF_TOKEN     access token for entries that name none, where tokens_file has no default
 """
 
+#: What a node of a pair can be: whoever is active has the floating address.
+NODE_STATES = ("active", "standby", "fault", "stopped")
+
 #: What people do to a ref or a commit.
 CHANGES = {
     "promote": "let a ref name a commit that the store has, the pending one if none is given",
@@ -117,6 +120,8 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
         "--interval", type=_count, metavar="SECONDS", help="again after so many seconds, until stopped (default: once)"
     )
     compare = command("compare", "say what differs between this store and that of the other node of a pair")
+    node = command("node", "record what keepalived made of this node of a pair, which calls this")
+    node.add_argument("state", choices=NODE_STATES)
     purge = command("purge", "take down a repository, a file or a content, at once and for good; asks no Hub")
     purge.add_argument("name", metavar="REPO|HASH", help="a repository, or a content by its SHA-256 or Git blob SHA-1")
     purge.add_argument("--file", metavar="PATH", help="only what this path has in any commit, from all repositories")

@@ -37,10 +37,13 @@ def status(session: Session) -> int:
     heads = [head for head in _HEADS if head not in _OPTIONAL or any(row[head] for row in rows)]
     terminal.table(heads, [[row[head] for head in heads] for row in rows])
     disk, running = found["disk"], found["running"]
+    node = found["node"]
     used, free = human(disk["used_bytes"]), human(disk["free_bytes"])
     terminal.say(f"{store.root} holds {used}, {free} of {human(disk['total_bytes'])} are free")
     for line in _scrubbed(found["scrub"]):
         terminal.say(line)
+    if node:
+        terminal.say(f"this node of the pair: {node['state']} since {node['since'][:16]}Z")
     if running:
         terminal.say(f"a sync is under way ({running['by']}){_how_far(running['progress'])}", "bold")
     return FINE

@@ -53,6 +53,7 @@ _SENTENCES = {
     "rot": "{etag:.12} is rotten, and is not served any more: {problem} ({names})",
     "repair": "{etag:.12} is sound again: {path} of {repo}@{commit} was fetched ({actor})",
     "discard": "{etag:.12} was rotten, and nothing needed it: removed, {bytes} freed ({actor})",
+    "node": "this node of the pair: {state}",
     "scrub": "{contents} contents, {bytes} read again: {repaired} repaired, {removed} removed, {left} rotten ({actor})",
 }
 

@@ -58,7 +58,8 @@ class Bad:
 class State:
     """What the next run, the alerts and the status page go by. Lost, it is rebuilt from the ledger, but for ``bad``.
 
-    ``age`` is the store's at the end of the ``last_run``: seconds that no clock that jumps can spend.
+    ``age`` is the store's at the end of the ``last_run``: seconds that no clock that jumps can spend. ``node`` is what
+    keepalived last made of this node of a pair, its ``state`` ``since`` when.
     """
 
     run: int = 0
@@ -66,6 +67,7 @@ class State:
     last_run: float | None = None
     repos: dict[str, RepoState] = field(default_factory=dict)
     bad: dict[str, Bad] = field(default_factory=dict)
+    node: dict[str, str] | None = None
 
     def to_json(self) -> Record:
         """Return a value that ``from_json`` understands."""
@@ -76,7 +78,7 @@ class State:
         """Read what ``to_json`` wrote."""
         repos = {name: RepoState(**fields) for name, fields in value["repos"].items()}
         bad = {name: Bad(**fields) for name, fields in value["bad"].items()}
-        return cls(value["run"], value["age"], value["last_run"], repos, bad)
+        return cls(value["run"], value["age"], value["last_run"], repos, bad, value.get("node"))
 
     def age_at(self, seconds: float) -> float:
         """Return the store's age at a time: it grows from run to run, and never by more than a pause may take."""
@@ -99,6 +101,8 @@ class State:
                 self.repos.setdefault(name, RepoState()).alerted = True
             for name in record["recovered"]:
                 self.repos.setdefault(name, RepoState()).alerted = False
+        elif record["kind"] == "node":
+            self.node = {"state": record["state"], "since": record["time"]}
 
     def succeeded(self, names: Iterable[str], seconds: float) -> None:
         """End the streaks of failures of these entries."""

@@ -99,3 +99,29 @@ def test_purge_and_lift(cli: Cli, peer: Node, hub: HubProcess) -> None:
 def test_purge_refuses_what_is_no_file_of_a_repository(cli: Cli, peer: Node, name: str) -> None:
     answer = cli("purge", name, "--file", "x")
     assert answer.code == 2 and not (cli.store / "purged.json").exists()
+
+
+def test_whoever_follows_leaves_a_mark_when_it_has_caught_up(other: Cli, peer: Node, tmp_path: Path) -> None:
+    mark = tmp_path / "run" / "caught-up"
+    mark.parent.mkdir()
+    other.environment["RUNTIME_DIRECTORY"] = str(mark.parent)
+    peer.kill()
+    process = other.start("follow", "--interval", "1")
+    assert process.stderr is not None and "can't be reached" in process.stderr.readline()
+    assert not mark.exists()
+    peer.start()
+    until(mark.exists)
+    assert other("compare").code == 0
+
+
+def test_what_keepalived_made_of_a_node(cli: Cli, peer: Node) -> None:
+    assert cli("status", "--json").json["node"] is None
+    for state in ("standby", "active"):
+        assert cli("node", state).code == 0
+    # what a sync saves meanwhile has it, too
+    assert cli("--config", "models.yml", "sync").code == 0
+    node = cli("status", "--json").json["node"]
+    assert node["state"] == "active"
+    assert f"this node of the pair: active since {node['since'][:16]}Z" in cli("status").out
+    assert "this node of the pair: standby" in cli("log").out
+    assert cli("node", "well").code == 2

@@ -131,13 +131,14 @@ class Mirror:
     store: Store
     port: int
     folder: Path
+    source: str = "127.0.0.1"  # the address of who asks
     address: str = field(init=False)
 
     def __post_init__(self) -> None:
         self.address = f"http://127.0.0.1:{self.port}"
 
     def ask(self, path: str, method: str = "GET", body: str | None = None, **headers: str) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10, source_address=(self.source, 0))
         with contextlib.closing(connection):
             connection.request(method, path, body, {k.replace("_", "-"): v for k, v in headers.items()})
             response = connection.getresponse()

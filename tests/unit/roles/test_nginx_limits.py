@@ -21,6 +21,8 @@ LARGE = b"large" * 20_000_000
 SMALL = b"small\n"
 PATH = f"/org/name/resolve/{COMMIT}/large.bin"
 SMALL_PATH = f"/org/name/resolve/{COMMIT}/small.txt"
+#: Asks from an address that is not the host's own, to which the limits don't apply.
+CLIENT = "127.0.0.2"
 Serve = Callable[..., Mirror]
 
 
@@ -34,8 +36,13 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 @pytest.fixture
 def serve(store: Store, tmp_path: Path) -> Iterator[Serve]:
+    def start(**variables: Any) -> Mirror:
+        mirror = running.enter_context(serving(store, tmp_path / "nginx", **variables))
+        mirror.source = CLIENT
+        return mirror
+
     with contextlib.ExitStack() as running:
-        yield lambda **variables: running.enter_context(serving(store, tmp_path / "nginx", **variables))
+        yield start
 
 
 @contextlib.contextmanager
@@ -47,6 +54,7 @@ def idle_downloads(mirror: Mirror, count: int, path: str = PATH) -> Iterator[lis
             client = opened.enter_context(contextlib.closing(socket.socket()))
             client.settimeout(10)
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.bind((mirror.source, 0))
             client.connect(("127.0.0.1", mirror.port))
             client.sendall(f"GET {path} HTTP/1.1\r\nHost: mirror\r\n\r\n".encode())
             assert client.recv(12) == b"HTTP/1.1 200"
@@ -78,14 +86,22 @@ def test_one_address_has_so_many_connections(serve: Serve, path: str) -> None:
     with idle_downloads(mirror, 4):
         check_refused(mirror.ask(path))
         check_refused(mirror.ask(path, "HEAD"))
-        with contextlib.closing(socket.create_connection(("127.0.0.1", mirror.port), 10, ("127.0.0.2", 0))) as other:
+        with contextlib.closing(socket.create_connection(("127.0.0.1", mirror.port), 10, ("127.0.0.3", 0))) as other:
             other.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
             assert not other.recv(12).endswith(b"429")
     until(lambda: mirror.ask(path).status != 429)
 
 
 def test_the_other_nodes_are_not_limited(serve: Serve) -> None:
-    mirror = serve(mirror_nginx_connections=4, mirror_nginx_peers=["127.0.0.1"])
+    mirror = serve(mirror_nginx_connections=4, mirror_nginx_peers=[CLIENT])
+    with idle_downloads(mirror, 8):
+        assert mirror.ask(SMALL_PATH).body == SMALL
+
+
+def test_the_host_itself_is_not_limited(serve: Serve) -> None:
+    """Its health check would fail where something else on it asks too much."""
+    mirror = serve(mirror_nginx_connections=4, mirror_nginx_rate=1)
+    mirror.source = "127.0.0.1"
     with idle_downloads(mirror, 8):
         assert mirror.ask(SMALL_PATH).body == SMALL
 
@@ -95,7 +111,9 @@ def test_requests_that_come_too_fast_wait(serve: Serve) -> None:
     asked = 30
     with contextlib.ExitStack() as opened:
         clients = [
-            opened.enter_context(contextlib.closing(socket.create_connection(("127.0.0.1", mirror.port), 10)))
+            opened.enter_context(
+                contextlib.closing(socket.create_connection(("127.0.0.1", mirror.port), 10, (CLIENT, 0)))
+            )
             for _client in range(asked)
         ]
         for client in clients:
