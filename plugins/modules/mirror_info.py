@@ -106,8 +106,8 @@ scrub:
   type: dict
 node:
   description:
-    - What keepalived last made of this node of a pair, as C(state) and C(since). The state is V(active), V(standby), V(fault) or
-      V(stopped). Null where keepalived never said anything.
+    - What keepalived last made of this node of a pair, as C(state) and C(since). Null where it never said anything.
+    - The state is V(active), V(standby), V(fault) or V(stopped).
   returned: success
   type: dict
 store:

@@ -64,9 +64,9 @@ def rivals(interface: str, router_id: int, nodes: list[str]) -> list[str]:
 
 def call(node: str) -> None:
     """Have the kernel look for a node."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        with contextlib.suppress(OSError):  # it is looked at later
-            client.sendto(b"", (node, 9))
+    # what came of it is looked at later
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.sendto(b"", (node, 9))
 
 
 def is_unreachable(node: str) -> bool:
