@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ TOP = Path(__file__).parents[1]
 INVENTORY = TOP / "extensions" / "molecule" / "inventory"
 PODMAN = str(TOP / "tests" / "hosts" / "bin" / "podman")
 MIRRORS = {"mirror12": "10.89.78.11", "mirror13": "10.89.78.12"}
+#: The address that moves between the mirrors.
+FLOATING = "10.89.78.100"
 CLIENTS = {"client12": "10.89.78.31", "client13": "10.89.78.32"}
 
 
@@ -33,6 +36,31 @@ def connect(name: str) -> Host:
 
 def podman(*arguments: str) -> str:
     return subprocess.run([PODMAN, *arguments], check=True, capture_output=True, text=True).stdout
+
+
+def power_on(name: str) -> None:
+    """Start a host that was killed."""
+    podman("start", container(name))
+    # as up.yml does, or the services get no credentials
+    podman("exec", container(name), "mount", "--make-rshared", "/")
+
+
+def active() -> list[str]:
+    """Return the mirrors that have the floating address."""
+    return [name for name in MIRRORS if connect(name).run("/usr/local/lib/hf-mirror/is-active").rc == 0]
+
+
+@contextlib.contextmanager
+def drained(*names: str) -> Iterator[None]:
+    """Let mirrors not be active for a while."""
+    for name in names:
+        connect(name).check_output("touch /etc/hf-mirror/drained")
+    try:
+        until(lambda: not {*active()} & {*names})
+        yield
+    finally:
+        for name in names:
+            connect(name).check_output("rm /etc/hf-mirror/drained")
 
 
 def playbook(name: str, *arguments: str, inventory: Path = INVENTORY) -> subprocess.CompletedProcess[str]:

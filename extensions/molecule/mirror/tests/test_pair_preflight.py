@@ -1,0 +1,110 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a pair can't be built with: each a sentence, before anything is touched."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testhosts import CLIENTS, FLOATING, MIRRORS, PODMAN, connect, container, playbook, recap, until
+
+NODES = list(MIRRORS.values())
+RIVAL, RIVAL_ID = "client13", 77
+#: One setting that is wrong for each host of an inventory, all of which are the same machine; and what is said of it.
+CASES: dict[str, tuple[dict[str, Any], str]] = {
+    "well": ({}, ""),
+    "interface": ({"interface": "eth7"}, "must be an interface of interface, one of eth0, lo, not 'eth7'"),
+    "prefix": ({"address": FLOATING}, "must be an IPv4 address with its prefix"),
+    "outside": ({"address": "10.89.77.100/24"}, "is outside of what eth0 of outside is in: 10.89.78.0/24"),
+    "own": ({"address": f"{NODES[1]}/24"}, "is a mirror's own address: choose one that no host has"),
+    "number": ({"router_id": 256}, "mirror_keepalived_router_id must be a number from 1 to 255, not '256'"),
+    "rival": ({"router_id": RIVAL_ID}, f"{RIVAL_ID} is used on this network by {CLIENTS[RIVAL]}: choose another"),
+    "single": ({"nodes": NODES[:1]}, "needs two: leave mirror_keepalived_address empty"),
+    "away": ({"nodes": [*NODES, "10.89.78.99"]}, "away can't reach 10.89.78.99"),
+    "first": ({"priority": 50}, "first and second have the same mirror_keepalived_priority 50"),
+    "second": ({"priority": 50}, "second and first have the same mirror_keepalived_priority 50"),
+    "alone": ({"sync_peer": ""}, "alone follows nobody"),
+    "stranger": ({"node_address": "10.89.78.55"}, "stranger's own 10.89.78.55 (mirror_keepalived_node_address)"),
+}
+PLAY = """
+- hosts: mirrors
+  tasks:
+    - ansible.builtin.include_role:
+        name: modelops.hf_mirror.mirror_keepalived
+        tasks_from: preflight
+"""
+
+
+@pytest.fixture
+def rival() -> Iterator[None]:
+    """Another router on the network, that tells everybody."""
+    send = (
+        "import socket, time; s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 112)\n"
+        f"while True: s.sendto(bytes([0x31, {RIVAL_ID}]) + bytes(10), ('224.0.0.18', 0)); time.sleep(0.5)"
+    )
+    command = [PODMAN, "exec", container(RIVAL), "timeout", "300", "python3", "-c", send]
+    with subprocess.Popen(command) as sending:
+        until(lambda: connect(RIVAL).run("pgrep -f 224.0.0.18").rc == 0)
+        yield
+        connect(RIVAL).check_output("pkill -f 'timeout 300 python3'")
+        sending.wait()
+
+
+def sentence(output: str) -> str:
+    return " ".join(output.split())
+
+
+def test_each_is_refused_in_a_sentence(tmp_path: Path, rival: None) -> None:
+    machine = {
+        "ansible_connection": "containers.podman.podman",
+        "ansible_host": container("mirror12"),
+        "ansible_podman_executable": PODMAN,
+        "ansible_python_interpreter": "/usr/bin/python3",
+        "mirror_keepalived_address": f"{FLOATING}/24",
+        "mirror_keepalived_nodes": NODES,
+        "mirror_sync_peer": "http://10.89.78.12",
+    }
+    hosts = {
+        name: {
+            f"mirror_{key if key.startswith('sync') else f'keepalived_{key}'}": value for key, value in wrong.items()
+        }
+        for name, (wrong, _words) in CASES.items()
+    }
+    inventory, play = tmp_path / "hosts.json", tmp_path / "play.yml"
+    inventory.write_text(json.dumps({"mirrors": {"hosts": hosts, "vars": machine}}))
+    play.write_text(PLAY)
+    done = playbook(str(play), "--forks", str(len(CASES)), inventory=inventory)
+    counts, said = recap(done.stdout), sentence(done.stdout)
+    for name, (_wrong, words) in CASES.items():
+        assert words in said, name
+        assert (counts[name]["failed"], counts[name]["changed"]) == (int(words != ""), 0), name
+
+
+def test_site_yml_refuses_it_before_anything_is_touched() -> None:
+    fingerprint = "find /etc /srv/hf-mirror/hub /opt/hf-mirror -newer %s ! -name '__pycache__'"
+    mark = "/run/before-the-refusal"
+    for name in MIRRORS:
+        connect(name).check_output("touch %s", mark)
+    done = playbook("site.yml", "-e", "mirror_keepalived_interface=eth7", "-e", "mirror_nginx_connections=7")
+    assert done.returncode != 0
+    assert "mirror_keepalived_interface must be an interface of mirror12" in sentence(done.stdout)
+    for name in MIRRORS:
+        assert connect(name).check_output(fingerprint, mark) == ""
+
+
+def test_what_keepalived_refuses_is_shown_and_the_old_configuration_kept() -> None:
+    config = "/etc/keepalived/keepalived.conf"
+    before = {name: connect(name).file(config).content_string for name in MIRRORS}
+    done = playbook("site.yml", "-e", "mirror_keepalived_address_v6=1:2/64", "--limit", "mirrors")
+    assert done.returncode != 0
+    said = sentence(done.stdout)
+    assert "keepalived refuses the new configuration of this host, so the old one was kept" in said
+    assert "invalid IP 1:2/64" in said
+    assert {name: connect(name).file(config).content_string for name in MIRRORS} == before
