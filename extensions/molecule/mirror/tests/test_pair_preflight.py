@@ -13,25 +13,40 @@ from typing import Any
 
 import pytest
 
-from testhosts import CLIENTS, FLOATING, MIRRORS, PODMAN, connect, container, playbook, recap, until
+from testhosts import CLIENTS, FLOATING, MIRRORS, PODMAN, connect, container, playbook, recap
 
 NODES = list(MIRRORS.values())
 RIVAL, RIVAL_ID = "client13", 77
 #: One setting that is wrong for each host of an inventory, all of which are the same machine; and what is said of it.
 CASES: dict[str, tuple[dict[str, Any], str]] = {
     "well": ({}, ""),
-    "interface": ({"interface": "eth7"}, "must be an interface of interface, one of eth0, lo, not 'eth7'"),
-    "prefix": ({"address": FLOATING}, "must be an IPv4 address with its prefix"),
-    "outside": ({"address": "10.89.77.100/24"}, "is outside of what eth0 of outside is in: 10.89.78.0/24"),
-    "own": ({"address": f"{NODES[1]}/24"}, "is a mirror's own address: choose one that no host has"),
-    "number": ({"router_id": 256}, "mirror_keepalived_router_id must be a number from 1 to 255, not '256'"),
-    "rival": ({"router_id": RIVAL_ID}, f"{RIVAL_ID} is used on this network by {CLIENTS[RIVAL]}: choose another"),
-    "single": ({"nodes": NODES[:1]}, "needs two: leave mirror_keepalived_address empty"),
-    "away": ({"nodes": [*NODES, "10.89.78.99"]}, "away can't reach 10.89.78.99"),
-    "first": ({"priority": 50}, "first and second have the same mirror_keepalived_priority 50"),
-    "second": ({"priority": 50}, "second and first have the same mirror_keepalived_priority 50"),
+    "interface": (
+        {"keepalived_interface": "eth7"},
+        "must be an interface of interface, one of eth0, lo, not 'eth7'",
+    ),
+    "prefix": ({"keepalived_address": FLOATING}, "must be an IPv4 address with its prefix"),
+    "outside": (
+        {"keepalived_address": "10.89.77.100/24"},
+        "is outside of what eth0 of outside is in: 10.89.78.0/24",
+    ),
+    "own": ({"keepalived_address": f"{NODES[1]}/24"}, "is a mirror's own address: choose one that no host has"),
+    "number": (
+        {"keepalived_router_id": 256},
+        "must be a number from 1 to 255, not '256'",
+    ),
+    "rival": (
+        {"keepalived_router_id": RIVAL_ID},
+        f"{RIVAL_ID} is used on this network by {CLIENTS[RIVAL]}:",
+    ),
+    "single": ({"keepalived_nodes": NODES[:1]}, "needs two: leave mirror_keepalived_address empty"),
+    "away": ({"keepalived_nodes": [*NODES, "10.89.78.99"]}, "away can't reach 10.89.78.99"),
+    "first": ({"keepalived_priority": 50}, "first and second have the same mirror_keepalived_priority 50"),
+    "second": ({"keepalived_priority": 50}, "second and first have the same mirror_keepalived_priority 50"),
     "alone": ({"sync_peer": ""}, "alone follows nobody"),
-    "stranger": ({"node_address": "10.89.78.55"}, "stranger's own 10.89.78.55 (mirror_keepalived_node_address)"),
+    "stranger": (
+        {"keepalived_node_address": "10.89.78.55"},
+        "stranger's own 10.89.78.55 (mirror_keepalived_node",
+    ),
 }
 PLAY = """
 - hosts: mirrors
@@ -45,16 +60,17 @@ PLAY = """
 @pytest.fixture
 def rival() -> Iterator[None]:
     """Another router on the network, that tells everybody."""
+    host, mark = connect(RIVAL), "/run/rival"
     send = (
-        "import socket, time; s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 112)\n"
-        f"while True: s.sendto(bytes([0x31, {RIVAL_ID}]) + bytes(10), ('224.0.0.18', 0)); time.sleep(0.5)"
+        "import os, socket, time; s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 112)\n"
+        f"while os.path.exists('{mark}'):"
+        f" s.sendto(bytes([0x31, {RIVAL_ID}]) + bytes(10), ('224.0.0.18', 0)); time.sleep(0.5)"
     )
-    command = [PODMAN, "exec", container(RIVAL), "timeout", "300", "python3", "-c", send]
-    with subprocess.Popen(command) as sending:
-        until(lambda: connect(RIVAL).run("pgrep -f 224.0.0.18").rc == 0)
+    host.check_output("touch %s", mark)
+    with subprocess.Popen([PODMAN, "exec", container(RIVAL), "python3", "-c", send]) as sending:
         yield
-        connect(RIVAL).check_output("pkill -f 'timeout 300 python3'")
-        sending.wait()
+        host.check_output("rm %s", mark)
+        assert sending.wait() == 0
 
 
 def sentence(output: str) -> str:
@@ -71,12 +87,7 @@ def test_each_is_refused_in_a_sentence(tmp_path: Path, rival: None) -> None:
         "mirror_keepalived_nodes": NODES,
         "mirror_sync_peer": "http://10.89.78.12",
     }
-    hosts = {
-        name: {
-            f"mirror_{key if key.startswith('sync') else f'keepalived_{key}'}": value for key, value in wrong.items()
-        }
-        for name, (wrong, _words) in CASES.items()
-    }
+    hosts = {name: {f"mirror_{key}": value for key, value in wrong.items()} for name, (wrong, _words) in CASES.items()}
     inventory, play = tmp_path / "hosts.json", tmp_path / "play.yml"
     inventory.write_text(json.dumps({"mirrors": {"hosts": hosts, "vars": machine}}))
     play.write_text(PLAY)
