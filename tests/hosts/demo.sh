@@ -21,7 +21,7 @@ quietly() {
 step "images of Debian 12 and 13 (the first time some minutes)"
 tests/hosts/image.sh debian12 >/dev/null &
 tests/hosts/image.sh debian13 >/dev/null && wait $!
-step "hosts: ${hub:-a stand-in for the Hub}, a mirror, a client"
+step "hosts: ${hub:-a stand-in for the Hub}, two mirrors, a client"
 quietly ansible-playbook -i inventory/demo tests/hosts/up.yml "${options[@]}"
 quietly ansible-playbook -i inventory/demo tests/hosts/clients.yml "${options[@]}"
 [ -z "$hub" ] || options+=(-e "mirror_sync_endpoint=$hub" -e @tests/hosts/real_hub.yml)

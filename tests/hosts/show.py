@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 PODMAN = Path(__file__).parent / "bin" / "podman"
-MIRROR, CLIENT = "hf-mirror-demo-mirror1", "hf-mirror-demo-client1"
-ADDRESS = "http://10.89.77.11"
+MIRRORS, CLIENT = ("hf-mirror-demo-mirror1", "hf-mirror-demo-mirror2"), "hf-mirror-demo-client1"
+#: It moves between the mirrors.
+ADDRESS = "http://10.89.77.100"
+IS_ACTIVE = "/usr/local/lib/hf-mirror/is-active"
 #: Where clients.yml put the Hub client.
 CLIENT_PYTHON = "/opt/huggingface_hub-2.4.0/bin/python"
 
@@ -52,6 +54,11 @@ def on(host: str, *command: str) -> str:
     return done.stdout
 
 
+def is_active(host: str) -> bool:
+    """Say whether a mirror has the address."""
+    return subprocess.run([PODMAN, "exec", host, IS_ACTIVE], check=False).returncode == 0
+
+
 def size(count: float) -> str:
     """Return bytes in words."""
     return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
@@ -59,8 +66,12 @@ def size(count: float) -> str:
 
 def main() -> None:
     """Print the report; fail where the download is not what the mirror holds."""
-    repos: list[dict[str, Any]] = [json.loads(line) for line in on(MIRROR, "python3", "-c", LIST).splitlines()]
-    print(f"\nMirrored on {MIRROR}:\n")
+    active = next((mirror for mirror in MIRRORS if is_active(mirror)), None)
+    if not active:
+        sys.exit(f"none of {', '.join(MIRRORS)} has the address {ADDRESS}: see hf-mirror log there")
+    print(f"\n{ADDRESS} is with {active}; when that one fails, another takes over.")
+    repos: list[dict[str, Any]] = [json.loads(line) for line in on(active, "python3", "-c", LIST).splitlines()]
+    print(f"\nMirrored on {active}, and followed by the other:\n")
     print(f"  {'repository':<40} {'commit':<12} {'files':>5} {'bytes':>10}")
     for repo in repos:
         total = size(sum(length for _name, length, _sha256 in repo["files"]))
