@@ -53,7 +53,7 @@ PLAY = """
   tasks:
     - ansible.builtin.include_role:
         name: modelops.hf_mirror.mirror_keepalived
-        tasks_from: preflight
+        tasks_from: %s
 """
 
 
@@ -90,7 +90,7 @@ def test_each_is_refused_in_a_sentence(tmp_path: Path, rival: None) -> None:
     hosts = {name: {f"mirror_{key}": value for key, value in wrong.items()} for name, (wrong, _words) in CASES.items()}
     inventory, play = tmp_path / "hosts.json", tmp_path / "play.yml"
     inventory.write_text(json.dumps({"mirrors": {"hosts": hosts, "vars": machine}}))
-    play.write_text(PLAY)
+    play.write_text(PLAY % "preflight")
     done = playbook(str(play), "--forks", str(len(CASES)), inventory=inventory)
     counts, said = recap(done.stdout), sentence(done.stdout)
     for name, (_wrong, words) in CASES.items():
@@ -110,10 +110,12 @@ def test_site_yml_refuses_it_before_anything_is_touched() -> None:
         assert connect(name).check_output(fingerprint, mark) == ""
 
 
-def test_what_keepalived_refuses_is_shown_and_the_old_configuration_kept() -> None:
+def test_what_keepalived_refuses_is_shown_and_the_old_configuration_kept(tmp_path: Path) -> None:
+    play = tmp_path / "play.yml"
+    play.write_text(PLAY % "main")
     config = "/etc/keepalived/keepalived.conf"
     before = {name: connect(name).file(config).content_string for name in MIRRORS}
-    done = playbook("site.yml", "-e", "mirror_keepalived_address_v6=1:2/64", "--limit", "mirrors")
+    done = playbook(str(play), "-e", "mirror_keepalived_address_v6=1:2/64")
     assert done.returncode != 0
     said = sentence(done.stdout)
     assert "keepalived refuses the new configuration of this host, so the old one was kept" in said
