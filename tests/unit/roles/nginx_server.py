@@ -10,6 +10,7 @@ import hashlib
 import http.client
 import json
 import os
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from typing import Any
 from mirror_server import Server
 
 BLOB_TIME = 1_000_000_000
+_IP_BIND_ADDRESS_NO_PORT = 24  # the name is in Python from 3.12 on
 
 
 def commit_of(name: str) -> str:
@@ -137,8 +139,21 @@ class Mirror:
     def __post_init__(self) -> None:
         self.address = f"http://127.0.0.1:{self.port}"
 
+    def connect(self, source: str | None = None, buffer: int | None = None) -> socket.socket:
+        """Return a connection from an address of its own."""
+        client = socket.socket()
+        client.settimeout(10)
+        # the port is chosen when it connects, and not from those at which servers may want to listen
+        client.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+        if buffer:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        client.bind((source or self.source, 0))
+        client.connect(("127.0.0.1", self.port))
+        return client
+
     def ask(self, path: str, method: str = "GET", body: str | None = None, **headers: str) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10, source_address=(self.source, 0))
+        connection = http.client.HTTPConnection("127.0.0.1", self.port)
+        connection.sock = self.connect()
         with contextlib.closing(connection):
             connection.request(method, path, body, {k.replace("_", "-"): v for k, v in headers.items()})
             response = connection.getresponse()

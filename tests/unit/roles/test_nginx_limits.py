@@ -51,11 +51,7 @@ def idle_downloads(mirror: Mirror, count: int, path: str = PATH) -> Iterator[lis
     with contextlib.ExitStack() as opened:
         started = []
         for _download in range(count):
-            client = opened.enter_context(contextlib.closing(socket.socket()))
-            client.settimeout(10)
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            client.bind((mirror.source, 0))
-            client.connect(("127.0.0.1", mirror.port))
+            client = opened.enter_context(mirror.connect(buffer=4096))
             client.sendall(f"GET {path} HTTP/1.1\r\nHost: mirror\r\n\r\n".encode())
             assert client.recv(12) == b"HTTP/1.1 200"
             started.append(client)
@@ -86,7 +82,7 @@ def test_one_address_has_so_many_connections(serve: Serve, path: str) -> None:
     with idle_downloads(mirror, 4):
         check_refused(mirror.ask(path))
         check_refused(mirror.ask(path, "HEAD"))
-        with contextlib.closing(socket.create_connection(("127.0.0.1", mirror.port), 10, ("127.0.0.3", 0))) as other:
+        with mirror.connect("127.0.0.3") as other:
             other.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
             assert not other.recv(12).endswith(b"429")
     until(lambda: mirror.ask(path).status != 429)
@@ -110,12 +106,7 @@ def test_requests_that_come_too_fast_wait(serve: Serve) -> None:
     mirror = serve(mirror_nginx_rate=10)
     asked = 30
     with contextlib.ExitStack() as opened:
-        clients = [
-            opened.enter_context(
-                contextlib.closing(socket.create_connection(("127.0.0.1", mirror.port), 10, (CLIENT, 0)))
-            )
-            for _client in range(asked)
-        ]
+        clients = [opened.enter_context(mirror.connect()) for _client in range(asked)]
         for client in clients:
             client.sendall(f"GET {SMALL_PATH} HTTP/1.0\r\n\r\n".encode())
         begun = time.monotonic()
