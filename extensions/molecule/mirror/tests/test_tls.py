@@ -90,7 +90,7 @@ def test_an_unmodified_client_as_the_role_set_it_up(name: str, version: str, lib
     program += " | sha256sum; rm -rf $HF_HOME"
     done = connect(name).run("env -i HF_HUB_DISABLE_UPDATE_CHECK=1 bash -lc %s", program)
     assert done.stdout.split()[0] == library.repo("model", OPEN).main.files[FILE].blob, done.stderr
-    log = connect(POINTED[name]).file("/var/log/nginx/hf-mirror.access.log").content_string
+    log = connect(POINTED[name]).file("/var/log/hf-mirror/access.log").content_string
     asked = [line for line in map(json.loads, log.splitlines()) if f"hf_hub/{version}" in line["user_agent"]]
     assert asked[-1]["client"] == CLIENTS[name]
 
