@@ -9,7 +9,7 @@ away by a publish of its own (an entry of the history without a commit), or reti
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .._plan.facts import Repo
@@ -84,7 +84,14 @@ def is_removed(gone: History, present: History) -> bool:
     ``gone``: what is remembered of it, ``present``: its history where it still is, and may have been published since.
     """
     merged = {ref: merge_history(present.get(ref, []), entries) for ref, entries in gone.items()}
-    return bool(gone) and not any(entries and entries[-1]["commit"] for entries in {**present, **merged}.values())
+    # taken away there, too, and listed again since: it is on its way to be published
+    comes_back = all(_last_serial(present.get(ref, [])) == _last_serial(entries) for ref, entries in merged.items())
+    is_published = any(entries and entries[-1]["commit"] for entries in {**present, **merged}.values())
+    return bool(gone) and not comes_back and not is_published
+
+
+def _last_serial(entries: Sequence[Entry]) -> int:
+    return entries[-1]["serial"] if entries else 0
 
 
 def plan_removal(repo: Repo, mine: Piece, gone: History) -> FollowPlan:

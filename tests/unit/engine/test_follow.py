@@ -249,23 +249,38 @@ def test_a_purge_follows(pair: Pair) -> None:
     pair.assert_equal()
 
 
+def seals_before_it_is_published(pair: Pair) -> list[str]:
+    """Sync ``a``, and let ``b`` follow whenever ``a`` waits for it. Returns what ``b`` sealed meanwhile."""
+    engine = pair.engine("a", peer_wait=3600)
+    sealed: list[str] = []
+
+    def follow_instead_of_waiting(_seconds: float) -> None:
+        published = pair.store("a").repository(SWAPPER).refs()
+        sealed.extend(pair.follow("b").sealed)
+        assert pair.store("b").repository(SWAPPER).refs() == published
+
+    engine.clock.sleep = follow_instead_of_waiting  # type: ignore[method-assign]
+    outcome = engine.run(parse(BOTH))
+    assert not outcome.problems and not outcome.plan.warnings
+    return sealed
+
+
 def test_nothing_is_published_before_the_peer_sealed_it(pair: Pair) -> None:
     pair.hub.control("move", {"repo_id": SWAPPER.repo_id, "commit": 0})
     pair.sync("a")
     pair.follow("b")
     pair.hub.control("move", {"repo_id": SWAPPER.repo_id, "commit": 1})
-    engine = pair.engine("a", peer_wait=3600)
-    sealed: list[str] = []
+    assert len(seals_before_it_is_published(pair)) == 1
+    pair.follow("b")
+    pair.assert_equal()
 
-    def follow_instead_of_waiting(_seconds: float) -> None:
-        published = pair.store("a").repository(SWAPPER).refs()["main"]
-        sealed.extend(pair.follow("b").sealed)
-        assert pair.store("b").repository(SWAPPER).refs()["main"] == published
 
-    engine.clock.sleep = follow_instead_of_waiting  # type: ignore[method-assign]
-    outcome = engine.run(parse(BOTH))
-    assert not outcome.problems and not outcome.plan.warnings
-    assert len(sealed) == 1
+def test_nor_where_it_comes_back(pair: Pair) -> None:
+    pair.sync("a")
+    pair.follow("b")
+    for name in ("a", "b"):
+        pair.sync(name, [{"repo_id": TINY.repo_id}], "exact")
+    assert len(seals_before_it_is_published(pair)) == 1
     pair.follow("b")
     pair.assert_equal()
 

@@ -139,8 +139,19 @@ def test_what_was_collected_here_is_not_brought_back_for_the_rest_of_its_grace_t
         (SECOND, [*FIRST, entry(2, "", "2025")], False),
         (SECOND, [*SECOND, entry(3, "")], True),
         ([*SECOND, entry(3, C)], [*FIRST, entry(2, "")], False),
+        ([*FIRST, entry(2, "")], [*FIRST, entry(2, "")], False),
+        ([*FIRST, entry(2, "", "2025")], [*FIRST, entry(2, "")], False),
+        ([*FIRST, entry(2, "")], [*FIRST, entry(2, ""), entry(3, C), entry(4, "")], True),
     ],
-    ids=["taken away", "published at the same time, and later", "taken away later", "published since"],
+    ids=[
+        "taken away",
+        "published at the same time, and later",
+        "taken away later",
+        "published since",
+        "listed again",
+        "taken away by both, and listed again",
+        "listed again there, too, and taken away again",
+    ],
 )
 def test_a_repository_that_was_taken_away(mine: list[Entry], history: list[Entry], removes: bool) -> None:
     assert plan_removal(REPO, piece(mine, {A: "1"}), {"main": history}).remove == removes
