@@ -30,7 +30,10 @@ SECRET = commit_of("secret")
 ALICE, BOB = (hashlib.sha256(name.encode()).hexdigest() for name in ("alice", "bob"))
 PEERS = ["192.0.2.1"]
 #: How errors begin, where no status says that they are.
-ERRORS = (b"<html>\r\n<head><title>3", b"<html>\r\n<head><title>4", b'{"error":', b"This mirror answers")
+ERRORS = (
+    *(b"<html>\r\n<head><title>3", b"<html>\r\n<head><title>4", b'{"error":'),
+    *(b"This mirror answers", b"paths-info answers"),
+)
 
 
 def secrets(store: Store) -> list[Path]:
