@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -201,15 +202,15 @@ def _addresses(files: Sequence[tuple[str, str]], address: Callable[[str, str], s
 def _small(scratch: Path, rounds: int) -> dict[str, dict[str, list[Load]]]:
     """32 clients keep their connections and ask for small files at random."""
     print(f"serving {REPOS * FILES:,} small files")
-    store, random = server_store.small_store(scratch / "small"), Random(3)
-    results = {}
-    with _serving(store.root, scratch) as servers:
+    results, random = {}, Random(3)
+    # as deep in the file system as the default store: each folder above a file costs whoever asks where a link leads
+    with tempfile.TemporaryDirectory(prefix="hf-mirror-") as root, _serving(Path(root), scratch) as servers:
+        server_store.small_store(Path(root))
         files = [(repo_id(random.randrange(REPOS)), small(random.randrange(FILES))) for _path in range(PATHS)]
         for method in ("HEAD", "GET"):
             for what, address in (("a commit", pinned), ("main", by_ref)):
                 paths = _addresses(files, address)
                 results[f"{method}, {what}"] = _in_turn(rounds, servers, scratch, paths, method=method)
-    shutil.rmtree(store.root)
     return results
 
 

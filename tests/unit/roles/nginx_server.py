@@ -49,7 +49,7 @@ class Store:
     root: Path
 
     def __post_init__(self) -> None:
-        self.root.mkdir()
+        self.root.mkdir(exist_ok=True)
         self.sentinel.write_text('{"format": 1}\n')
         (self.root / "hub").mkdir()
         (self.root / "views").mkdir()
