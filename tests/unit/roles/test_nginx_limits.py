@@ -102,13 +102,14 @@ def test_the_host_itself_is_not_limited(serve: Serve) -> None:
         assert mirror.ask(SMALL_PATH).body == SMALL
 
 
-def test_requests_that_come_too_fast_wait(serve: Serve) -> None:
-    mirror = serve(mirror_nginx_rate=10)
+@pytest.mark.parametrize(("path", "rate"), [(SMALL_PATH, 10), ("/api/models", 1000)], ids=["files", "listings"])
+def test_requests_that_come_too_fast_wait(serve: Serve, path: str, rate: int) -> None:
+    mirror = serve(mirror_nginx_rate=rate)
     asked = 30
     with contextlib.ExitStack() as opened:
         clients = [opened.enter_context(mirror.connect()) for _client in range(asked)]
         for client in clients:
-            client.sendall(f"GET {SMALL_PATH} HTTP/1.0\r\n\r\n".encode())
+            client.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
         begun = time.monotonic()
         assert {client.recv(12) for client in clients} == {b"HTTP/1.1 200"}
         # not how fast this machine is, but what the limit means
