@@ -107,6 +107,16 @@ options:
         gives out, the rest comes over HTTP.
     type: bool
     default: false
+  peer:
+    description:
+      - URL of the other node of a pair. A commit is published once that node has sealed it, too, so that both serve it
+        from the start.
+      - A peer that is away is not waited for, and a warning says so.
+    type: str
+  peer_wait:
+    description: How many seconds O(peer) has for that.
+    type: int
+    default: 300
   wait:
     description:
       - Wait for a run that is under way on the same store, then do what is left. Otherwise the task fails at once.
@@ -248,6 +258,8 @@ def main() -> None:
             "reserve": {"type": "int", "default": 3},
             "grace": {"type": "int", "default": 72},
             "xet": {"type": "bool", "default": False},
+            "peer": {"type": "str"},
+            "peer_wait": {"type": "int", "default": 300},
             "wait": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
@@ -282,16 +294,28 @@ def run(module: AnsibleModule) -> None:
     module.exit_json(**answer)
 
 
+#: Options that are the engine's settings, by the same names.
+_SETTINGS = (
+    "endpoint",
+    "proxy",
+    "workers",
+    "bandwidth",
+    "reserve",
+    "grace",
+    "max_delete",
+    "xet",
+    "peer",
+    "peer_wait",
+)
+
+
 def _settings(params: dict[str, Any]) -> Settings:
     tokens = {**(params["tokens"] or {}), **({None: params["token"]} if params["token"] else {})}
     return Settings(
         store=Path(params["store"]),
         tokens=tokens,
         lock=LockFile.from_json(params["lock"]) if params["lock"] else None,
-        **{
-            name: params[name]
-            for name in ("endpoint", "proxy", "workers", "bandwidth", "reserve", "grace", "max_delete", "xet")
-        },
+        **{name: params[name] for name in _SETTINGS},
         actor="ansible",
     )
 

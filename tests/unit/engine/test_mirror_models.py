@@ -248,6 +248,13 @@ def test_hub_down_is_told(sync: Run, store: Path) -> None:
     assert tree(store / "hub") == before
 
 
+def test_a_peer_that_is_away_is_told_and_holds_nothing_up(sync: Run) -> None:
+    answer = sync({"repo_id": TINY}, peer="http://127.0.0.1:9")
+    assert answer["changed"] and not answer["failures"]
+    (warning,) = answer["warnings"]
+    assert "http://127.0.0.1:9 can't be reached" in str(warning)
+
+
 def test_the_token_goes_to_the_hub_only(sync: Run, hub: HubProcess) -> None:
     answer = sync({"repo_id": TINY}, token="hf_secret")
     assert not answer["failures"] and "hf_secret" not in str(answer)
