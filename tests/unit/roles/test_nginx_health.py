@@ -85,7 +85,7 @@ def _swap_blob(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "status"), [(_remove_sentinel, 503), (_remove_blob, 404), (_swap_blob, 200)], ids=lambda one: str(one)
+    ("spoil", "status"), [(_remove_sentinel, 503), (_remove_blob, 404), (_swap_blob, 200)], ids=str
 )
 def test_a_store_that_is_not_as_it_was(own_mirror: Mirror, spoil: Callable[[Store], None], status: int) -> None:
     spoil(own_mirror.store)

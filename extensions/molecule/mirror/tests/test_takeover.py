@@ -88,7 +88,7 @@ def slow() -> Iterator[None]:
 def download(slow: None, library: Library) -> Iterator[Callable[[str], subprocess.Popen[str]]]:
     """Start a client that prints the SHA-256 of what it got."""
     files = library.repo("model", REPO).main.files
-    path = next(path for path in files if path.endswith(NAME))
+    (path,) = [path for path in files if path.endswith(NAME)]
     url = f"http://{FLOATING}/{REPO}/resolve/main/{path}"
     programs = {
         # once more, from where it was, when nothing came for some seconds
