@@ -190,7 +190,8 @@ class CrashingFs(Fs):
 class FullFs(CrashingFs):
     """A disk that is full from the ``full_at``-th call on that needs room: half of a write fits, nothing after it.
 
-    ``free`` is what the disk says of itself: free bytes, all bytes, free inodes; ``fetched`` is taken off it.
+    ``free`` is what the disk says of itself: free bytes, all bytes, free inodes; ``fetched``, which is what came and was
+    not thrown away, is taken off it.
     """
 
     def __init__(self, disk: Disk, full_at: int | None = None, free: tuple[int, int, int] | None = None) -> None:
@@ -218,6 +219,12 @@ class FullFs(CrashingFs):
     def write_block(self, target: BinaryIO, block: bytes | bytearray | memoryview) -> None:
         super().write_block(target, block)
         self.fetched += len(block)
+
+    def truncate(self, target: BinaryIO, size: int) -> None:
+        # what arrived wrong makes room for another try
+        before = os.fstat(target.fileno()).st_size
+        super().truncate(target, size)
+        self.fetched -= max(before - size, 0)
 
 
 def faulty(disk: Disk, fault: tuple[Any, ...] | None) -> CrashingFs:
