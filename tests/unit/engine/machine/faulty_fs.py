@@ -190,8 +190,8 @@ class CrashingFs(Fs):
 class FullFs(CrashingFs):
     """A disk that is full from the ``full_at``-th call on that needs room: half of a write fits, nothing after it.
 
-    ``free`` is what the disk says of itself: free bytes, all bytes, free inodes; ``fetched``, which is what came and was
-    not thrown away, is taken off it.
+    ``free`` is what the disk says of itself: free bytes, all bytes, free inodes; ``fetched``, what came and was not
+    thrown away, is taken off it.
     """
 
     def __init__(self, disk: Disk, full_at: int | None = None, free: tuple[int, int, int] | None = None) -> None:
