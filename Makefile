@@ -5,7 +5,7 @@ SHELL := /bin/bash
 # molecule and others call their neighbours by name
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full bench year lint clean setup lock
+.PHONY: help demo test test-full bench year failover lint clean setup lock
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | column -t -s "$$(printf '\t')"
@@ -25,6 +25,9 @@ bench: setup ## measure against other downloaders, write docs/benchmarks.md
 
 year: setup ## a year of 500 repositories in minutes, write docs/year.md
 	@tests/setup/year.sh
+
+failover: setup ## takeovers of a pair on hosts while clients download, write docs/failover.md
+	@tests/setup/failover.sh
 
 lint: setup ## run the quick checks alone
 	@tests/setup/lint.sh

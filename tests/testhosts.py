@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import subprocess
@@ -19,6 +20,7 @@ from testinfra.host import Host
 
 TOP = Path(__file__).parents[1]
 INVENTORY = TOP / "extensions" / "molecule" / "inventory"
+HUB = "http://10.89.78.10"
 PODMAN = str(TOP / "tests" / "hosts" / "bin" / "podman")
 MIRRORS = {"mirror12": "10.89.78.11", "mirror13": "10.89.78.12"}
 #: The address that moves between the mirrors.
@@ -61,6 +63,20 @@ def drained(*names: str) -> Iterator[None]:
     finally:
         for name in names:
             connect(name).check_output("rm /etc/hf-mirror/drained")
+
+
+@contextlib.contextmanager
+def hub_switched_off() -> Iterator[None]:
+    """Stop the Hub's host for a while."""
+    podman("stop", "--time", "2", container("hub1"))
+    try:
+        state = json.loads(podman("inspect", container("hub1")))[0]["State"]
+        assert not state["Running"]
+        yield
+    finally:
+        podman("start", container("hub1"))
+        hub = connect("hub1")
+        until(lambda: hub.run("curl -fs %s", HUB).rc == 0)
 
 
 def playbook(name: str, *arguments: str, inventory: Path = INVENTORY) -> subprocess.CompletedProcess[str]:

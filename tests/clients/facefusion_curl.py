@@ -39,7 +39,7 @@ def download(name: str) -> dict[str, object]:
 
 def main() -> None:
     """Print what was got, and whether each model fits its hash."""
-    reachable = head(f"{URL.split('/facefusion/')[0]}/").splitlines()[0]
+    reachable = head(f"{'/'.join(URL.split('/')[:3])}/").splitlines()[0]
     files = {name: download(name) for name in NAMES}
     models = [name for name in NAMES if name.endswith(".onnx")]
     valid = {

@@ -32,6 +32,7 @@ images() {
 
 hosts() {
     part images images && part hosts molecule test --all
+    [ "${TEST_PROFILE:-}" != full ] || part failover tests/setup/failover.sh --docs "$output"
 }
 
 rest() {

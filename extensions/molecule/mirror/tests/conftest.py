@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import pytest
 from testinfra.host import Host
 
+import testhosts
 from hub.repos import Library
-from testhosts import CLIENTS, MIRRORS, TOP, connect, container, podman
+from testhosts import CLIENTS, MIRRORS, TOP, connect
 
 
 @pytest.fixture(scope="session")
@@ -32,11 +32,5 @@ def mirror(request: pytest.FixtureRequest) -> Host:
 
 @pytest.fixture(scope="module")
 def hub_switched_off() -> Iterator[None]:
-    """Stop the Hub's host for a while."""
-    podman("stop", "--time", "2", container("hub1"))
-    state = json.loads(podman("inspect", container("hub1")))[0]["State"]
-    assert not state["Running"]
-    yield
-    podman("start", container("hub1"))
-    hub = connect("hub1")
-    assert hub.run("for _ in $(seq 100); do curl -fs http://10.89.78.10/ && exit 0; sleep 0.2; done; exit 1").rc == 0
+    with testhosts.hub_switched_off():
+        yield

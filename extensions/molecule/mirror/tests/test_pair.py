@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import random
 from collections.abc import Iterator
@@ -14,47 +13,17 @@ from collections.abc import Iterator
 import pytest
 from testinfra.host import Host
 
+from failover.publishing import FOLDER, REPO, SYNC, change, configure, edit, whole
 from testhosts import MIRRORS, connect
 
-HUB = "http://10.89.78.10"
-#: Of each run its own: the Hub keeps what it was told.
-REPO, FOLDER = f"pair/model-{os.getpid()}", f"models--pair--model-{os.getpid()}"
-MODELS = "/tmp/pair.yml"  # noqa: S108 - on a test host
-SYNC = f"hf-mirror --config {MODELS} --store /srv/hf-mirror --endpoint {HUB}"
 FOLLOW = f"hf-mirror --peer http://{MIRRORS['mirror12']} follow"
 COMPARE = f"hf-mirror --peer http://{MIRRORS['mirror12']} compare"
 KILLS = 20 if os.environ.get("TEST_PROFILE") == "full" else 5
 FULL = os.environ.get("TEST_PROFILE") == "full"
 
 
-def edit(changes: dict[str, str]) -> None:
-    """Let the repository's main have other files at the Hub, where other tests may have set all back."""
-    hub = connect("hub1")
-    for create in (False, True):
-        body = json.dumps({"repo_id": REPO, "create": create, "changes": changes})
-        answer = hub.run("curl -fs %s -d %s", f"{HUB}/_hub/edit", body)
-        if answer.rc == 0:
-            return
-    raise AssertionError(answer.stdout)
-
-
-def change(number: int) -> None:
-    edit({**{f"part-{n}.txt": f"{number} {n} " * 2000 for n in range(8)}, "same.txt": "same " * 5000})
-
-
 def main_of(host: Host) -> str:
     return host.check_output("basename $(readlink /srv/hf-mirror/hub/%s/.mirror/rev/main)", FOLDER)
-
-
-def whole(name: str) -> set[str]:
-    """Return the numbers that a client reads in the files of main on a mirror: of one commit, or it is broken."""
-    base = f"http://{MIRRORS[name]}/{REPO}/resolve"
-    client = connect("client13")
-    head = client.check_output("curl -fsI %s", f"{base}/main/same.txt").lower()
-    commit = head.partition("x-repo-commit:")[2].split()[0]
-    paths = " ".join(f"{base}/{commit}/part-{number}.txt" for number in range(8))
-    texts = client.check_output(f"for url in {paths}; do curl -fs $url | cut -d ' ' -f 1; done")
-    return set(texts.split())
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +40,7 @@ def standby() -> Host:
 def repository(active: Host, standby: Host) -> Iterator[None]:
     """A repository that changes, beside those of the role's whitelist."""
     change(0)
-    active.check_output("echo %s > %s", json.dumps([{"repo_id": REPO, "keep": 1, "views": ["pair"]}]), MODELS)
+    configure("mirror12")
     active.check_output(f"{SYNC} sync")
     standby.check_output(FOLLOW)
     yield
@@ -114,10 +83,10 @@ def test_the_follower_is_killed_at_random_instants(active: Host, standby: Host) 
         active.check_output(f"{SYNC} gc --grace 0")
         killed = standby.run(f"timeout --signal KILL {instants.uniform(0.2, 1.2):.3f} {FOLLOW}")
         assert killed.rc in (0, 137)
-        assert len(whole("mirror13")) == 1
+        assert len(whole(MIRRORS["mirror13"])) == 1
     active.check_output(f"{SYNC} gc --grace 0")
     agree(standby)
-    assert whole("mirror12") == whole("mirror13")
+    assert whole(MIRRORS["mirror12"]) == whole(MIRRORS["mirror13"])
 
 
 def test_the_active_one_is_killed_while_it_publishes(active: Host, standby: Host) -> None:
@@ -127,11 +96,11 @@ def test_the_active_one_is_killed_while_it_publishes(active: Host, standby: Host
         killed = active.run(f"timeout --signal KILL {instants.uniform(0.3, 1.2):.3f} {SYNC} sync")
         assert killed.rc in (0, 137)
         standby.run(FOLLOW)
-        assert len(whole("mirror12")) == 1 and len(whole("mirror13")) == 1
+        assert len(whole(MIRRORS["mirror12"])) == 1 and len(whole(MIRRORS["mirror13"])) == 1
     active.check_output(f"{SYNC} sync")
     active.check_output(f"{SYNC} gc --grace 0")
     agree(standby)
-    assert whole("mirror13") == {str(100 + KILLS - 1)}
+    assert whole(MIRRORS["mirror13"]) == {str(100 + KILLS - 1)}
 
 
 @pytest.mark.parametrize("second", sorted(MIRRORS))

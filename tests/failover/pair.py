@@ -1,0 +1,45 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The pair of mirrors: what its nodes say they are, and how both have the same."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+
+from testhosts import MIRRORS, active, connect, until
+
+STATE = "/run/hf-mirror-keepalived/state"
+FOLLOW = "hf-mirror-follow"
+
+
+def states() -> list[str]:
+    """Return what keepalived made of the nodes."""
+    said = [connect(name).run("cat %s", STATE).stdout for name in MIRRORS]
+    return sorted(json.loads(one)["state"] for one in said if one)
+
+
+def are_well() -> bool:
+    return states() == ["active", "standby"] and len(active()) == 1
+
+
+def have_caught_up() -> bool:
+    return all(connect(name).file(f"/run/{FOLLOW}/caught-up").exists for name in MIRRORS)
+
+
+@contextlib.contextmanager
+def following() -> Iterator[None]:
+    """Let both follow each other, and begin with the same."""
+    for name in MIRRORS:
+        # what other tests brought to one of the two would follow
+        connect(name).check_output("hf-mirror sync --state exact --max-delete 100%")
+    for name in MIRRORS:
+        connect(name).check_output("systemctl enable --now %s", FOLLOW)
+    try:
+        until(lambda: are_well() and have_caught_up())
+        yield
+    finally:
+        for name in MIRRORS:
+            connect(name).check_output("systemctl disable --now %s && rm -r /run/%s", FOLLOW, FOLLOW)
