@@ -12,7 +12,7 @@ from testhosts import FLOATING, connect, container, podman, power_on
 
 #: Seconds without an answer that a takeover may cost: what is dead says nothing, what is sick has to be asked.
 DEAD, SICK = 1.0, 2.0
-#: All fault's hosts are containers, which have one interface.
+#: The hosts are containers, which have one.
 INTERFACE = "eth0"
 
 
@@ -40,20 +40,17 @@ def nothing(name: str) -> None:
     """The node has to mend itself."""
 
 
-def _black_hole(*hooks: str) -> Fault:
-    """Nothing of the network gets in, or out, but the host's own programs reach each other."""
-    ways = {"input": "iif", "output": "oif"}
-    rules = "; ".join(
-        f"add table {family} hole; add chain {family} hole {hook} {{ type filter hook {hook} priority -300; }};"
-        f" add rule {family} hole {hook} {ways[hook]}name != lo drop"
-        for hook in hooks
-        for family in ("inet", "arp")
+def _black_hole(*ways: str) -> Fault:
+    """Nothing gets through the interface, whatever sends it: keepalived announces addresses past all other hooks."""
+    chains = "; ".join(
+        f"add chain netdev hole {way} {{ type filter hook {way} device {INTERFACE} priority 0; policy drop; }}"
+        for way in ways
     )
-    # Who sends and hears nothing believes to be alone. That is not noticed, so that clients wait for its end.
-    unseen = "output" not in hooks
+    # Who sends but hears nothing believes to be alone. That is not noticed, so that clients wait for its end.
+    unseen = "egress" not in ways
     return Fault(
-        on_host(f"nft '{rules}'"),
-        on_host("nft 'delete table inet hole; delete table arp hole'"),
+        on_host(f"nft 'add table netdev hole; {chains}'"),
+        on_host("nft delete table netdev hole"),
         DEAD,
         moves=not unseen,
         lasts=10 if unseen else None,
@@ -79,9 +76,9 @@ FAULTS = {
         on_host(f"ip link set {INTERFACE} up && ip route replace default via {_GATEWAY}"),
         DEAD,
     ),
-    "nothing gets out": _black_hole("output"),
-    "nothing gets in": _black_hole("input"),
-    "nothing gets in or out": _black_hole("input", "output"),
+    "nothing gets out": _black_hole("egress"),
+    "nothing gets in": _black_hole("ingress"),
+    "nothing gets in or out": _black_hole("ingress", "egress"),
     "keepalived killed": Fault(signal("KILL", "keepalived"), nothing, DEAD),
     "nginx killed": Fault(signal("KILL", "nginx"), nothing, SICK, moves=None),
     "nginx stopped": Fault(signal("STOP", "nginx"), signal("CONT", "nginx"), SICK),
