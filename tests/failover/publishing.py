@@ -102,7 +102,7 @@ class Publishing:
         (second,) = {*MIRRORS} - {first}
         podman("kill", container(second))
         try:
-            for _ in range(count):
+            for _sync in range(count):
                 self.publish()
         finally:
             power_on(second)

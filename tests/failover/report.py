@@ -54,8 +54,11 @@ One takeover ({shown}) as the client saw it. What was sent to nobody, the client
 
 ## What clients need
 
-- **huggingface_hub** needs no setting. When nothing comes any more it waits for 10 s (`HF_HUB_DOWNLOAD_TIMEOUT`),
-  then goes on where it was.
+- **huggingface_hub** waits for 10 s when nothing comes any more (`HF_HUB_DOWNLOAD_TIMEOUT`), then goes on where it
+  was, up to five times in a row. Two ends of a connection it does not try again, in their source and here: 0.36.2 one
+  that is closed too early (`ChunkedEncodingError`), as by a kernel whose nginx was killed; 1.33.0 and 2.4.0 one that
+  is reset (`ReadError`), as by a node that never heard of it. No setting changes that. Ask again: 0.36.2 then goes on
+  where it was, the newer ones begin anew.
 - **curl** gives up at the first trouble, and waits for ever where nothing comes. These lines in `~/.curlrc`, or in
   `.curlrc` in the folder that `CURL_HOME` names, change that. FaceFusion's curl reads them, too, and needs them:
 
@@ -74,7 +77,7 @@ def write(docs: Path, machine: str, takeovers: Sequence[Takeover], caught_up: fl
         downloads=sum(one.under_way for one in takeovers),
         machine=machine,
     )
-    text += table(takeovers)
+    text += table(takeovers) + _failures(takeovers)
     text += _NOTES.format(
         lasts=max(one.fault.lasts or 0 for one in takeovers),
         shown=_SHOWN,
@@ -101,6 +104,16 @@ def table(takeovers: Sequence[Takeover]) -> str:
             f" {max(one.well_after for one in some):.0f} |\n"
         )
     return text
+
+
+def _failures(takeovers: Sequence[Takeover]) -> str:
+    """Return which downloads failed, and the last thing that they said."""
+    said = [
+        f"- {one.name}: {client}, `{message.strip().splitlines()[-1]}`\n"
+        for one in takeovers
+        for client, _colon, message in (text.partition(": ") for text in one.failed)
+    ]
+    return "".join(["\nFailed:\n\n", *said]) if said else ""
 
 
 def _plot(file: Path, one: Takeover) -> None:

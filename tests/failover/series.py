@@ -115,14 +115,14 @@ class Series:
         """Let them happen; the pair follows each other."""
         yield from self._publishing()
         with hub_switched_off():
-            for _ in range(self._rounds):
+            for _round in range(self._rounds):
                 for name, fault in FAULTS.items():
                     yield take_over(name, fault)
 
     def _publishing(self) -> Iterator[Takeover]:
         publishing = Publishing()
         try:
-            for _ in range(self._rounds):
+            for _round in range(self._rounds):
                 yield take_over(PUBLISHING, publishing.killed(), look=lambda: publishing.is_whole(FLOATING))
                 publishing.publish()
                 until(publishing.are_equal)
