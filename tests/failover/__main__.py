@@ -31,7 +31,7 @@ def main() -> None:
                 print(f"  {problem}", flush=True)
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Linux {platform.release().partition('-')[0]}"
     # what else runs there counts, too
-    machine += f", load of the last 15 minutes {os.getloadavg()[2]:.0f}"
+    machine += f", at a load of {os.getloadavg()[2]:.0f}"
     report.write(options.docs, machine, takeovers, series.caught_up)
     print(report.table(takeovers))
     print(f"wrote {options.docs}/failover.md")

@@ -26,6 +26,8 @@ class Fault(NamedTuple):
     moves: bool | None = True
     #: Seconds after which it ends, where nobody could finish before.
     lasts: float | None = None
+    #: Clients that don't try again what becomes of their connections.
+    ends: tuple[str, ...] = ()
 
 
 def on_host(command: str) -> Callable[[str], object]:
@@ -80,7 +82,8 @@ FAULTS = {
     "nothing gets in": _black_hole("ingress"),
     "nothing gets in or out": _black_hole("ingress", "egress"),
     "keepalived killed": Fault(signal("KILL", "keepalived"), nothing, DEAD),
-    "nginx killed": Fault(signal("KILL", "nginx"), nothing, SICK, moves=None),
+    # The kernel closes its connections.
+    "nginx killed": Fault(signal("KILL", "nginx"), nothing, SICK, moves=None, ends=("hub 0.36.2",)),
     "nginx stopped": Fault(signal("STOP", "nginx"), signal("CONT", "nginx"), SICK),
     "store gone": Fault(on_host("mv /srv/hf-mirror /srv/away"), on_host("mv /srv/away /srv/hf-mirror"), SICK),
     "disk full": Fault(

@@ -18,8 +18,9 @@ from failover.series import MISSED, PUBLISHING, Takeover
 _SHOWN, _BEFORE, _AFTER = "host killed", 1.0, 4.0
 _HEAD = """# Failover
 
-`make failover` repeats it. This page is what it wrote: {taken} takeovers in {count} faults with {downloads}
-downloads, on the tests' hosts, which are containers with systemd on one machine ({machine}).
+`make failover` repeats it. This page is what it wrote: {taken} takeovers in {count} faults;
+{failed} of {downloads} downloads failed. The hosts are the tests' own, containers with systemd on one machine:
+{machine}.
 
 A pair of mirrors, Debian 12 and 13, has one address ([mirror_keepalived](../roles/mirror_keepalived/README.md)). A
 client asks for the head of a file through it every 20 ms, each time on a new connection. On another host eight
@@ -32,6 +33,8 @@ from the end of the fault.
 
 """
 _NOTES = """
+What to know of some of them:
+
 - **nothing gets in**: the node that hears nothing still sends its adverts, and finds itself well. The address stays,
   and clients wait for the end of the fault, which lasts for {lasts:.0f} s here.
 - **nothing gets out**: both nodes have the address, but nobody hears the old one. Afterwards the one of higher
@@ -47,8 +50,8 @@ One takeover ({shown}) as the client saw it. What was sent to nobody, the client
 
 ## Syncs
 
-- The active node was killed at a random instant of a sync, {kills} times. The other one served all files of the old
-  or of the new commit. After the next sync both had the same, each file of each commit compared by its SHA-256.
+- The active node was killed at a random instant of a sync, {kills} times over. The other one served all files of the
+  old or of the new commit. After the next sync both had the same, each file of each commit compared by its SHA-256.
 - The standby was away for {missed} syncs, each with a new commit. {caught_up:.0f} s after its start it had them all,
   equal by SHA-256.
 
@@ -75,6 +78,7 @@ def write(docs: Path, machine: str, takeovers: Sequence[Takeover], caught_up: fl
         taken=sum(one.moved for one in takeovers),
         count=len(takeovers),
         downloads=sum(one.under_way for one in takeovers),
+        failed=sum(len(one.failed) for one in takeovers),
         machine=machine,
     )
     text += table(takeovers) + _failures(takeovers)
@@ -107,13 +111,13 @@ def table(takeovers: Sequence[Takeover]) -> str:
 
 
 def _failures(takeovers: Sequence[Takeover]) -> str:
-    """Return which downloads failed, and the last thing that they said."""
+    """Return which downloads failed, and by what."""
     said = [
-        f"- {one.name}: {client}, `{message.strip().splitlines()[-1]}`\n"
+        f"- {one.name}: {client}, `{message.strip().splitlines()[-1].partition(':')[0]}`\n"
         for one in takeovers
         for client, _colon, message in (text.partition(": ") for text in one.failed)
     ]
-    return "".join(["\nFailed:\n\n", *said]) if said else ""
+    return "".join(["\nThese failed:\n\n", *said]) if said else ""
 
 
 def _plot(file: Path, one: Takeover) -> None:

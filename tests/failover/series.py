@@ -47,7 +47,8 @@ class Takeover:
 
     def problems(self) -> list[str]:
         """Say what must not be."""
-        found = [f"failed: {one}" for one in self.failed] + [f"wrong bytes: {one}" for one in self.wrong]
+        found = [f"failed: {one}" for one in self.failed if not one.startswith(self.fault.ends)]
+        found += [f"wrong bytes: {one}" for one in self.wrong]
         if not self.is_right:
             found.append("the other node served something else than the old or the new commit")
         if self.holders != 1:
