@@ -24,6 +24,7 @@ HUB = "http://10.89.78.10"
 PODMAN = str(TOP / "tests" / "hosts" / "bin" / "podman")
 MIRRORS = {"mirror12": "10.89.78.11", "mirror13": "10.89.78.12"}
 #: The address that moves between the mirrors.
+NODE_STATE = "/run/hf-mirror-keepalived/state"
 FLOATING = "10.89.78.100"
 CLIENTS = {"client12": "10.89.78.31", "client13": "10.89.78.32"}
 
@@ -50,6 +51,17 @@ def power_on(name: str) -> None:
 def active() -> list[str]:
     """Return the mirrors that have the floating address."""
     return [name for name in MIRRORS if connect(name).run("/usr/local/lib/hf-mirror/is-active").rc == 0]
+
+
+def states() -> list[str]:
+    """Return what keepalived made of the mirrors."""
+    said = [connect(name).run("cat %s", NODE_STATE).stdout for name in MIRRORS]
+    return sorted(json.loads(one)["state"] for one in said if one)
+
+
+def are_well() -> bool:
+    """Say whether one mirror is active, and the other could be."""
+    return states() == ["active", "standby"] and len(active()) == 1
 
 
 @contextlib.contextmanager

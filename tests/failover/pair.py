@@ -6,23 +6,11 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 
-from testhosts import MIRRORS, active, connect, until
+from testhosts import MIRRORS, are_well, connect, until
 
-STATE = "/run/hf-mirror-keepalived/state"
 FOLLOW = "hf-mirror-follow"
-
-
-def states() -> list[str]:
-    """Return what keepalived made of the nodes."""
-    said = [connect(name).run("cat %s", STATE).stdout for name in MIRRORS]
-    return sorted(json.loads(one)["state"] for one in said if one)
-
-
-def are_well() -> bool:
-    return states() == ["active", "standby"] and len(active()) == 1
 
 
 def have_caught_up() -> bool:

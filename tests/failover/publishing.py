@@ -13,8 +13,8 @@ import subprocess
 import time
 
 from failover.faults import DEAD, Fault
-from failover.pair import are_well, have_caught_up
-from testhosts import HUB, MIRRORS, PODMAN, active, connect, container, podman, power_on, until
+from failover.pair import have_caught_up
+from testhosts import HUB, MIRRORS, PODMAN, active, are_well, connect, container, podman, power_on, until
 
 #: Of each run its own: the Hub keeps what it was told.
 REPO, FOLDER = f"pair/model-{os.getpid()}", f"models--pair--model-{os.getpid()}"

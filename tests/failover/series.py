@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 from failover.downloads import EIGHT, Downloads, large_file, slow
 from failover.faults import FAULTS, Fault
-from failover.pair import are_well
 from failover.polls import Poll, Poller, longest_gap
 from failover.publishing import Publishing
-from testhosts import FLOATING, active, hub_switched_off, until
+from testhosts import FLOATING, active, are_well, hub_switched_off, until
 
 #: The host that polls is not the one that downloads.
 POLLING = "client12"

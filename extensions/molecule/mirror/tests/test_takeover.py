@@ -13,9 +13,9 @@ import pytest
 
 from failover.downloads import CLIENT
 from failover.faults import FAULTS
-from failover.pair import STATE, are_well, following, states
+from failover.pair import following
 from failover.series import take_over
-from testhosts import MIRRORS, PODMAN, active, connect, container, drained, until
+from testhosts import MIRRORS, NODE_STATE, PODMAN, active, are_well, connect, container, drained, states, until
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -59,7 +59,7 @@ def test_what_is_told_of_a_node() -> None:
     assert json.loads(host.check_output("hf-mirror status --json"))["node"]["state"] == "active"
     assert "this node of the pair: active" in host.check_output("hf-mirror log -n 100")
     assert host.run("runuser -u hf-mirror -- /usr/local/lib/hf-mirror/health").rc == 0
-    assert host.file(STATE).mode == 0o644
+    assert host.file(NODE_STATE).mode == 0o644
 
 
 @pytest.mark.parametrize("source", [CLIENT, "standby"])
