@@ -226,6 +226,7 @@ failures:
   type: dict
 """
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -294,30 +295,12 @@ def run(module: AnsibleModule) -> None:
     module.exit_json(**answer)
 
 
-#: Options that are the engine's settings, by the same names.
-_SETTINGS = (
-    "endpoint",
-    "proxy",
-    "workers",
-    "bandwidth",
-    "reserve",
-    "grace",
-    "max_delete",
-    "xet",
-    "peer",
-    "peer_wait",
-)
-
-
 def _settings(params: dict[str, Any]) -> Settings:
     tokens = {**(params["tokens"] or {}), **({None: params["token"]} if params["token"] else {})}
-    return Settings(
-        store=Path(params["store"]),
-        tokens=tokens,
-        lock=LockFile.from_json(params["lock"]) if params["lock"] else None,
-        **{name: params[name] for name in _SETTINGS},
-        actor="ansible",
-    )
+    # of those that are left the engine's settings have the names of the options
+    given = {one.name: params[one.name] for one in fields(Settings) if one.name in params}
+    lock = LockFile.from_json(params["lock"]) if params["lock"] else None
+    return Settings(**{**given, "store": Path(params["store"]), "tokens": tokens, "lock": lock, "actor": "ansible"})
 
 
 def _need_libraries(module: AnsibleModule, wanted: list[Wanted]) -> None:

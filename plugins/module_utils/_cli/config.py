@@ -12,7 +12,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from .._plan.lockfile import LockFile
 from .._plan.wanted import Wanted
 from .._plan.whitelist import parse
 from .._plan.whitelist_files import read_entries
+from .._run.engine import Settings
 from .alerts import LANGUAGES
 
 _WHITELIST_KEY = "models_to_sync"
@@ -42,7 +43,7 @@ class Alerts:
 
 @dataclass(frozen=True)
 class Config:
-    """What the file says; ``values`` are for ``_engine.Settings``, those that are not there have its defaults."""
+    """What the file says; ``values`` are for ``Settings``, those that are not there have its defaults."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
     models: list[Any] | None = None
@@ -114,7 +115,7 @@ def read_config(file: Path) -> Config:
     alerts = dict(found.pop("alerts", {}))
     if alerts.get("urls_file"):
         alerts["urls_file"] = file.parent / alerts["urls_file"]
-    values = {key: found.pop(key) for key in _SETTINGS if key in found}
+    values = {one.name: found.pop(one.name) for one in fields(Settings) if one.name in found}
     return Config(values, alerts=Alerts(**{key: value for key, value in alerts.items() if value is not None}), **found)
 
 
@@ -188,19 +189,6 @@ def _alerts(value: Any) -> str | None:
     return "; ".join(_problems(value, _ALERTS)) or None
 
 
-_SETTINGS = (
-    "store",
-    "endpoint",
-    "proxy",
-    "workers",
-    "bandwidth",
-    "reserve",
-    "grace",
-    "max_delete",
-    "xet",
-    "peer",
-    "peer_wait",
-)
 _ALERTS = {"threshold": _at_least_one, "language": _language, "urls_file": _text_path}
 _CHECKS = {
     "store": _text_path,
