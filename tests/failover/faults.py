@@ -26,8 +26,8 @@ class Fault(NamedTuple):
     moves: bool | None = True
     #: Seconds after which it ends, where nobody could finish before.
     lasts: float | None = None
-    #: Clients that don't try again what becomes of their connections.
-    ends: tuple[str, ...] = ()
+    #: Clients, and how their connections may end: they don't try that again, and no server can mend it.
+    ends: tuple[tuple[str, str], ...] = ()
 
 
 def on_host(command: str) -> Callable[[str], object]:
@@ -83,9 +83,9 @@ FAULTS = {
     "nothing gets in or out": _black_hole("ingress", "egress"),
     "keepalived killed": Fault(signal("KILL", "keepalived"), nothing, DEAD),
     # The kernel closes its connections.
-    "nginx killed": Fault(signal("KILL", "nginx"), nothing, SICK, moves=None, ends=("hub 0.36.2",)),
+    "nginx killed": Fault(signal("KILL", "nginx"), nothing, SICK, moves=None, ends=(("hub 0.36.2", "ChunkedEncodingError"),)),
     "nginx stopped": Fault(signal("STOP", "nginx"), signal("CONT", "nginx"), SICK),
-    "store gone": Fault(on_host("mv /srv/hf-mirror /srv/away"), on_host("mv /srv/away /srv/hf-mirror"), SICK),
+    "store gone": Fault(on_host("mv /srv/hf-mirror /srv/away"), on_host("mv -T /srv/away /srv/hf-mirror"), SICK),
     "disk full": Fault(
         _small_disk,
         on_host("umount --lazy /srv/hf-mirror /mnt/full"),

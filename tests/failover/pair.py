@@ -1,7 +1,7 @@
 # Copyright: modelops.hf_mirror contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The pair of mirrors: what its nodes say they are, and how both have the same."""
+"""The pair of mirrors: how both come to have the same."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def following() -> Iterator[None]:
     for name in MIRRORS:
         # what other tests brought to one of the two would follow
         connect(name).check_output("hf-mirror sync --state exact --max-delete 100%")
-    for name in MIRRORS:
-        connect(name).check_output("systemctl enable --now %s", FOLLOW)
     try:
+        for name in MIRRORS:
+            connect(name).check_output("systemctl enable --now %s", FOLLOW)
         until(lambda: are_well() and have_caught_up())
         yield
     finally:
         for name in MIRRORS:
-            connect(name).check_output("systemctl disable --now %s && rm -r /run/%s", FOLLOW, FOLLOW)
+            connect(name).run("systemctl disable --now %s; rm -rf /run/%s", FOLLOW, FOLLOW)

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from testhosts import FLOATING, PODMAN, container
+from testhosts import FLOATING, PODMAN, container, until
 
 _PROGRAM = Path(__file__).with_name("poll.py")
 
@@ -28,15 +30,20 @@ class Poller:
 
     def __init__(self, client: str, path: str, etag: str) -> None:
         program = _PROGRAM.read_text(encoding="utf-8")
+        # a pipe that nobody reads meanwhile gets full, and who writes to it stops asking
+        self._answers = tempfile.TemporaryFile("w+", encoding="utf-8")
         self._process = subprocess.Popen(
             [PODMAN, "exec", "-i", container(client), "python3", "-c", program, FLOATING, path, etag],
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdout=self._answers,
             text=True,
         )
-        assert self._process.stdout
         # so that it is at work when something is taken away
-        self._first = self._process.stdout.readline()
+        until(self._lines)
+
+    def _lines(self) -> list[str]:
+        # this process has a place of its own in the file
+        return os.pread(self._answers.fileno(), 1 << 30, 0).decode().splitlines()
 
     def __enter__(self) -> Poller:
         return self
@@ -44,11 +51,12 @@ class Poller:
     def __exit__(self, *_what: object) -> None:
         self._process.kill()
         self._process.wait()
+        self._answers.close()
 
     def stop(self) -> list[Poll]:
         """Return all answers in the order in which they came."""
-        out, _err = self._process.communicate()
-        lines = [line.split() for line in [self._first, *out.splitlines()]]
+        self._process.communicate()
+        lines = [line.split() for line in self._lines()]
         return [Poll(float(sent), float(answered), good == "1") for sent, answered, good in lines]
 
 

@@ -32,7 +32,8 @@ class Takeover:
     #: The longest time without an answer, and when that began.
     gap: float
     at: float
-    #: How many of the downloads were when it happened.
+    #: How many downloads there were, and how many were under way when it happened.
+    downloads: int
     under_way: int
     failed: list[str]
     wrong: list[str]
@@ -46,8 +47,10 @@ class Takeover:
 
     def problems(self) -> list[str]:
         """Say what must not be."""
-        found = [f"failed: {one}" for one in self.failed if not one.startswith(self.fault.ends)]
+        found = [f"failed: {one}" for one in self.failed if not self._is_known(one)]
         found += [f"wrong bytes: {one}" for one in self.wrong]
+        if self.under_way != self.downloads:
+            found.append(f"only {self.under_way} of {self.downloads} downloads were under way: it shows less than it should")
         if not self.is_right:
             found.append("the other node served something else than the old or the new commit")
         if self.holders != 1:
@@ -55,6 +58,9 @@ class Takeover:
         if self.fault.moves not in (None, self.moved):
             found.append("the address moved" if self.moved else "the address did not move")
         return [f"{self.name}: {one}" for one in found]
+
+    def _is_known(self, failure: str) -> bool:
+        return any(failure.startswith(client) and error in failure for client, error in self.fault.ends)
 
 
 def take_over(
@@ -70,8 +76,8 @@ def take_over(
     with slow(), Downloads(clients, file) as downloads, Poller(POLLING, file.url_path, file.sha256) as poller:
         until(downloads.have_begun)
         under_way, begun = downloads.under_way(), time.monotonic()
-        fault.begin(first)
         try:
+            fault.begin(first)
             if fault.lasts:
                 until(lambda: time.monotonic() > begun + (fault.lasts or 0))
             else:
@@ -93,6 +99,7 @@ def take_over(
         moved,
         gap,
         at,
+        len(clients),
         under_way,
         failed=[f"{one.client}: {one.said}" for one in results if not one.sha256],
         wrong=[f"{one.client}: {one.sha256}" for one in results if one.sha256 not in ("", file.sha256)],
