@@ -16,7 +16,7 @@ from typing import Any
 import jinja2
 import yaml
 from ansible.plugins.test.core import version_compare
-from ports import free_port
+from ports import free_ports
 
 ROLE = Path(__file__).parents[1] / "roles" / "mirror_nginx"
 #: What tests/setup/machine.sh unpacks without installing its service.
@@ -82,7 +82,7 @@ class Server:
     def __init__(self, store: Path, folder: Path, **variables: Any) -> None:
         self.store, self.folder = store, folder
         folder.mkdir()
-        self.port, self.tls_port = free_port(), free_port()
+        self.port, self.tls_port = free_ports(2)
         variables = {
             "mirror_nginx_store": str(store),
             "mirror_nginx_port": self.port,

@@ -5,14 +5,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
 import socket
 
+#: Not those that the kernel gives to clients meanwhile.
+_PORTS = range(20_000, 32_000)
 
-def free_port() -> int:
-    """Return a port for a server that is started later: not one of those that the kernel gives to clients meanwhile."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
+
+def free_ports(count: int) -> list[int]:
+    """Return so many ports, each another one, for servers that are started later."""
+    # not seeded, as the tests of this process and those beside it may be
+    candidates = random.SystemRandom().sample(_PORTS, len(_PORTS))
+    found: list[int] = []
+    while len(found) < count:
+        port = candidates.pop()
+        if _is_free(port):
+            found.append(port)
+    return found
+
+
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True

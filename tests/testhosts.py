@@ -23,8 +23,8 @@ INVENTORY = TOP / "extensions" / "molecule" / "inventory"
 HUB = "http://10.89.78.10"
 PODMAN = str(TOP / "tests" / "hosts" / "bin" / "podman")
 MIRRORS = {"mirror12": "10.89.78.11", "mirror13": "10.89.78.12"}
-#: The address that moves between the mirrors.
 NODE_STATE = "/run/hf-mirror-keepalived/state"
+#: The address that moves between the mirrors.
 FLOATING = "10.89.78.100"
 CLIENTS = {"client12": "10.89.78.31", "client13": "10.89.78.32"}
 
@@ -102,7 +102,9 @@ def playbook(name: str, *arguments: str, inventory: Path = INVENTORY) -> subproc
 
 def recap(output: str) -> dict[str, dict[str, int]]:
     """Read the play recap: host -> ok, changed, failed and the others."""
-    lines = output.rpartition("PLAY RECAP")[2].splitlines()[1:]
+    _before, title, counted = output.rpartition("PLAY RECAP")
+    assert title, f"it ended before it began: {output}"
+    lines = counted.splitlines()[1:]
     found = {}
     for line in lines:
         host, _colon, counts = line.partition(":")

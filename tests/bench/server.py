@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
-from typing import Any, cast
+from typing import Any
 
 from mirror_server import Server
 from unit.roles.authority import COMMON_NAME, Authority
@@ -53,8 +53,6 @@ _ACCESS: list[dict[str, Any]] = [
     {"repos": ["bench/*", "stand-in/*"], "networks": ["192.0.2.0/24"], "tokens": ["team-1", "team-2"]},
 ]
 _TOKEN = _TOKENS[1]
-# A client that is one address and never waits: what limits cost is in the figures, what they hold back is not.
-_LIMITS = {"mirror_nginx_connections": 1000, "mirror_nginx_rate": 1_000_000}
 _STATIC = """\
 server {{
     listen {port};
@@ -146,7 +144,7 @@ def measure(scratch: Path, contents: Path, rounds: int, full: bool) -> Serving:
 @contextlib.contextmanager
 def _serving(store: Path, scratch: Path) -> Iterator[dict[str, Contender]]:
     """Run all servers of ours on a store."""
-    rules = {"mirror_nginx_access": _ACCESS, "mirror_nginx_users": _USERS, **_LIMITS}
+    rules = {"mirror_nginx_access": _ACCESS, "mirror_nginx_users": _USERS}
     started: list[Server] = []
 
     def start(kind: type[Server], settings: dict[str, Any], use_tls: bool = False) -> Contender:
@@ -165,10 +163,10 @@ def _serving(store: Path, scratch: Path) -> Iterator[dict[str, Contender]]:
         plain = start(Plain, {})
         found = {
             PLAIN: plain,
-            OPEN: start(Server, _LIMITS),
+            OPEN: start(Server, {}),
             GUARDED: replace(start(Server, rules), authorization=f"Bearer {_TOKEN}"),
-            PLAIN_TLS: replace(plain, port=cast(Plain, started[0]).tls_port, tls=True),
-            TLS: start(Server, dict(_LIMITS), use_tls=True),
+            PLAIN_TLS: replace(plain, port=started[0].tls_port, tls=True),
+            TLS: start(Server, {}, use_tls=True),
         }
         yield found
     finally:

@@ -83,7 +83,9 @@ FAULTS = {
     "nothing gets in or out": _black_hole("ingress", "egress"),
     "keepalived killed": Fault(signal("KILL", "keepalived"), nothing, DEAD),
     # The kernel closes its connections.
-    "nginx killed": Fault(signal("KILL", "nginx"), nothing, SICK, moves=None, ends=(("hub 0.36.2", "ChunkedEncodingError"),)),
+    "nginx killed": Fault(
+        signal("KILL", "nginx"), nothing, SICK, moves=None, ends=(("hub 0.36.2", "ChunkedEncodingError"),)
+    ),
     "nginx stopped": Fault(signal("STOP", "nginx"), signal("CONT", "nginx"), SICK),
     "store gone": Fault(on_host("mv /srv/hf-mirror /srv/away"), on_host("mv -T /srv/away /srv/hf-mirror"), SICK),
     "disk full": Fault(

@@ -31,7 +31,7 @@ class Poller:
     def __init__(self, client: str, path: str, etag: str) -> None:
         program = _PROGRAM.read_text(encoding="utf-8")
         # a pipe that nobody reads meanwhile gets full, and who writes to it stops asking
-        self._answers = tempfile.TemporaryFile("w+", encoding="utf-8")
+        self._answers = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed at the end of this one
         self._process = subprocess.Popen(
             [PODMAN, "exec", "-i", container(client), "python3", "-c", program, FLOATING, path, etag],
             stdin=subprocess.PIPE,

@@ -50,7 +50,9 @@ class Takeover:
         found = [f"failed: {one}" for one in self.failed if not self._is_known(one)]
         found += [f"wrong bytes: {one}" for one in self.wrong]
         if self.under_way != self.downloads:
-            found.append(f"only {self.under_way} of {self.downloads} downloads were under way: it shows less than it should")
+            found.append(
+                f"only {self.under_way} of {self.downloads} downloads were under way: it shows less than it should"
+            )
         if not self.is_right:
             found.append("the other node served something else than the old or the new commit")
         if self.holders != 1:

@@ -25,7 +25,7 @@ import urllib.request
 from pathlib import Path
 from types import TracebackType
 
-from ports import free_port
+from ports import free_ports
 
 REQUIREMENT = "olah==0.5.4"
 
@@ -49,7 +49,7 @@ class OlahProcess:
     """olah on a free loopback port for as long as a ``with`` block lasts."""
 
     def __init__(self, python: Path, mirrors: Path, scratch: Path, start_timeout: float = 60) -> None:
-        port = free_port()
+        (port,) = free_ports(1)
         self.url = f"http://127.0.0.1:{port}"
         config = scratch / "olah.toml"
         config.write_text(_CONFIG.format(port=port, scratch=scratch, mirrors=mirrors), encoding="utf-8")

@@ -25,7 +25,6 @@ def checked(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Mirror]:
         yield mirror
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize(
     ("path", "content"),
     [
@@ -33,15 +32,20 @@ def checked(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Mirror]:
         (f"/_health/models--org--name/snapshots/{ONE}/onnx/deep/weights.bin", WEIGHTS),
     ],
 )
-def test_a_file_with_its_etag(checked: Mirror, method: str, path: str, content: bytes) -> None:
-    answer = checked.ask(path, method)
+def test_a_file_with_its_etag(checked: Mirror, path: str, content: bytes) -> None:
+    answer = checked.ask(path, "HEAD")
     assert (answer.status, answer.header("ETag")) == (200, f'"{etag_of(content)}"')
     assert answer.header("Content-Length") == str(len(content))
-    assert answer.body == (content if method == "GET" else b"")
 
 
 def test_a_file_of_a_dataset(checked: Mirror) -> None:
-    assert checked.ask(f"/_health/datasets--org--name/snapshots/{TWO}/data.csv").status == 200
+    assert checked.ask(f"/_health/datasets--org--name/snapshots/{TWO}/data.csv", "HEAD").status == 200
+
+
+def test_nobody_gets_a_content(checked: Mirror) -> None:
+    """The location knows no rules, and what is asked there is on no record."""
+    answer = checked.ask(PATH)
+    assert (answer.status, answer.header("ETag"), answer.body) == (404, None, checked.ask("/_nothing/at-all").body)
 
 
 def test_nobody_else_sees_that_there_is_anything(checked: Mirror) -> None:
@@ -67,7 +71,7 @@ def test_nobody_else_sees_that_there_is_anything(checked: Mirror) -> None:
     ],
 )
 def test_what_is_no_file_of_a_commit(mirror: Mirror, path: str) -> None:
-    assert mirror.ask(path).status == 404
+    assert mirror.ask(path, "HEAD").status == 404
 
 
 def _remove_sentinel(store: Store) -> None:
@@ -85,7 +89,9 @@ def _swap_blob(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "status"), [(_remove_sentinel, 503), (_remove_blob, 404), (_swap_blob, 200)], ids=str
+    ("spoil", "status"),
+    [(_remove_sentinel, 503), (_remove_blob, 404), (_swap_blob, 200)],
+    ids=["no sentinel", "no blob", "another blob"],
 )
 def test_a_store_that_is_not_as_it_was(own_mirror: Mirror, spoil: Callable[[Store], None], status: int) -> None:
     spoil(own_mirror.store)

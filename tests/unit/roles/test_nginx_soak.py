@@ -158,21 +158,27 @@ def test_clients_read_while_syncs_publish_and_collect(hub: HubProcess, server: S
         upstream.commit(repo)
     mirror.sync()
     pid = int((server.folder / "nginx.pid").read_text())
-    before, samples = open_files(pid), [(0.0, memory(pid))]
-    start, repos = time.monotonic(), itertools.cycle(REPOS)
+    before, repos = open_files(pid), itertools.cycle(REPOS)
+    samples: list[tuple[float, int]] = []
+    start = time.monotonic()
+    deadline = start + SOAK_SECONDS + 300
     with Clients(server.port, tmp_path / "board", tmp_path) as clients:
-        while samples[-1][0] < SOAK_SECONDS or len(mirror.collected) < COLLECTED:
+        while not samples or samples[-1][0] < SOAK_SECONDS or len(mirror.collected) < COLLECTED:
             for repo in itertools.islice(repos, 2):
                 upstream.commit(repo)
             mirror.clock.hour = board.turn()
             mirror.sync()
             clients.check()
-            samples.append((time.monotonic() - start, memory(pid)))
-            assert samples[-1][0] < SOAK_SECONDS + 300, "nothing is collected"
+            # by the second hour all clients have begun
+            if mirror.clock.hour < 2:
+                start = time.monotonic()
+            else:
+                samples.append((time.monotonic() - start, memory(pid)))
+            assert time.monotonic() < deadline, "nothing is collected"
         board.end()
         done = clients.end()
 
-    warm = max(size for seconds, size in samples if seconds <= SOAK_SECONDS / 10)
+    warm = max(size for seconds, size in samples[:1] + [one for one in samples if one[0] <= SOAK_SECONDS / 10])
     most = max(size for _seconds, size in samples)
     print(f"{len(samples)} syncs, {len(mirror.collected)} commits of {mirror.freed} bytes collected, {dict(done)}")
     print(f"memory of nginx {warm} bytes in the first tenth of the time, {most} bytes at most")

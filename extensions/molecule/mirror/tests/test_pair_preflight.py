@@ -39,10 +39,10 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         f"{RIVAL_ID} is used on this network by {CLIENTS[RIVAL]}:",
     ),
     "single": ({"keepalived_nodes": NODES[:1]}, "needs two: leave mirror_keepalived_address empty"),
-    "away": ({"keepalived_nodes": [*NODES, "10.89.78.99"]}, "away can't reach 10.89.78.99"),
     "first": ({"keepalived_priority": 50}, "first and second have the same mirror_keepalived_priority 50"),
     "second": ({"keepalived_priority": 50}, "second and first have the same mirror_keepalived_priority 50"),
     "alone": ({"sync_peer": ""}, "alone follows nobody"),
+    "still": ({"sync_follow": False}, "still follows nobody"),
     "stranger": (
         {"keepalived_node_address": "10.89.78.55"},
         "stranger's own 10.89.78.55 (mirror_keepalived_node",
@@ -77,7 +77,8 @@ def sentence(output: str) -> str:
     return " ".join(output.split())
 
 
-def test_each_is_refused_in_a_sentence(tmp_path: Path, rival: None) -> None:
+def look(hosts: dict[str, dict[str, Any]], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Have the role look at hosts, which are the same machine if they don't say otherwise."""
     machine = {
         "ansible_connection": "containers.podman.podman",
         "ansible_host": container("mirror12"),
@@ -86,16 +87,33 @@ def test_each_is_refused_in_a_sentence(tmp_path: Path, rival: None) -> None:
         "mirror_keepalived_address": f"{FLOATING}/24",
         "mirror_keepalived_nodes": NODES,
         "mirror_sync_peer": "http://10.89.78.12",
+        "mirror_sync_follow": True,
     }
-    hosts = {name: {f"mirror_{key}": value for key, value in wrong.items()} for name, (wrong, _words) in CASES.items()}
-    inventory, play = tmp_path / "hosts.json", tmp_path / "play.yml"
+    inventory, play = folder / "hosts.json", folder / "play.yml"
     inventory.write_text(json.dumps({"mirrors": {"hosts": hosts, "vars": machine}}))
     play.write_text(PLAY % "preflight")
-    done = playbook(str(play), "--forks", str(len(CASES)), inventory=inventory)
+    return playbook(str(play), "--forks", str(len(hosts)), inventory=inventory)
+
+
+def test_each_is_refused_in_a_sentence(tmp_path: Path, rival: None) -> None:
+    hosts = {name: {f"mirror_{key}": value for key, value in wrong.items()} for name, (wrong, _words) in CASES.items()}
+    done = look(hosts, tmp_path)
     counts, said = recap(done.stdout), sentence(done.stdout)
     for name, (_wrong, words) in CASES.items():
         assert words in said, name
         assert (counts[name]["failed"], counts[name]["changed"]) == (int(words != ""), 0), name
+
+
+def test_a_pair_is_built_with_all_its_nodes_and_changed_without_some(tmp_path: Path) -> None:
+    away = {
+        "new": {"ansible_host": container("client12"), "mirror_keepalived_nodes": [CLIENTS["client12"], "10.89.78.99"]},
+        "built": {"mirror_keepalived_nodes": [*NODES, "10.89.78.99"]},
+    }
+    done = look(away, tmp_path)
+    counts, said = recap(done.stdout), sentence(done.stdout)
+    assert "new can't reach 10.89.78.99: mirror_keepalived_nodes must be the addresses of mirrors that are up" in said
+    assert "built can't reach 10.89.78.99, and goes on without it" in said
+    assert (counts["new"]["failed"], counts["built"]["failed"]) == (1, 0)
 
 
 def test_site_yml_refuses_it_before_anything_is_touched() -> None:

@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 from hub.repos import Library
-from testhosts import MIRRORS, connect, playbook
+from testhosts import HUB, MIRRORS, connect, playbook
 
-HUB = "http://10.89.78.10"
 REPO = {"repo_id": "stand-in/tiny-dataset", "repo_type": "dataset", "publish": "manual"}
 NAMED = ("-e", f"repo={REPO['repo_id']}", "-e", "repo_type=dataset")
 LIST = "/tmp/refs.yml"  # noqa: S108 - on a test host

@@ -14,9 +14,8 @@ import pytest
 from testinfra.host import Host
 
 from hub.repos import Library
-from testhosts import CLIENTS, MIRRORS, TOP, connect, playbook, recap, until
+from testhosts import CLIENTS, HUB, MIRRORS, TOP, connect, playbook, recap, until
 
-HUB = "http://10.89.78.10"
 ACTIVE, STANDBY = sorted(MIRRORS)
 FOLLOWED = {"repo_id": "stand-in/tiny-space", "repo_type": "space"}
 FOLLOWED_FOLDER = "/srv/hf-mirror/hub/spaces--stand-in--tiny-space"
@@ -56,12 +55,13 @@ def ca() -> Iterator[str]:
     for name in MIRRORS:
         # what other tests brought to one of the two would follow
         connect(name).check_output("hf-mirror sync --state exact --max-delete 100%")
-    # with a configuration that names no peer: it has to be told
+    # with a configuration that calls the peer as before: it has to be told
     connect(STANDBY).check_output("systemctl start hf-mirror-follow")
     play(SETTINGS)
     ca = connect(ACTIVE).check_output(f"cat {ETC}/ca/certificate.pem")
     yield ca
     play({})
+    connect(STANDBY).check_output("rm -rf /run/hf-mirror-follow")
     for name in (*MIRRORS, *CLIENTS):
         assert ca not in connect(name).file("/etc/ssl/certs/ca-certificates.crt").content_string
         connect(name).check_output(f"rm -rf {ETC}/ca {ETC}/tls {REVOKED} /root/[ab]*.pem {LIST}")
@@ -106,7 +106,7 @@ def test_every_host_trusts_both_mirrors(name: str, address: str) -> None:
 
 
 def test_the_peer_follows(active: Host) -> None:
-    """By its service, which ran before there was a peer, and before it trusted one."""
+    """By its service, which ran before it trusted its peer."""
     active.check_output("echo %s > %s", json.dumps([FOLLOWED]), LIST)
     sync = f"hf-mirror --config {LIST} --store /srv/hf-mirror --endpoint {HUB} --peer https://{MIRRORS[STANDBY]} sync"
     said = active.check_output(sync)
