@@ -14,7 +14,7 @@ import pytest
 from testinfra.host import Host
 
 from hub.repos import Library
-from testhosts import CLIENTS, HUB, MIRRORS, TOP, connect, playbook, recap, until
+from testhosts import CLIENTS, FLOATING, HUB, MIRRORS, TOP, are_well, connect, playbook, recap, until
 
 ACTIVE, STANDBY = sorted(MIRRORS)
 FOLLOWED = {"repo_id": "stand-in/tiny-space", "repo_type": "space"}
@@ -95,14 +95,18 @@ def test_an_unmodified_client_as_the_role_set_it_up(name: str, version: str, lib
     assert asked[-1]["client"] == CLIENTS[name]
 
 
-@pytest.mark.parametrize("address", MIRRORS.values(), ids=MIRRORS)
+@pytest.mark.parametrize("address", [*MIRRORS.values(), FLOATING], ids=[*MIRRORS, "floating"])
 @pytest.mark.parametrize("name", [*MIRRORS, *CLIENTS])
-def test_every_host_trusts_both_mirrors(name: str, address: str) -> None:
+def test_every_host_trusts_the_mirrors(name: str, address: str) -> None:
     assert status(name, f"https://{address}/api/models/{OPEN}") == "200"
     assert status(name, f"http://{address}/api/models/{OPEN}") == f"301 https://{address}/api/models/{OPEN}"
 
 
 # ---- The pair
+
+
+def test_the_nodes_find_themselves_well() -> None:
+    until(are_well)
 
 
 def test_the_peer_follows(active: Host) -> None:
