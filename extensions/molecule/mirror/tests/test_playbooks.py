@@ -39,7 +39,7 @@ def test_check_mode_on_a_bare_host_says_what_it_cannot_foresee(tmp_path: Path) -
     """A client's host has nothing of a mirror on it."""
     inventory = tmp_path / "hosts.json"
     host = {
-        "ansible_connection": "containers.podman.podman",
+        "ansible_connection": "test_host",
         "ansible_host": container("client13"),
         "ansible_podman_executable": str(Path(__file__).parents[4] / "tests" / "hosts" / "bin" / "podman"),
         "ansible_python_interpreter": "/usr/bin/python3",
