@@ -83,6 +83,10 @@ class Purge:
     def _take_down(self, etag: str) -> list[str]:
         gone, changed = [], {}
         for repository in self._store.repositories():
+            with repository.locked():
+                # a commit that was to get less files, and got some documents only, lists what has to go
+                repository.recover_locked()
+                Retirement(self._store, repository).recover()
             sealed = repository.facts().snapshots
             for commit in [name for name, files in sealed.items() if etag in files.values()]:
                 gone += self._narrow(repository, commit, etag)
@@ -104,7 +108,6 @@ class Purge:
         """Take a content out of what a commit lists."""
         about: dict[str, Any] = {"repo_type": repository.repo.repo_type, "repo_id": repository.repo.repo_id}
         with repository.locked():
-            repository.recover_locked()
             listing = repository.upstream(commit)
             if listing is None:
                 raise MirrorError(f"the Hub's listing of {repository.repo}@{commit[:12]} is gone: purge the repository")
