@@ -86,14 +86,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.owner import as_owner
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.report import collection, diff
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import (
-    Engine,
-    Settings,
-    as_owner,
-    open_store,
-)
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine, Settings, open_store
 
 
 def main() -> None:

@@ -232,6 +232,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError, sentence
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.owner import as_owner
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.http import URLLIB3_ERROR
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.hub import HUGGINGFACE_HUB_ERROR
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.scan import PICKLESCAN_ERROR
@@ -239,7 +240,7 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.lockfile 
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.report import diff, result
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.wanted import Wanted
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine, Settings, as_owner
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine, Settings
 
 
 def main() -> None:

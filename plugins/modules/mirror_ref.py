@@ -127,10 +127,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.owner import as_owner
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.order import Order
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import RepoFacts
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.refs import Change
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import as_owner, open_store
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import open_store
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.ref_change import (
     BehindError,
     make_change,

@@ -171,16 +171,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.owner import as_owner
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.fsck import fsck
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.http import URLLIB3_ERROR
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.hub import HUGGINGFACE_HUB_ERROR
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import (
-    Engine,
-    Settings,
-    as_owner,
-    open_store,
-)
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine, Settings, open_store
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
 
 

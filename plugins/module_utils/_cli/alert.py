@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 
-from .._run.engine import become_owner
+from .._base.owner import become_owner
 from .alerts import due, message, test_message
 from .arguments import FAILED, FINE
 from .config import ConfigError, read_urls

@@ -17,12 +17,13 @@ from typing import Any
 
 from .._base.clock import Clock
 from .._base.errors import MirrorError
+from .._base.owner import become_owner
 from .._fetch.http import URLLIB3_ERROR, Http
 from .._fetch.hub import HUGGINGFACE_HUB_ERROR
 from .._fetch.peer import Peer
 from .._fetch.scan import PICKLESCAN_ERROR
 from .._plan.wanted import Wanted
-from .._run.engine import Engine, Settings, become_owner, open_store
+from .._run.engine import Engine, Settings, open_store
 from .._store.store import Store
 from .config import Config, ConfigError, check_value, read_config
 from .terminal import QuietTerminal, open_terminal

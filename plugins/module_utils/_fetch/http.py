@@ -3,11 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """HTTP over urllib3: one pool for all threads, retries that can be stopped, and the Hub's limits obeyed.
 
-Redirects are left to the caller: a token must not follow them to another origin.
+Redirects are left to the caller: a token must not follow them to another origin. Where urllib3 is not to be had, a pool
+that answers as its pools do is passed in.
 """
 
 from __future__ import annotations
 
+import http.client
 import random
 import ssl
 import traceback
@@ -19,12 +21,16 @@ from .._base.clock import Clock
 from .._base.errors import MirrorError
 from .._base.gate import Gate, Limiter
 
+#: What a pool and its answers raise when the network fails.
+NETWORK_ERRORS: tuple[type[Exception], ...] = (OSError, http.client.HTTPException)
+
 try:
     import urllib3
 except ImportError:
     URLLIB3_ERROR: str | None = traceback.format_exc()
 else:
     URLLIB3_ERROR = None
+    NETWORK_ERRORS += (urllib3.exceptions.HTTPError,)
 
 _ATTEMPTS = 5
 _REFUSALS = 12
@@ -42,20 +48,15 @@ class UnreachableError(TransportError):
 
 
 class Http:
-    """Requests for all threads of a run. ``limit`` is in bytes a second, 0 for none."""
+    """Requests for all threads of a run, over ``pool`` (``pool_of``). ``limit`` is in bytes a second, 0 for none."""
 
-    def __init__(self, clock: Clock, proxy: str | None = None, connections: int = 32, limit: int = 0) -> None:
+    def __init__(
+        self, clock: Clock, proxy: str | None = None, connections: int = 32, limit: int = 0, pool: Any = None
+    ) -> None:
         self.clock = clock
         self.gate = Gate(clock)
         self.limiter = Limiter(limit, clock)
-        options: dict[str, Any] = {
-            "maxsize": connections,
-            "retries": False,
-            "timeout": urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
-            # the system's trust store, so that a private CA installed by the operator counts
-            "ssl_context": ssl.create_default_context(),
-        }
-        self._pool = urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+        self._pool = pool or pool_of(proxy, connections)
 
     def open(
         self,
@@ -77,7 +78,7 @@ class Http:
                 self.gate.wait(bucket)
             try:
                 answer = self._pool.request(method, url, headers=headers, preload_content=False, redirect=False)
-            except urllib3.exceptions.HTTPError as error:
+            except NETWORK_ERRORS as error:
                 failures += 1
                 if failures >= attempts:
                     raise unreachable(url, error) from error
@@ -100,6 +101,18 @@ class Http:
     def backoff(self, attempt: int) -> None:
         """Wait before another attempt: longer each time, and not all threads at the same moment."""
         self.clock.sleep(min(0.5 * 2.0 ** (attempt - 1), 30) * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
+
+
+def pool_of(proxy: str | None, connections: int) -> Any:
+    """Return urllib3's pool of connections."""
+    options: dict[str, Any] = {
+        "maxsize": connections,
+        "retries": False,
+        "timeout": urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
+        # the system's trust store, so that a private CA installed by the operator counts
+        "ssl_context": ssl.create_default_context(),
+    }
+    return urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
 
 
 def unreachable(url: str, error: BaseException) -> UnreachableError:

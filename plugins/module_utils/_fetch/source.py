@@ -16,12 +16,9 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 from .._base.clock import Clock
 from .._plan.plan import Fetch
 from .body import Body, FetchError
-from .http import discard, origin, origin_name, reason
+from .http import NETWORK_ERRORS, discard, origin, origin_name, reason
 from .hub import REDIRECTS, Hub, check_same_repo
 from .xet import Xet, XetError, XetFile, xet_file
-
-with contextlib.suppress(ImportError):  # the doors say so before anything is fetched
-    import urllib3
 
 _BLOCK = 1 << 18
 _MAX_REDIRECTS = 5
@@ -157,7 +154,7 @@ class HttpBody(Body):
                 problem = f"the body ended after {position} of {end} bytes"
             except _TryAgainError as again:
                 problem = str(again)
-            except (urllib3.exceptions.HTTPError, OSError) as error:
+            except NETWORK_ERRORS as error:
                 problem = reason(error)
             fruitless = 0 if position > before else fruitless + 1
             if fruitless >= _FRUITLESS:
@@ -260,7 +257,7 @@ class HttpBody(Body):
         if answer.status >= 400 and answer.status != 416:
             answer.close()
             code = headers.get("X-Error-Code", "no reason given")
-            raise FetchError(f"{self._name}: the Hub answers {answer.status} ({code})")
+            raise FetchError(f"{self._name}: {self._hub.endpoint} answers {answer.status} ({code})")
         told = headers.get("X-Repo-Commit")
         etag = _plain(headers.get("X-Linked-Etag", ""))
         size = headers.get("X-Linked-Size")
@@ -301,7 +298,7 @@ class _TryAgainError(Exception):
 def _first_line(answer: Any) -> str:
     try:
         text: str = answer.read(300, decode_content=False).decode("utf-8", "replace")
-    except (urllib3.exceptions.HTTPError, OSError):
+    except NETWORK_ERRORS:
         text = ""
     answer.close()
     return text.strip().partition("\n")[0]

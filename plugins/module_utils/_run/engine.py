@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -272,38 +271,3 @@ def open_store(folder: Path, clock: Clock | None = None) -> Store:
     if not store.check():
         raise StoreError(f"{folder} is no store yet: hf-mirror sync makes it one")
     return store
-
-
-def become_owner(store: Path) -> None:
-    """Go on as the user whom the store belongs to, where root started this: one user writes a store."""
-    owner = _owner(store)
-    if owner:
-        os.setgroups([])
-        os.setgid(owner.st_gid)
-        os.setuid(owner.st_uid)
-
-
-@contextlib.contextmanager
-def as_owner(store: Path) -> Iterator[None]:
-    """Be that user for a while. A module is root again then: others can't read what Ansible loads for the answer."""
-    owner = _owner(store)
-    if not owner:
-        yield
-        return
-    before = os.getegid(), os.getgroups()
-    os.setgroups([])
-    os.setegid(owner.st_gid)
-    os.seteuid(owner.st_uid)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(before[0])
-        os.setgroups(before[1])
-
-
-def _owner(store: Path) -> os.stat_result | None:
-    """Return whom a store belongs to, where that is another one than root, who started this."""
-    os.umask(0o022)  # nginx, another user, reads what is written here, whatever the operator's own umask is
-    status = store.stat() if os.geteuid() == 0 and store.is_dir() else None
-    return status if status and status.st_uid != 0 else None
