@@ -6,11 +6,17 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
+COLLECTIONS = Path(__file__).parents[2] / "collections"
 ENGINE = Path(__file__).parents[2] / "plugins" / "module_utils"
 #: Each imports from those before it only.
 PACKAGES = ["_base", "_plan", "_store", "_fetch", "_check", "_run", "_cli", ""]
+#: What runs beside FaceFusion needs no store, and no engine needs it.
+BESIDE = {"_facefusion": ["_base", "_plan", "_fetch"]}
+ALLOWED = {**{package: PACKAGES[:number] for number, package in enumerate(PACKAGES)}, **BESIDE}
 
 
 def test_packages_import_one_way() -> None:
@@ -20,6 +26,14 @@ def test_packages_import_one_way() -> None:
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.ImportFrom) and node.level > bool(package):
                 imported = (node.module or "").partition(".")[0]
-                if PACKAGES.index(imported) >= PACKAGES.index(package):
+                if imported not in ALLOWED[package]:
                     upwards.append(f"{file.relative_to(ENGINE)} imports from {imported}")
     assert not upwards
+
+
+def test_a_facefusion_host_needs_nothing_but_python() -> None:
+    name = "ansible_collections.modelops.hf_mirror.plugins.module_utils._facefusion.placement"
+    script = f"import sys; sys.path.insert(0, {str(COLLECTIONS)!r}); import {name}"
+    # without what is installed, and without what the environment says
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", script], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,159 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whoever answers as the Hub does: the mirror, and the one who may stand in for it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import ssl
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urljoin, urlsplit
+
+from .._base.clock import Clock
+from .._base.errors import MirrorError
+from .._fetch.http import NETWORK_ERRORS, Http, TransportError, discard, origin, origin_name, unreachable
+from .._fetch.hub import REDIRECTS
+from .._plan.facts import File, Repo
+from .pool import Pool
+
+_LARGEST = 64 << 20  # bytes of a document
+#: A host that is away is known to be so after some seconds, and one that has just been restarted is waited for.
+_ATTEMPTS = 3
+_COMMIT, _SHA256 = re.compile("[0-9a-f]{40}"), re.compile("[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Access:
+    """What opens a mirror. It goes to the mirror's own origin only."""
+
+    token: str | None = field(default=None, repr=False)
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca_path: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
+
+    def authorization(self) -> dict[str, str]:
+        """Return the header that says who asks."""
+        if self.token:
+            return {"Authorization": f"Bearer {self.token}"}
+        if self.username:
+            pair = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+            return {"Authorization": f"Basic {pair}"}
+        return {}
+
+    def context(self) -> ssl.SSLContext:
+        """Return the TLS settings: the system's CAs and the one that is given."""
+        context = ssl.create_default_context()
+        try:
+            if self.ca_path:
+                context.load_verify_locations(self.ca_path)
+        except OSError as problem:
+            raise MirrorError(f"ca_path {self.ca_path} can't be used: {problem}") from problem
+        try:
+            if self.client_cert:
+                # no terminal to ask for a passphrase at
+                context.load_cert_chain(self.client_cert, self.client_key, password="")
+        except OSError as problem:
+            raise MirrorError(f"client_cert {self.client_cert} can't be used: {problem}") from problem
+        return context
+
+
+class Endpoint:
+    """An address such as ``https://mirror.example.org``, as ``_fetch.source`` wants it, too."""
+
+    def __init__(self, url: str, clock: Clock, timeout: float, access: Access | None = None) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise MirrorError(f"{origin_name(url)!r} is no http:// or https:// URL")
+        if "@" in parts.netloc:
+            raise MirrorError(f"{origin_name(url)}: user and password are options of their own, no part of a URL")
+        self.endpoint = url.rstrip("/")
+        self._access = access or Access()
+        self.http = Http(clock, pool=Pool(timeout, {origin(url): self._access.context()}))
+
+    def headers(self, _token: str | None) -> dict[str, str]:
+        """Return the headers of a request to this origin."""
+        return {"User-Agent": "hf-mirror", **self._access.authorization()}
+
+    def file_url(self, repo: Repo, revision: str, path: str) -> str:
+        """Return where a file of a commit is."""
+        return f"{self.endpoint}/{repo.repo_id}/resolve/{quote(revision, safe='')}/{quote(path)}"
+
+    def commit(self, repo_id: str, revision: str) -> str:
+        """Return the commit that a revision means now. Raises TransportError where nobody answers."""
+        if _COMMIT.fullmatch(revision):
+            return revision
+        value = self._document(f"{repo_id}/revision/{quote(revision, safe='')}", f"{repo_id}@{revision}")
+        commit = value.get("sha") if isinstance(value, dict) else None
+        if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
+            raise MirrorError(f"{self.endpoint} names no commit for {repo_id}@{revision}: is that a mirror?")
+        return commit
+
+    def listing(self, repo_id: str, commit: str) -> dict[str, File]:
+        """Return the files of a commit with size and hash, by path. Raises TransportError where nobody answers."""
+        value = self._document(f"{repo_id}/tree/{commit}?recursive=true", f"{repo_id}@{commit}")
+        try:
+            files = {entry["path"]: _file(entry) for entry in value if entry["type"] == "file"}
+        except (KeyError, TypeError, ValueError) as problem:
+            raise MirrorError(f"{self.endpoint} lists {repo_id}@{commit[:12]} in a way that is unknown") from problem
+        return files
+
+    def _document(self, path: str, what: str) -> Any:
+        url = f"{self.endpoint}/api/models/{path}"
+        try:
+            headers = {**self.headers(None), "Accept-Encoding": "identity"}
+            answer = self.http.open("GET", url, headers, bucket="api", attempts=_ATTEMPTS)
+            if answer.status != 200:
+                discard(answer)
+                raise self._refusal(answer.status, urljoin(url, answer.headers.get("Location", "")), what)
+            text = answer.read(_LARGEST)
+            answer.release_conn()
+        except TransportError as problem:
+            raise self._explained(problem) from problem
+        except NETWORK_ERRORS as problem:
+            raise unreachable(url, problem) from problem
+        try:
+            return json.loads(text)
+        except ValueError as problem:
+            raise MirrorError(f"{self.endpoint} answers no JSON about {what}: is that a mirror?") from problem
+
+    def _refusal(self, status: int, moved: str, what: str) -> MirrorError:
+        """Return what to say and to do about an answer."""
+        if status >= 500:
+            return TransportError(f"{self.endpoint} answers {status} about {what}", cause=f"{self.endpoint}: {status}")
+        if status in REDIRECTS:
+            if urlsplit(moved).hostname == urlsplit(self.endpoint).hostname:
+                return MirrorError(f"{self.endpoint} has moved: give {origin_name(moved)} as the endpoint")
+            status, hint = 404, f" It sends to {origin_name(moved)} instead."
+        else:
+            hint = ""
+        given = [name for name in ("token", "password", "client_cert") if getattr(self._access, name)]
+        if status in (400, 401, 403):
+            do = f"see whether {given[0]} is right" if given else "give a token, a user and password, or a client_cert"
+            return MirrorError(f"{self.endpoint} refuses {what} ({status}): {do}", cause=f"{self.endpoint}: {do}")
+        if status == 404:
+            do = f"add it to the mirror's whitelist, or see whether {given[0] if given else 'a token'} is needed for it"
+            return MirrorError(f"{self.endpoint} does not have {what}: {do}.{hint}")
+        return MirrorError(f"{self.endpoint} answers {status} about {what}")
+
+    def _explained(self, problem: TransportError) -> MirrorError:
+        """Tell those who are refused by TLS, which waiting does not mend, from those whom nobody answers."""
+        cause = problem.__cause__
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return MirrorError(f"{problem}; give the CA that signed its certificate as ca_path")
+        if isinstance(cause, ssl.SSLError) and "ALERT" in str(cause.reason):
+            return MirrorError(f"{problem}; give a client_cert that it accepts")
+        return problem
+
+
+def _file(entry: Any) -> File:
+    lfs = entry.get("lfs")
+    file = File(int(entry["size"]), entry["oid"], lfs["oid"] if lfs else None)
+    if file.size < 0 or not (_SHA256 if lfs else _COMMIT).fullmatch(file.etag):
+        raise ValueError(entry)
+    return file

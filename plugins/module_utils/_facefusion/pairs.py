@@ -1,0 +1,89 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pairs: FaceFusion loads a model only together with a ``.hash`` file, the CRC32 of the model. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from .._base.errors import MirrorError
+
+#: Repositories with likenesses of real people. FaceFusion keeps their models in a folder for each: ``SCOPE/NAME.dfm``.
+LIKENESSES = "facefusion/deepfacelive-models-"
+
+_REPO = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.-]*/[0-9A-Za-z_][0-9A-Za-z_.-]*")
+_NAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.+-]*")
+_HASH = re.compile(rb"[0-9a-f]{8}")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A model of a repository."""
+
+    repo_id: str
+    name: str
+
+    @property
+    def folder(self) -> str:
+        """Where FaceFusion wants it below its folder of models, with a slash at the end unless that is empty."""
+        return f"{self.repo_id[len(LIKENESSES) :]}/" if self.repo_id.startswith(LIKENESSES) else ""
+
+    @property
+    def model(self) -> str:
+        """The name of the model's file in its repository."""
+        return self.name + (".dfm" if self.folder else ".onnx")
+
+    @property
+    def hash(self) -> str:
+        """The name of the file with its CRC32 in its repository."""
+        return f"{self.name}.hash"
+
+    @property
+    def paths(self) -> tuple[str, str]:
+        """The names of both files, the short one first."""
+        return self.hash, self.model
+
+    def __str__(self) -> str:
+        return f"{self.repo_id}/{self.name}"
+
+
+def read_pairs(models: Iterable[Any]) -> list[Pair]:
+    """Read the option ``models``. Raises MirrorError with one line for each thing that is wrong."""
+    pairs: dict[str, Pair] = {}
+    wrong: list[str] = []
+    for number, entry in enumerate(models, 1):
+        try:
+            for pair in _read(entry):
+                other = pairs.setdefault(pair.folder + pair.name, pair)
+                if other != pair:
+                    wrong.append(f"entry {number}: {pair} and {other} are files of one name: leave one of them out")
+        except MirrorError as problem:
+            wrong.append(f"entry {number}: {problem}")
+    if wrong:
+        raise MirrorError("models can't be understood:\n" + "\n".join(wrong))
+    return list(pairs.values())
+
+
+def _read(entry: Any) -> list[Pair]:
+    if not isinstance(entry, dict) or set(entry) != {"repo_id", "names"}:
+        raise MirrorError("it has repo_id and names, both of them, and nothing else")
+    repo_id, names = entry["repo_id"], entry["names"]
+    if not isinstance(repo_id, str) or not _REPO.fullmatch(repo_id):
+        raise MirrorError(f"repo_id {repo_id!r} is not of the form ORG/NAME")
+    if not isinstance(names, list) or not names:
+        raise MirrorError(f"{repo_id}: names is a list of models: nothing here means all of a repository")
+    for name in names:
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise MirrorError(f"{repo_id}: {name!r} is no model's name: patterns and folders are not possible")
+        if name.endswith((".onnx", ".hash", ".dfm")):
+            raise MirrorError(f"{repo_id}: {name} is a file: write {name.rpartition('.')[0]}")
+    return [Pair(repo_id, name) for name in names]
+
+
+def agrees(content: bytes, crc32: int) -> bool:
+    """Tell whether a ``.hash`` file says the CRC32 of a model as FaceFusion compares it: to the byte."""
+    return bool(_HASH.fullmatch(content)) and content == f"{crc32:08x}".encode()

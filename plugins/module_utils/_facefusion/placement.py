@@ -1,0 +1,270 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Models from the mirror into FaceFusion's folder: ask, look, fetch, verify the pair, put it there.
+
+What is right is what the mirror says: its commit, its hashes. Where the bytes come from does not matter then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .._base.clock import Clock
+from .._base.errors import MirrorError
+from .._fetch.body import FetchError
+from .._fetch.fetch import DiskFullError, Fetcher
+from .._fetch.http import TransportError
+from .._fetch.source import Source
+from .._plan.facts import Repo
+from .._plan.plan import Fetch
+from .endpoint import Access, Endpoint
+from .folder import Folder, Item
+from .pairs import Pair, agrees
+from .record import FILE, Known
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an operator decides. ``timeout`` is in seconds, for a connection and for the next bytes to come."""
+
+    path: Path
+    endpoint: str
+    fallback_endpoint: str | None = None
+    revision: str = "main"
+    access: Access = field(default_factory=Access)
+    parallel: int = 4
+    timeout: float = 30
+
+
+@dataclass(frozen=True)
+class Task:
+    """A pair as the folder has it: its short file and its model."""
+
+    pair: Pair
+    known: Known
+    hash: Item
+    model: Item
+
+    @property
+    def wrong(self) -> list[Item]:
+        """Files that have to come."""
+        return [item for item in (self.hash, self.model) if not item.seen]
+
+
+@dataclass
+class Outcome:
+    """What a run did, or in check mode would do. ``sources`` says where each file came from."""
+
+    commits: dict[str, str] = field(default_factory=dict)
+    items: list[Item] = field(default_factory=list)
+    sources: dict[str, str] = field(default_factory=dict)
+    problems: dict[str, MirrorError] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+class Placement:
+    """A run."""
+
+    def __init__(self, settings: Settings) -> None:
+        if settings.parallel < 1 or settings.timeout <= 0:
+            raise MirrorError("parallel is at least 1, and timeout more than 0 seconds")
+        clock = Clock()
+        self._settings, self._folder = settings, Folder(settings.path)
+        self._mirror = Endpoint(settings.endpoint, clock, settings.timeout, settings.access)
+        sources = [self._mirror]
+        if settings.fallback_endpoint:
+            sources.append(Endpoint(settings.fallback_endpoint, clock, settings.timeout))
+        # what a source asks of a Hub an endpoint has
+        self._fetchers = {
+            one: Fetcher(Source(one, clock), self._folder.fs, clock)  # type: ignore[arg-type]
+            for one in sources
+        }
+        self._down: TransportError | None = None
+        #: Repositories of which only the record knows.
+        self._remembered: set[str] = set()
+        self._full: DiskFullError | None = None
+
+    def check(self, pairs: Iterable[Pair]) -> Outcome:
+        """Say what a run would do. Writes nothing."""
+        outcome = Outcome()
+        with self._ending():
+            tasks = self._survey(pairs, outcome)
+            outcome.items = [item for task in tasks for item in task.wrong]
+            self._folder.check_room(outcome.items)
+        self._warn(outcome)
+        return outcome
+
+    def run(self, pairs: Iterable[Pair]) -> Outcome:
+        """Place what is missing or wrong."""
+        outcome = Outcome()
+        with self._ending(), self._folder.alone() as refusal:
+            tasks = self._survey(pairs, outcome)
+            wrong = [item for task in tasks for item in task.wrong]
+            if refusal and wrong:
+                raise refusal
+            self._folder.check_room(wrong)
+            problems = self._each(lambda task: self._place(task, outcome), tasks, lambda task: str(task.pair))
+            outcome.problems.update(problems)
+            if not refusal:
+                self._folder.write_record()
+        outcome.items.sort(key=lambda item: item.name)
+        self._warn(outcome)
+        return outcome
+
+    @contextlib.contextmanager
+    def _ending(self) -> Iterator[None]:
+        """Let the threads go at the end, and say what the disk has against it."""
+        try:
+            yield
+        except OSError as problem:
+            raise self._folder.refusal(problem) from problem
+        finally:
+            for fetcher in self._fetchers.values():
+                fetcher.close()
+
+    def _warn(self, outcome: Outcome) -> None:
+        if self._down:
+            record = self._settings.path / FILE
+            outcome.warnings.append(f"{self._down}; what it had when it was asked last is in {record}")
+
+    def _survey(self, pairs: Iterable[Pair], outcome: Outcome) -> list[Task]:
+        """Ask the mirror about each repository once, and compare what is in the folder with that."""
+        wanted = list(pairs)
+        known: dict[str, Known] = {}
+        causes: dict[str, MirrorError] = {}
+        for repo_id in dict.fromkeys(pair.repo_id for pair in wanted):
+            try:
+                known[repo_id] = self._ask(repo_id)
+                outcome.commits[repo_id] = known[repo_id].commit
+            except MirrorError as problem:
+                causes[repo_id] = problem
+        tasks: list[Task] = []
+
+        def look(pair: Pair) -> None:
+            if pair.repo_id in causes:
+                raise causes[pair.repo_id]
+            tasks.append(self._look(pair, known[pair.repo_id]))
+
+        outcome.problems.update(self._each(look, wanted, str))
+        order = {pair: number for number, pair in enumerate(wanted)}
+        return sorted(tasks, key=lambda task: order[task.pair])
+
+    def _ask(self, repo_id: str) -> Known:
+        """Return what the mirror has, or what it had when it was asked last."""
+        revision = self._settings.revision
+        if not self._down:
+            try:
+                commit = self._mirror.commit(repo_id, revision)
+                return Known(revision, commit, self._mirror.listing(repo_id, commit))
+            except TransportError as problem:
+                self._down = problem
+        known = self._folder.record.known(repo_id, revision)
+        if not known:
+            raise self._unknown(f"{repo_id}@{revision}")
+        self._remembered.add(repo_id)
+        return known
+
+    def _unknown(self, what: str) -> MirrorError:
+        """Return what to say of what only the mirror could tell."""
+        return MirrorError(
+            f"{self._down}, and {self._settings.path / FILE} knows nothing of {what} from an earlier run: without its"
+            " hashes nothing is taken from elsewhere. Bring the mirror back and run this again",
+            cause=f"{self._down}, and no earlier run has left its hashes: bring the mirror back and run this again",
+        )
+
+    def _look(self, pair: Pair, known: Known) -> Task:
+        missing = [path for path in pair.paths if path not in known.files]
+        if missing and pair.repo_id in self._remembered:
+            raise self._unknown(" and ".join(missing))
+        if missing:
+            raise MirrorError(
+                f"{self._mirror.endpoint} does not have {' and '.join(missing)} of {pair.repo_id}@{known.commit[:12]}:"
+                " add it to the mirror's whitelist"
+            )
+        found = [self._folder.look(path, pair.folder + path, known.files[path]) for path in pair.paths]
+        files = {item.path: item.file for item in found}
+        task = Task(pair, Known(known.revision, known.commit, files), *found)
+        if not task.wrong:
+            self._check_pair(task)
+            self._folder.record.learn(pair.repo_id, task.known)
+        return task
+
+    def _place(self, task: Task, outcome: Outcome) -> None:
+        """Fetch what is missing of a pair, and put it in its place once both of it are known to fit."""
+        if not task.wrong:
+            return
+        if self._full:
+            raise self._full
+        sources = {}
+        try:
+            for item in task.wrong:
+                self._folder.make_place(item)
+                sources[item.name] = self._fetch(task, item)
+            crc32 = self._check_pair(task)
+            for item in task.wrong:
+                self._folder.put(item, crc32 if item is task.model else self._folder.crc32(item))
+        except DiskFullError as problem:
+            self._full = problem
+            raise
+        self._folder.record.learn(task.pair.repo_id, task.known)
+        self._folder.write_record()
+        outcome.items += task.wrong
+        outcome.sources.update(sources)
+
+    def _check_pair(self, task: Task) -> int:
+        """Return the CRC32 of a model, or refuse the pair where FaceFusion would, too: it deletes such a model."""
+        content, crc32 = self._folder.content(task.hash), self._folder.crc32(task.model)
+        if agrees(content, crc32):
+            return crc32
+        for item in task.wrong:
+            self._folder.drop(item)
+        pair, commit = task.pair, task.known.commit
+        raise MirrorError(
+            f"{pair.hash} and {pair.model} of {pair.repo_id}@{commit[:12]} are as the mirror has them and don't fit:"
+            f" the first is {content[:20]!r}, the CRC32 of the second {crc32:08x}. FaceFusion would delete the model."
+            " Tell the owner of the repository, or take another revision"
+        )
+
+    def _fetch(self, task: Task, item: Item) -> str:
+        """Fetch a file from the first source that has it, and return which one that was."""
+        pair = task.pair
+        action = Fetch(Repo("model", pair.repo_id), task.known.commit, item.path, item.file)
+        problems = [str(self._down)] if self._down else []
+        for endpoint, fetcher in self._fetchers.items():
+            if self._down and endpoint is self._mirror:
+                continue
+            try:
+                fetcher.fetch(action, self._folder.part(item))
+            except DiskFullError:
+                raise
+            except MirrorError as problem:
+                if isinstance(problem, TransportError) and endpoint is self._mirror:
+                    self._down = problem
+                problems.append(f"{endpoint.endpoint}: {problem}")
+            else:
+                return endpoint.endpoint
+        raise FetchError(f"{item.path} of {pair.repo_id} can't be had. " + "; ".join(problems))
+
+    def _each(
+        self, work: Callable[[Any], None], things: list[Any], name: Callable[[Any], str]
+    ) -> dict[str, MirrorError]:
+        """Do something for each of many, some at a time, and return what went wrong, by name."""
+        problems: dict[str, MirrorError] = {}
+
+        def attempt(thing: Any) -> None:
+            try:
+                work(thing)
+            except MirrorError as problem:
+                problems[name(thing)] = problem
+            except OSError as problem:
+                problems[name(thing)] = self._folder.refusal(problem)
+
+        with ThreadPoolExecutor(self._settings.parallel) as threads:
+            list(threads.map(attempt, things))
+        return problems

@@ -1,0 +1,107 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Connections of the standard library: a host with FaceFusion has no urllib3 that its own Python could import.
+
+As much of urllib3's pools and answers as the fetches ask of them (``_fetch.http.Http``).
+"""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import threading
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Callable
+from urllib.parse import urlsplit
+
+from .._fetch.http import origin
+
+Connection = http.client.HTTPConnection
+
+
+class Pool:
+    """Connections for all threads of a run; ``contexts`` has the TLS settings of origins that have some of their own.
+
+    ``timeout`` is in seconds: for making a connection, and for the next bytes to come.
+    """
+
+    def __init__(self, timeout: float, contexts: Mapping[Any, ssl.SSLContext] | None = None) -> None:
+        self._timeout, self._contexts = timeout, dict(contexts or {})
+        self._public = ssl.create_default_context()
+        self._lock = threading.Lock()
+        self._idle: dict[Any, list[Connection]] = {}
+
+    def request(self, method: str, url: str, headers: Mapping[str, str], **_urllib3: Any) -> Answer:
+        """Send a request and return the answer, its body unread. Follows no redirect and tries nothing again."""
+        where, parts = origin(url), urlsplit(url)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        while True:
+            connection, is_used = self._take(where)
+            try:
+                connection.request(method, target, headers=dict(headers))
+                return Answer(connection.getresponse(), connection, partial(self._give_back, where, connection))
+            except ConnectionError:
+                connection.close()
+                # the server may have closed a connection that nobody used for a while
+                if not is_used:
+                    raise
+            except BaseException:
+                connection.close()
+                raise
+
+    def _take(self, where: Any) -> tuple[Connection, bool]:
+        with self._lock:
+            idle = self._idle.get(where)
+            if idle:
+                return idle.pop(), True
+        scheme, host, port = where
+        if scheme == "https":
+            context = self._contexts.get(where, self._public)
+            return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=context), False
+        return Connection(host, port, timeout=self._timeout), False
+
+    def _give_back(self, where: Any, connection: Connection) -> None:
+        with self._lock:
+            self._idle.setdefault(where, []).append(connection)
+
+
+class Answer:
+    """A status, headers, and a body that is read piece by piece."""
+
+    def __init__(self, response: http.client.HTTPResponse, connection: Connection, keep: Callable[[], None]) -> None:
+        self._response, self._connection, self._keep = response, connection, keep
+        self.status, self.headers = response.status, response.headers
+        self.closed = False
+
+    def read1(self, amount: int, **_urllib3: Any) -> bytes:
+        """Return what comes next, nothing at the end."""
+        return self._response.read1(amount)
+
+    def read(self, amount: int, **_urllib3: Any) -> bytes:
+        """Return so many bytes, fewer at the end."""
+        return self._response.read(amount)
+
+    def drain_conn(self) -> None:
+        """Read what is left of the body."""
+        self._response.read()
+
+    def release_conn(self) -> None:
+        """Let others use the connection, where the body was read to its end."""
+        if not self.closed:
+            response = self._response
+            is_whole = response.isclosed() if response.length is None else not response.length
+            response.close()
+            self.closed = True
+            if is_whole and not response.will_close:
+                self._keep()
+            else:
+                self._connection.close()
+
+    def close(self) -> None:
+        """Drop the connection."""
+        if not self.closed:
+            self.closed = True
+            self._response.close()
+            self._connection.close()

@@ -1,0 +1,267 @@
+#!/usr/bin/python
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Place models from a mirror where FaceFusion looks for them."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: facefusion_models
+short_description: Place models from a mirror where FaceFusion looks for them
+version_added: 0.1.0
+description:
+  - Brings pairs of a model and its C(.hash) file from a mirror into FaceFusion's folder of models, so that FaceFusion
+    starts without a download.
+  - Each file is verified against the hash that the mirror lists for it (SHA-256 for LFS files, the Git blob's SHA-1 for
+    the others), and each pair as FaceFusion does it, which deletes a model that does not fit its C(.hash). Then it
+    takes its place at one instant.
+  - What is there and right is not fetched, nor hashed again as long as nothing was done to it. A file of a wanted name
+    with other content is replaced, a C(.hash) that is an error page or has a newline among them.
+  - A download that is cut goes on where it ended, in the same run and in the next one.
+  - Removes nothing. Files that were not asked for are left as they are.
+  - Leaves C(.hf-mirror.json) and C(.hf-mirror.lock) in the folder, and hidden C(.part) files of what is still to come.
+options:
+  path:
+    description:
+      - The folder, C(.assets/models) in FaceFusion's own. It is made where it is missing.
+      - What root writes there belongs to whom the folder belongs to.
+    type: path
+    required: true
+  endpoint:
+    description: URL of the mirror.
+    type: str
+    required: true
+  fallback_endpoint:
+    description:
+      - URL of a second source for what the mirror does not bring, for instance V(https://huggingface.co). It is asked
+        for the same commit, and what it sends has to have the hash that the mirror lists.
+      - Where the mirror is away altogether, what it listed when the same models were placed last counts. What was never
+        placed is not fetched then.
+      - Gets no credentials.
+    type: str
+  models:
+    description:
+      - What to place. There is no way to say all of a repository.
+      - Likenesses of real people (C(facefusion/deepfacelive-models-SCOPE)) go to C(SCOPE/NAME.dfm) and
+        C(SCOPE/NAME.hash), as FaceFusion wants it, anything else to C(NAME.onnx) and C(NAME.hash).
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      repo_id:
+        description: The repository.
+        type: str
+        required: true
+      names:
+        description: Names of models, without C(.onnx).
+        type: list
+        elements: str
+        required: true
+  revision:
+    description: Branch, tag or commit. The mirror is asked once for the commit, and all comes from that.
+    type: str
+    default: main
+  token:
+    description: Access token for the mirror. Sent to the origin of O(endpoint) only, as all credentials are.
+    type: str
+  username:
+    description: User for a mirror that asks for one.
+    type: str
+    aliases: [url_username]
+  password:
+    description: Password of O(username).
+    type: str
+    aliases: [url_password]
+  ca_path:
+    description: PEM file on the host with the CA that signed the mirror's certificate. The system's CAs count as well.
+    type: path
+  client_cert:
+    description: PEM file on the host with a certificate for the mirror, and its key unless there is O(client_key).
+    type: path
+  client_key:
+    description: PEM file on the host with the key of O(client_cert), without a passphrase.
+    type: path
+  parallel:
+    description: How many models are fetched or hashed at the same time.
+    type: int
+    default: 4
+  timeout:
+    description: Seconds in which a connection has to be made, and in which something has to arrive.
+    type: int
+    default: 30
+requirements:
+  - Nothing but Python.
+attributes:
+  check_mode:
+    description: Asks the mirror and looks at the folder as a run does, and writes nothing.
+    support: full
+  diff_mode:
+    description: Shows each file that is missing or wrong, with the size and hash that it is to have.
+    support: full
+seealso:
+  - plugin: modelops.hf_mirror.facefusion_pairs
+    plugin_type: filter
+    description: Makes O(models) out of names of processors.
+author:
+  - modelops.hf_mirror contributors (@modelops)
+"""
+
+EXAMPLES = r"""
+- name: Place one model and the safety check's
+  modelops.hf_mirror.facefusion_models:
+    path: /opt/facefusion/.assets/models
+    endpoint: https://mirror.example.org
+    models:
+      - repo_id: facefusion/models-3.0.0
+        names: [inswapper_128]
+      - repo_id: facefusion/models-3.3.0
+        names: [nsfw_1, nsfw_2, nsfw_3]
+
+- name: Place what a start of FaceFusion with its default settings needs, from the Hub where the mirror gives out
+  modelops.hf_mirror.facefusion_models:
+    path: /opt/facefusion/.assets/models
+    endpoint: https://mirror.example.org
+    fallback_endpoint: https://huggingface.co
+    token: "{{ vault_mirror_token }}"
+    models: "{{ catalogue | modelops.hf_mirror.facefusion_pairs('3.8.1', ['face_swapper']) }}"
+  vars:
+    catalogue: "{{ lookup('ansible.builtin.file', 'models.yml') | from_yaml }}"
+"""
+
+RETURN = r"""
+placed:
+  description: Files that were missing, by their names in the folder. In check mode those that would be placed.
+  returned: always, once the mirror was asked
+  type: list
+  elements: str
+  sample: [inswapper_128.hash, inswapper_128.onnx]
+repaired:
+  description: Files that were there with other content. In check mode those that would be replaced.
+  returned: always, once the mirror was asked
+  type: list
+  elements: str
+missing:
+  description: RV(placed) and RV(repaired) together.
+  returned: in check mode
+  type: list
+  elements: str
+bytes:
+  description: The size of all of them.
+  returned: always, once the mirror was asked
+  type: int
+  sample: 554253689
+commits:
+  description: For each repository the commit that its files are of.
+  returned: always, once the mirror was asked
+  type: dict
+  sample: {facefusion/models-3.0.0: 7f9b2b6f1e1a6a3b6f0c0d9f5c9f6d1e2a3b4c5d}
+sources:
+  description: For each file that was placed or repaired the endpoint that it came from.
+  returned: when it was no check mode
+  type: dict
+  sample: {inswapper_128.onnx: "https://mirror.example.org"}
+failures:
+  description: What could not be placed, as C(REPO/NAME), with the reason. The others are placed all the same.
+  returned: always, once the mirror was asked
+  type: dict
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError, sentence
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.owner import as_owner
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._facefusion.endpoint import Access
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._facefusion.pairs import read_pairs
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._facefusion.placement import (
+    Outcome,
+    Placement,
+    Settings,
+)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "required": True},
+            "endpoint": {"type": "str", "required": True},
+            "fallback_endpoint": {"type": "str"},
+            "models": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": {
+                    "repo_id": {"type": "str", "required": True},
+                    "names": {"type": "list", "elements": "str", "required": True},
+                },
+            },
+            "revision": {"type": "str", "default": "main"},
+            "token": {"type": "str", "no_log": True},
+            "username": {"type": "str", "aliases": ["url_username"]},
+            "password": {"type": "str", "no_log": True, "aliases": ["url_password"]},
+            "ca_path": {"type": "path"},
+            "client_cert": {"type": "path"},
+            "client_key": {"type": "path", "no_log": False},
+            "parallel": {"type": "int", "default": 4},
+            "timeout": {"type": "int", "default": 30},
+        },
+        mutually_exclusive=[("token", "username")],
+        required_together=[("username", "password")],
+        required_by={"client_key": "client_cert"},
+        supports_check_mode=True,
+    )
+    try:
+        run(module)
+    except MirrorError as problem:
+        module.fail_json(msg=str(problem))
+
+
+def run(module: AnsibleModule) -> None:
+    params: dict[str, Any] = module.params
+    pairs = read_pairs(params["models"])
+    access = Access(**{name: params[name] for name in Access.__dataclass_fields__})
+    names = ("endpoint", "fallback_endpoint", "revision", "parallel", "timeout")
+    placement = Placement(Settings(Path(params["path"]), access=access, **{name: params[name] for name in names}))
+    with as_owner(nearest(Path(params["path"]))):
+        outcome = placement.check(pairs) if module.check_mode else placement.run(pairs)
+    answer = result(outcome)
+    if module.check_mode:
+        answer["missing"] = sorted([*answer["placed"], *answer["repaired"]])
+    else:
+        answer["sources"] = outcome.sources
+    if module._diff:
+        answer["diff"] = diff(outcome)
+    for warning in outcome.warnings:
+        module.warn(warning)
+    if outcome.problems:
+        # what does not fail is placed all the same
+        module.fail_json(msg=sentence(outcome.problems, len(pairs)), **answer)
+    module.exit_json(**answer)
+
+
+def nearest(path: Path) -> Path:
+    """Return a folder, or where it is to be made the one that is there already."""
+    return path if path.exists() or path == path.parent else nearest(path.parent)
+
+
+def result(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "changed": bool(outcome.items),
+        "placed": [item.name for item in outcome.items if not item.exists],
+        "repaired": [item.name for item in outcome.items if item.exists],
+        "bytes": sum(item.file.size for item in outcome.items),
+        "commits": outcome.commits,
+        "failures": {name: str(problem) for name, problem in outcome.problems.items()},
+    }
+
+
+def diff(outcome: Outcome) -> dict[str, str]:
+    before = [f"{item.name} is {'wrong' if item.exists else 'missing'}\n" for item in outcome.items]
+    after = [f"{item.name} {item.file.size} bytes {item.file.etag}\n" for item in outcome.items]
+    return {"before": "".join(before), "after": "".join(after)}
+
+
+if __name__ == "__main__":
+    main()
