@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Returns what a start of FaceFusion with some processors and its default settings loads, as
     M(modelops.hf_mirror.facefusion_models) takes it. The models of the safety check are always in.
-  - What each version loads is data, C(files/models.yml) of the role P(modelops.hf_mirror.facefusion#role).
+  - What each version loads is data, C(files/models.yml) of the role C(facefusion).
   - Runs on the controller and asks nobody.
 positional: _input, version, processors, names
 options:

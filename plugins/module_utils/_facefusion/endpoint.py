@@ -15,7 +15,16 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from .._base.clock import Clock
 from .._base.errors import MirrorError
-from .._fetch.http import NETWORK_ERRORS, Http, TransportError, discard, origin, origin_name, unreachable
+from .._fetch.http import (
+    NETWORK_ERRORS,
+    Http,
+    TransportError,
+    UnreachableError,
+    discard,
+    origin,
+    origin_name,
+    unreachable,
+)
 from .._fetch.hub import REDIRECTS
 from .._plan.facts import File, Repo
 from .pool import Pool
@@ -124,8 +133,10 @@ class Endpoint:
 
     def _refusal(self, status: int, moved: str, what: str) -> MirrorError:
         """Return what to say and to do about an answer."""
+        if status == 503:
+            return UnreachableError(f"{self.endpoint} can't serve now ({status})")
         if status >= 500:
-            return TransportError(f"{self.endpoint} answers {status} about {what}", cause=f"{self.endpoint}: {status}")
+            return TransportError(f"{self.endpoint} answers {status} about {what}", f"{self.endpoint} answers {status}")
         if status in REDIRECTS:
             if urlsplit(moved).hostname == urlsplit(self.endpoint).hostname:
                 return MirrorError(f"{self.endpoint} has moved: give {origin_name(moved)} as the endpoint")

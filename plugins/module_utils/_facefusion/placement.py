@@ -19,7 +19,7 @@ from .._base.clock import Clock
 from .._base.errors import MirrorError
 from .._fetch.body import FetchError
 from .._fetch.fetch import DiskFullError, Fetcher
-from .._fetch.http import TransportError
+from .._fetch.http import TransportError, UnreachableError
 from .._fetch.source import Source
 from .._plan.facts import Repo
 from .._plan.plan import Fetch
@@ -85,9 +85,9 @@ class Placement:
             one: Fetcher(Source(one, clock), self._folder.fs, clock)  # type: ignore[arg-type]
             for one in sources
         }
-        self._down: TransportError | None = None
-        #: Repositories of which only the record knows.
-        self._remembered: set[str] = set()
+        self._down: UnreachableError | None = None
+        #: Repositories of which only the record knows, with the reason.
+        self._remembered: dict[str, TransportError] = {}
         self._full: DiskFullError | None = None
 
     def check(self, pairs: Iterable[Pair]) -> Outcome:
@@ -107,7 +107,7 @@ class Placement:
             tasks = self._survey(pairs, outcome)
             wrong = [item for task in tasks for item in task.wrong]
             if refusal and wrong:
-                raise refusal
+                raise self._folder.refusal(refusal)
             self._folder.check_room(wrong)
             problems = self._each(lambda task: self._place(task, outcome), tasks, lambda task: str(task.pair))
             outcome.problems.update(problems)
@@ -129,9 +129,9 @@ class Placement:
                 fetcher.close()
 
     def _warn(self, outcome: Outcome) -> None:
-        if self._down:
-            record = self._settings.path / FILE
-            outcome.warnings.append(f"{self._down}; what it had when it was asked last is in {record}")
+        record = self._settings.path / FILE
+        problems = [*self._remembered.values(), *([self._down] if self._down else [])]
+        outcome.warnings += [f"{one}; what it had is known from {record}" for one in dict.fromkeys(map(str, problems))]
 
     def _survey(self, pairs: Iterable[Pair], outcome: Outcome) -> list[Task]:
         """Ask the mirror about each repository once, and compare what is in the folder with that."""
@@ -158,30 +158,32 @@ class Placement:
     def _ask(self, repo_id: str) -> Known:
         """Return what the mirror has, or what it had when it was asked last."""
         revision = self._settings.revision
-        if not self._down:
-            try:
-                commit = self._mirror.commit(repo_id, revision)
-                return Known(revision, commit, self._mirror.listing(repo_id, commit))
-            except TransportError as problem:
-                self._down = problem
-        known = self._folder.record.known(repo_id, revision)
-        if not known:
-            raise self._unknown(f"{repo_id}@{revision}")
-        self._remembered.add(repo_id)
-        return known
+        try:
+            if self._down:
+                raise self._down
+            commit = self._mirror.commit(repo_id, revision)
+            return Known(revision, commit, self._mirror.listing(repo_id, commit))
+        except TransportError as problem:
+            # one answer that makes no sense may be about one repository, no answer is about all
+            self._down = problem if isinstance(problem, UnreachableError) else self._down
+            known = self._folder.record.known(repo_id, revision)
+            if not known:
+                raise self._unknown(problem, f"{repo_id}@{revision}") from problem
+            self._remembered[repo_id] = problem
+            return known
 
-    def _unknown(self, what: str) -> MirrorError:
+    def _unknown(self, problem: TransportError, what: str) -> MirrorError:
         """Return what to say of what only the mirror could tell."""
         return MirrorError(
-            f"{self._down}, and {self._settings.path / FILE} knows nothing of {what} from an earlier run: without its"
+            f"{problem}, and {self._settings.path / FILE} knows nothing of {what} from an earlier run: without its"
             " hashes nothing is taken from elsewhere. Bring the mirror back and run this again",
-            cause=f"{self._down}, and no earlier run has left its hashes: bring the mirror back and run this again",
+            cause=f"{problem.cause}, and no earlier run has left its hashes: bring the mirror back and run this again",
         )
 
     def _look(self, pair: Pair, known: Known) -> Task:
         missing = [path for path in pair.paths if path not in known.files]
         if missing and pair.repo_id in self._remembered:
-            raise self._unknown(" and ".join(missing))
+            raise self._unknown(self._remembered[pair.repo_id], " and ".join(missing))
         if missing:
             raise MirrorError(
                 f"{self._mirror.endpoint} does not have {' and '.join(missing)} of {pair.repo_id}@{known.commit[:12]}:"
@@ -244,7 +246,7 @@ class Placement:
             except DiskFullError:
                 raise
             except MirrorError as problem:
-                if isinstance(problem, TransportError) and endpoint is self._mirror:
+                if isinstance(problem, UnreachableError) and endpoint is self._mirror:
                     self._down = problem
                 problems.append(f"{endpoint.endpoint}: {problem}")
             else:

@@ -32,7 +32,7 @@ from unit.facefusion.models import (
 from hub.process import HubProcess
 
 Run = Callable[..., dict[str, Any]]
-Start = Callable[..., "subprocess.Popen[str]"]
+Start = Callable[..., subprocess.Popen[str]]
 
 
 def asked(mirror: Server) -> list[str]:
@@ -115,7 +115,7 @@ def test_models_that_somebody_else_put_there_are_taken_as_they_are(
 
 
 @pytest.mark.parametrize(
-    "poison", [b"<html>502 Bad Gateway</html>", b"", b"{hash}\n", b"00000000", b"{HASH}"], ids=lambda text: repr(text)
+    "poison", [b"<html>502 Bad Gateway</html>", b"", b"{hash}\n", b"00000000", b"{HASH}"], ids=repr
 )
 def test_a_poisoned_hash_is_fetched_again(
     place: Run, mirror: Server, folder: Path, models: Models, poison: bytes

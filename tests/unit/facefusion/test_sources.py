@@ -20,7 +20,7 @@ from unit.facefusion.models import LARGE, SAFETY, SWAPPER, Models, visible
 from hub.process import HubProcess
 
 Run = Callable[..., dict[str, Any]]
-Start = Callable[..., "subprocess.Popen[str]"]
+Start = Callable[..., subprocess.Popen[str]]
 
 
 class Other(BaseHTTPRequestHandler):
@@ -150,7 +150,16 @@ def test_a_mirror_without_its_store_is_away(
         answer = json.loads(module.communicate(timeout=60)[0])
     finally:
         server.kill()
-    assert answer["sources"] == {"inswapper_128.onnx": hub.url} and "answers 503" in str(answer["warnings"])
+    assert answer["sources"] == {"inswapper_128.onnx": hub.url} and "can't serve now (503)" in str(answer["warnings"])
+    models.check(folder, SWAPPER)
+
+
+def test_an_answer_that_makes_no_sense_is_about_one_repository(
+    run: Run, hub: HubProcess, folder: Path, models: Models
+) -> None:
+    hub.control("status", {"repo_id": SAFETY["repo_id"], "kind": "tree", "status": 500, "times": None})
+    answer = run(SAFETY, SWAPPER, endpoint=hub.url)
+    assert answer["failed"] and f"{hub.url} answers 500" in answer["msg"]
     models.check(folder, SWAPPER)
 
 
