@@ -101,6 +101,16 @@ def test_what_nobody_touched_is_not_hashed_again_and_what_somebody_did_is(
     models.check(folder, SWAPPER)
 
 
+def test_a_new_version_replaces_both_files_of_a_pair(run: Run, hub: HubProcess, folder: Path) -> None:
+    swapper = {"repo_id": "facefusion/models-3.3.0", "names": ["hyperswap_1a_256"]}
+    run(swapper, endpoint=hub.url)
+    before = {path: path.read_bytes() for path in folder.glob("hyperswap*")}
+    answer = run(swapper, endpoint=hub.url, revision="refs/pr/1")
+    assert answer["repaired"] == ["hyperswap_1a_256.hash", "hyperswap_1a_256.onnx"]
+    assert not set(before.values()) & {path.read_bytes() for path in before}
+    assert accepts(folder / "hyperswap_1a_256.onnx")
+
+
 def test_models_that_somebody_else_put_there_are_taken_as_they_are(
     place: Run, mirror: Server, folder: Path, models: Models
 ) -> None:

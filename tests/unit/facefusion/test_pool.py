@@ -1,0 +1,93 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Connections: used again when that is right, and only then."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._facefusion.pool import Pool
+
+BODY = b"0123456789" * 1000
+
+
+class Handler(BaseHTTPRequestHandler):
+    """``/closing`` ends the connection after its answer without saying so, ``/short`` in the middle of it."""
+
+    protocol_version = "HTTP/1.1"
+    clients: set[Any]
+
+    def do_GET(self) -> None:
+        self.clients.add(self.client_address)
+        self.send_response(200)
+        if self.path == "/chunked":
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY))
+            return
+        self.send_header("Content-Length", str(len(BODY)))
+        self.end_headers()
+        self.wfile.write(BODY[:10] if self.path == "/short" else BODY)
+        self.close_connection = self.path in ("/closing", "/short")
+
+    def log_message(self, *arguments: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Handler.clients = set()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def pool() -> Pool:
+    return Pool(10)
+
+
+def read(pool: Pool, url: str) -> bytes:
+    answer = pool.request("GET", url, {})
+    content = b""
+    while block := answer.read1(4096):
+        content += block
+    answer.release_conn()
+    assert answer.closed
+    return content
+
+
+@pytest.mark.parametrize("path", ["/", "/chunked"])
+def test_a_connection_is_used_again(pool: Pool, url: str, path: str) -> None:
+    assert [read(pool, url + path) for _number in range(3)] == [BODY] * 3
+    assert len(Handler.clients) == 1
+
+
+def test_a_body_that_was_not_read_to_its_end_takes_its_connection_with_it(pool: Pool, url: str) -> None:
+    answer = pool.request("GET", url, {})
+    assert answer.read1(10)
+    answer.release_conn()
+    assert read(pool, url) == BODY and len(Handler.clients) == 2
+
+
+def test_a_body_that_was_cut_takes_its_connection_with_it(pool: Pool, url: str) -> None:
+    assert read(pool, f"{url}/short") == BODY[:10]
+    assert read(pool, url) == BODY and len(Handler.clients) == 2
+
+
+def test_a_connection_that_the_server_has_closed_meanwhile_is_no_failure(pool: Pool, url: str) -> None:
+    assert read(pool, f"{url}/closing") == BODY
+    assert read(pool, url) == BODY and len(Handler.clients) == 2
+
+
+def test_nobody_is_there(pool: Pool) -> None:
+    with pytest.raises((OSError, http.client.HTTPException)):
+        pool.request("GET", "http://127.0.0.1:9/", {})
