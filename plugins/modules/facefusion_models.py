@@ -167,6 +167,7 @@ failures:
   type: dict
 """
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -221,7 +222,7 @@ def main() -> None:
 def run(module: AnsibleModule) -> None:
     params: dict[str, Any] = module.params
     pairs = read_pairs(params["models"])
-    access = Access(**{name: params[name] for name in Access.__dataclass_fields__})
+    access = Access(**{one.name: params[one.name] for one in fields(Access)})
     names = ("endpoint", "fallback_endpoint", "revision", "parallel", "timeout")
     placement = Placement(Settings(Path(params["path"]), access=access, **{name: params[name] for name in names}))
     with as_owner(nearest(Path(params["path"]))):
