@@ -61,6 +61,8 @@ def _of_repo(repo: Repo, here: Piece, there: Piece) -> Iterator[Difference]:
 
 
 def _published(piece: Piece) -> dict[str, str]:
+    if not piece.commits:
+        return {}  # it was removed, and something came to its folder again that has not been published yet
     return {ref: f"{commit[:12] or 'nothing'} (publish {serial})" for ref, (serial, commit) in piece.refs.items()}
 
 
