@@ -69,9 +69,15 @@ def _small_disk(name: str) -> None:
     )
 
 
+def power_off(name: str) -> None:
+    """Let a host be gone at once: a kernel whose processes are killed would still close their connections."""
+    connect(name).check_output(f"ip link set {INTERFACE} down")
+    podman("kill", container(name))
+
+
 _GATEWAY = FLOATING.rpartition(".")[0] + ".1"
 FAULTS = {
-    "host killed": Fault(lambda name: podman("kill", container(name)), power_on, DEAD),
+    "host killed": Fault(power_off, power_on, DEAD),
     "link down": Fault(
         on_host(f"ip link set {INTERFACE} down"),
         # the route went with it, and no network service is in here

@@ -12,9 +12,9 @@ import random
 import subprocess
 import time
 
-from failover.faults import DEAD, Fault
+from failover.faults import DEAD, Fault, power_off
 from failover.pair import have_caught_up
-from testhosts import HUB, MIRRORS, PODMAN, active, are_well, connect, container, podman, power_on, until
+from testhosts import HUB, MIRRORS, PODMAN, active, are_well, connect, container, power_on, until
 
 #: Of each run its own: the Hub keeps what it was told.
 REPO, FOLDER = f"pair/model-{os.getpid()}", f"models--pair--model-{os.getpid()}"
@@ -83,7 +83,7 @@ class Publishing:
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as sync:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 sync.wait(self._instants.uniform(0.3, 1.5))
-            podman("kill", container(name))
+            power_off(name)
 
     def is_whole(self, address: str) -> bool:
         """Say whether a mirror has the last commit, or the one before, whole."""
@@ -100,7 +100,7 @@ class Publishing:
         """Publish so many commits while the standby is away, and return how long it then took to have them."""
         (first,) = active()
         (second,) = {*MIRRORS} - {first}
-        podman("kill", container(second))
+        power_off(second)
         try:
             for _sync in range(count):
                 self.publish()

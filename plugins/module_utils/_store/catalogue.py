@@ -130,7 +130,8 @@ def piece_of(repository: Repository) -> Piece:
     """Read what a repository has."""
     facts, marks = repository.facts(), repository.marks()
     return Piece(
-        {ref: entries[-_TOLD:] for ref, entries in repository.history().items()},
+        # not what was announced, and had no room on the disk: the other node would publish it
+        {ref: entries[-_TOLD:] for ref, entries in repository.happened().items()},
         {commit: digest(repository, commit) for commit in sorted(facts.snapshots)},
         dict(facts.pending),
         {kind: marks[kind] for kind in SHARED_MARKS if marks.get(kind)},

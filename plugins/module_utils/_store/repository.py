@@ -299,7 +299,7 @@ class Repository(RepositoryReader):
             self._fs.sync_dir(self._rev)
         half = (self._mirror / "build").exists()
         with self._building() as build:
-            kept = self._happened()
+            kept = self.happened()
             if kept != self.history():
                 self._write("history.json", kept, build)
             self._derive(build)
@@ -312,10 +312,10 @@ class Repository(RepositoryReader):
 
     def _is_half(self) -> bool:
         refs = self.refs()
-        left = (self._mirror / "build").exists() or self._happened() != self.history()
+        left = (self._mirror / "build").exists() or self.happened() != self.history()
         return bool(left or self._stale(refs) or self._surplus(refs))
 
-    def _happened(self) -> History:
+    def happened(self) -> History:
         """Return the history without what was announced and did not happen: the ref is the truth."""
         refs, history = self.refs(), self.history()
         for ref, entries in history.items():

@@ -190,24 +190,33 @@ class CrashingFs(Fs):
 class FullFs(CrashingFs):
     """A disk that is full from the ``full_at``-th call on that needs room: half of a write fits, nothing after it.
 
+    With ``is_short`` there is room again after that one call.
     ``free`` is what the disk says of itself: free bytes, all bytes, free inodes; ``fetched``, what came and was not
     thrown away, is taken off it.
     """
 
-    def __init__(self, disk: Disk, full_at: int | None = None, free: tuple[int, int, int] | None = None) -> None:
+    def __init__(
+        self,
+        disk: Disk,
+        full_at: int | None = None,
+        free: tuple[int, int, int] | None = None,
+        is_short: bool = False,
+    ) -> None:
         super().__init__(disk)
-        self.full_at, self.says = full_at, free
+        self.full_at, self.says, self.is_short = full_at, free, is_short
         self.growing = 0
         self.fetched = 0
 
     @property
     def is_full(self) -> bool:
-        return self.full_at is not None and self.growing >= self.full_at
+        if self.full_at is None or self.growing < self.full_at:
+            return False
+        return not self.is_short or self.growing == self.full_at
 
     def step(self, path: Path, half: Callable[[], None] | None = None, grows: bool = False) -> None:
         super().step(path, half, grows)
         self.growing += grows
-        if grows and self.full_at is not None and self.growing >= self.full_at:
+        if grows and self.is_full:
             if half and self.growing == self.full_at:
                 half()
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))

@@ -86,14 +86,20 @@ def follow(mirror: Mirror, peer: Mirror, fs: CrashingFs | None = None) -> Follow
 
 
 def serials(root: Path) -> dict[tuple[str, str], int]:
-    """Return (repository, ref) -> the serial of its last publish, also of repositories that were removed."""
+    """Return (repository, ref) -> the serial of its last publish, also of repositories that were removed.
+
+    What was announced counts once the ref names it: recovery takes the rest back.
+    """
     files = {file.stem: file for file in (root / "removed").glob("*.json")}
-    files.update({repo.name: repo / ".mirror/history.json" for repo in invariants.repositories(root)})
+    named: dict[str, dict[str, str]] = {}
+    for repo in invariants.repositories(root):
+        files[repo.name], named[repo.name] = repo / ".mirror/history.json", invariants.refs(repo)
     found = {}
     for name, file in files.items():
         for ref, entries in (json.loads(file.read_bytes()) if file.exists() else {}).items():
-            if entries:
-                found[name, ref] = entries[-1]["serial"]
+            happened = [one for one in entries if one["commit"] == named.get(name, {}).get(ref, "")]
+            if happened:
+                found[name, ref] = happened[-1]["serial"]
     return found
 
 
