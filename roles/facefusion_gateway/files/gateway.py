@@ -1,0 +1,149 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tell nginx which FaceFusion host a request is for: gateway.py SETTINGS STATE, with a listening Unix socket as file 3.
+
+nginx looks at address and password, then asks here (auth_request), then sends the request on, byte for byte. What it
+wants is in the header X-Gateway-Ask. Nothing that a client sends gets into these headers but its cookie.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import socketserver
+import sys
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pages
+from leases import GONE, Leases
+from watch import Settings, Watch
+
+SOCKET = 3  # the first that systemd passes on
+COOKIE = "__Host-facefusion_gateway"
+ATTRIBUTES = "Path=/; Secure; HttpOnly; SameSite=Lax"
+MONTH = 30 * 24 * 3600
+FIRST_LOOK_SECONDS = 2
+
+
+class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    """Answers on a socket that somebody else has opened."""
+
+    daemon_threads = True
+
+    def __init__(self, leases: Leases, watches: dict[str, Watch]) -> None:
+        super().__init__("", Request, bind_and_activate=False)
+        self.socket.close()
+        self.socket = socket.socket(fileno=SOCKET)
+        self.leases, self.watches = leases, watches
+
+
+class Request(BaseHTTPRequestHandler):
+    """One question of nginx."""
+
+    server: Server
+    wbufsize = -1  # an answer goes out at once
+
+    def handle(self) -> None:
+        """Answer, if anybody still wants to know."""
+        with contextlib.suppress(ConnectionError):  # nginx asks no more when its client has gone
+            super().handle()
+
+    def do_GET(self) -> None:
+        """Answer what is asked in a header, whatever the path."""
+        answers: dict[str, Callable[[], None]] = {
+            "assign": self._assign,
+            "waiting": self._waiting,
+            "lost": self._lost,
+            "hosts": self._hosts,
+            "leave": self._leave,
+            "states": self._states,
+        }
+        answers[self.headers["X-Gateway-Ask"]]()
+
+    def _assign(self) -> None:
+        host, cookie = self.server.leases.assign(self._cookie, self._user, self.headers["X-Gateway-Address"])
+        if host:
+            new = {} if cookie == self._cookie else {"Set-Cookie": f"{COOKIE}={cookie}; Max-Age={MONTH}; {ATTRIBUTES}"}
+            self._answer(HTTPStatus.NO_CONTENT, **{"X-Gateway-Host": host}, **new)
+        else:
+            self._answer(HTTPStatus.FORBIDDEN)
+
+    def _waiting(self) -> None:
+        again = {"Retry-After": str(pages.SECONDS)}
+        self._answer(HTTPStatus.SERVICE_UNAVAILABLE, pages.waiting(self.server.leases.states()), **again)
+
+    def _lost(self) -> None:
+        """Have a host that did not answer nginx looked at. From one that is gone people go to another."""
+        host = self.headers["X-Gateway-Host"]
+        if self.server.watches[host].look() != GONE:
+            self._answer(HTTPStatus.BAD_GATEWAY, pages.broke_off(host))
+        elif self.headers["X-Gateway-Method"] in ("GET", "HEAD"):
+            self._answer(HTTPStatus.TEMPORARY_REDIRECT, Location=self.headers["X-Gateway-URI"])
+        else:
+            self._answer(HTTPStatus.BAD_GATEWAY, pages.lost(host))
+
+    def _hosts(self) -> None:
+        leases = self.server.leases
+        self._answer(HTTPStatus.OK, pages.hosts(leases.states(), leases.host_of(self._cookie, self._user)))
+
+    def _leave(self) -> None:
+        self.server.leases.leave(self._cookie, self._user)
+        gone = f"{COOKIE}=; Max-Age=0; {ATTRIBUTES}"
+        self._answer(HTTPStatus.SEE_OTHER, Location="/_gateway/", **{"Set-Cookie": gone})
+
+    def _states(self) -> None:
+        self._answer(HTTPStatus.OK, json.dumps(self.server.leases.states()), kind="application/json")
+
+    @property
+    def _user(self) -> str:
+        return self.headers.get("X-Gateway-User", "")
+
+    @property
+    def _cookie(self) -> str:
+        return self.headers.get("X-Gateway-Cookie", "")
+
+    def _answer(
+        self, status: HTTPStatus, body: str = "", *, kind: str = "text/html; charset=utf-8", **headers: str
+    ) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Type": kind, "Cache-Control": "no-store", **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *args: object) -> None:
+        """Leave that to nginx."""
+
+
+def main() -> None:
+    """Serve until systemd ends it."""
+    settings = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    state = Path(sys.argv[2])
+
+    def save(persons: dict[str, str]) -> None:
+        fresh = state.with_name("fresh")
+        fresh.write_text(json.dumps(persons), encoding="utf-8")
+        fresh.replace(state)
+
+    leases = Leases([host["name"] for host in settings["hosts"]], settings["idle"], save)
+    with contextlib.suppress(FileNotFoundError, ValueError):  # nobody yet, or a power cut took what was written
+        leases.restore(json.loads(state.read_text(encoding="utf-8")))
+    looks = Settings(settings["check_interval"], settings["check_timeout"], Path(settings["drained"]))
+    watches = {
+        host["name"]: Watch(leases, host["name"], host["address"], host["port"], looks) for host in settings["hosts"]
+    }
+    for watch in watches.values():
+        watch.start()
+    for watch in watches.values():
+        watch.has_looked.wait(FIRST_LOOK_SECONDS)
+    with Server(leases, watches) as server:
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,271 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The gateway on loopback: Debian's nginx and the role's service, with the role's files, in front of real processes."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import yaml
+from ansible.plugins.filter.core import FilterModule
+from ansible.plugins.test.core import version_compare
+from mirror_server import NGINX, version
+from ports import free_ports
+from unit.roles.authority import COMMON_NAME, Authority
+from unit.roles.nginx_server import Answer
+
+ROLE = Path(__file__).parents[3] / "roles" / "facefusion_gateway"
+USERS = [{"name": name, "password": f"{name}'s secret pass:word"} for name in ("alice", "bob", "carol")]
+ASSIGNED = re.compile(r"__Host-facefusion_gateway=([^;]*)")
+#: Seconds, so that nobody waits long in a test.
+INTERVAL, TIMEOUT = 0.1, 0.3
+
+_SURROUNDINGS = """\
+load_module {nginx}/usr/lib/nginx/modules/ngx_http_js_module.so;
+daemon off;
+master_process off;
+{user}
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{ worker_connections 1024; }}
+http {{
+    sendfile on;
+    include {nginx}/etc/nginx/mime.types;
+    gzip on;
+    access_log {folder}/other.log;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include {folder}/conf.d/*.conf;
+}}
+"""
+
+
+def render(template: str, **variables: Any) -> str:
+    """Render one of the role's templates as ansible.builtin.template does, with Ansible's own filters."""
+    settings: dict[str, Any] = {"inventory_hostname": "gateway", "__facefusion_gateway_ipv6": False}
+    settings["__facefusion_gateway_version"] = version()
+    for file in ("defaults", "vars"):
+        settings |= yaml.safe_load((ROLE / file / "main.yml").read_text(encoding="utf-8"))
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(ROLE / "templates"),
+        trim_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701 - a configuration file, not HTML
+    )
+    environment.filters |= {name: FilterModule().filters()[name] for name in ("hash", "password_hash")}
+    environment.tests["version"] = version_compare
+    return environment.get_template(template).render({**settings, **variables})
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    """Ask again and again until the answer is something."""
+    deadline = time.monotonic() + 20
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)  # between two looks
+    return found
+
+
+class Backend:
+    """A FaceFusion process of its own."""
+
+    def __init__(self, name: str, port: int) -> None:
+        self.name, self.port = name, port
+        self.start()
+
+    def start(self) -> None:
+        program = Path(__file__).with_name("facefusion_backend.py")
+        self._process = subprocess.Popen([sys.executable, program, self.name, str(self.port)])
+
+    def die(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def hang(self) -> None:
+        """Take connections, and answer nothing."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+
+class Gateway:
+    """nginx, the service, and hosts gpu1, gpu2, ... in ``folder``. ``variables`` are the role's."""
+
+    def __init__(self, folder: Path, hosts: int, **variables: Any) -> None:
+        folder.mkdir(exist_ok=True)
+        self.folder = folder
+        self.port, self.tls_port, *ports = free_ports(2 + hosts)
+        self.people: list[Person] = []
+        self.hosts = {f"gpu{n}": Backend(f"gpu{n}", port) for n, port in enumerate(ports, 1)}
+        self.authority = Authority(folder / "ca")
+        self.certificate = self.authority.sign("server", (COMMON_NAME, "127.0.0.1"))
+        self.drained = folder / "drained"
+        self.drained.mkdir()
+        self._socket_path = folder / "gateway.sock"
+        (folder / "conf.d").mkdir(exist_ok=True)
+        self.variables = {
+            "facefusion_gateway_hosts": [
+                {"name": host.name, "address": "127.0.0.1", "port": host.port} for host in self.hosts.values()
+            ],
+            "facefusion_gateway_port": self.port,
+            "facefusion_gateway_tls_port": self.tls_port,
+            "facefusion_gateway_tls": "files",
+            "facefusion_gateway_tls_certificate": str(self.certificate),
+            "facefusion_gateway_tls_key": str(self.certificate),
+            "facefusion_gateway_users": USERS,
+            "facefusion_gateway_check_interval": INTERVAL,
+            "facefusion_gateway_check_timeout": TIMEOUT,
+            "__facefusion_gateway_passwords": str(folder / "passwords"),
+            "__facefusion_gateway_drained": str(self.drained),
+            "__facefusion_gateway_log": str(folder / "access.log"),
+            "__facefusion_gateway_socket": str(self._socket_path),
+            **variables,
+        }
+        files = {"passwords.j2": "passwords", "gateway.json.j2": "gateway.json"}
+        files["facefusion-gateway.conf.j2"] = "conf.d/facefusion-gateway.conf"
+        for template, file in files.items():
+            (folder / file).write_text(render(template, **self.variables), encoding="utf-8")
+        user = "user root;" if os.geteuid() == 0 else ""
+        whole = _SURROUNDINGS.format(nginx=NGINX, folder=folder, user=user)
+        (folder / "nginx.conf").write_text(whole, encoding="utf-8")
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(self._socket_path))
+        self._listener.listen()
+        self.start_service()
+        command = [NGINX / "usr/sbin/nginx", "-c", folder / "nginx.conf", "-e", folder / "error.log"]
+        self._nginx = subprocess.Popen(command)
+        until(lambda: self._nginx.poll() is not None or self._accepts())
+        assert self._nginx.poll() is None, self.errors()
+        until(lambda: all(state["up"] for state in self.states().values()))
+
+    def start_service(self) -> None:
+        """As systemd does: the socket that it listens on is its file 3."""
+        program = ["python3", str(ROLE / "files" / "gateway.py"), str(self.folder / "gateway.json")]
+        shell = f'exec "$@" 3<&{self._listener.fileno()}'
+        command = ["bash", "-c", shell, "bash", *program, str(self.folder / "persons.json")]
+        environment = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
+        self._service = subprocess.Popen(command, pass_fds=[self._listener.fileno()], env=environment)
+
+    def stop_service(self) -> None:
+        self._service.terminate()
+        self._service.wait(timeout=10)
+
+    def stop(self) -> None:
+        for process in (self._nginx, self._service):
+            process.terminate()
+            process.wait(timeout=10)
+        self._listener.close()
+        for host in self.hosts.values():
+            host.die()
+
+    def _accepts(self) -> bool:
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", self.tls_port), timeout=1).close()
+            return True
+        return False
+
+    def errors(self) -> list[str]:
+        return (self.folder / "error.log").read_text(encoding="utf-8").splitlines()
+
+    def states(self) -> Any:
+        """What the playbook for maintenance asks for."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(20)
+            client.connect(str(self._socket_path))
+            client.sendall(b"GET / HTTP/1.0\r\nX-Gateway-Ask: states\r\n\r\n")
+            return json.loads(client.makefile("rb").read().partition(b"\r\n\r\n")[2])
+
+    def empty(self) -> None:
+        """Have everybody leave, as after a test that shares the gateway with others."""
+        for person in self.people:
+            person.ask("/_gateway/leave", "POST")
+        self.people.clear()
+        assert not any(state["taken"] for state in self.states().values())
+
+    def drain(self, name: str, seconds: int) -> None:
+        (self.drained / name).write_text(f"{seconds}\n", encoding="ascii")
+        until(lambda: self.states()[name]["drained"])
+
+    def undrain(self, name: str) -> None:
+        (self.drained / name).unlink()
+        until(lambda: not self.states()[name]["drained"])
+
+
+class Person:
+    """A browser and who sits before it."""
+
+    def __init__(self, gateway: Gateway, user: str = "alice", password: str | None = None) -> None:
+        self.gateway, self.cookie = gateway, ""
+        gateway.people.append(self)
+        known = {one["name"]: one["password"] for one in USERS}
+        secret = known.get(user, "") if password is None else password
+        self.login = b64encode(f"{user}:{secret}".encode()).decode() if user else ""
+
+    def headers(self) -> dict[str, str]:
+        headers = {"Cookie": f"theme=dark; __Host-facefusion_gateway={self.cookie}"} if self.cookie else {}
+        return headers | ({"Authorization": f"Basic {self.login}"} if self.login else {})
+
+    def connect(self) -> http.client.HTTPSConnection:
+        context = ssl.create_default_context(cafile=str(self.gateway.authority.certificate))
+        return http.client.HTTPSConnection("127.0.0.1", self.gateway.tls_port, timeout=20, context=context)
+
+    @contextlib.contextmanager
+    def opened(
+        self, path: str, method: str = "GET", body: Any = None, **headers: str
+    ) -> Iterator[http.client.HTTPResponse]:
+        """Ask, and read the answer as it comes."""
+        with contextlib.closing(self.connect()) as connection:
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, body, {**self.headers(), **named})
+            response = connection.getresponse()
+            if found := ASSIGNED.match(response.headers.get("Set-Cookie", "")):
+                self.cookie = found[1]
+            yield response
+
+    def ask(self, path: str = "/", method: str = "GET", body: Any = None, **headers: str) -> Answer:
+        with self.opened(path, method, body, **headers) as response:
+            return Answer(response.status, response.headers, response.read())
+
+    def host(self) -> str:
+        """Use FaceFusion, and return on which host that was."""
+        answer = self.ask("/use", "POST", b"{}")
+        assert answer.status == 200, answer
+        assert answer.header("X-FaceFusion-Host") == answer.json["host"]
+        return str(answer.json["host"])
+
+
+@contextlib.contextmanager
+def serving(folder: Path, hosts: int, **variables: Any) -> Iterator[Gateway]:
+    gateway = Gateway(folder, hosts, **variables)
+    try:
+        yield gateway
+    finally:
+        gateway.stop()
+        shutil.rmtree(folder / "body", ignore_errors=True)
+
+
+def drop(gateway: Gateway, name: str) -> None:
+    gateway.hosts[name].die()
+    until(lambda: not gateway.states()[name]["up"])

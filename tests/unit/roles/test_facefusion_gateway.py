@@ -1,0 +1,139 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The gateway: who gets which host, and what becomes of people whose host goes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from unit.roles.gateway_server import Gateway, Person, drop, serving, until
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[Gateway]:
+    with serving(tmp_path / "gateway", 2) as running:
+        yield running
+
+
+# ---- Who has which host
+
+
+def test_whoever_is_idle_makes_room(tmp_path: Path) -> None:
+    with serving(tmp_path / "gateway", 1, facefusion_gateway_idle=0) as gateway:
+        alice, bob = Person(gateway), Person(gateway, "bob")
+        assert alice.host() == bob.host() == "gpu1"
+
+
+def test_another_gateway_leaves_people_where_they_are(tmp_path: Path) -> None:
+    with serving(tmp_path / "one", 2) as one:
+        Person(one, "bob").host()
+        alice = Person(one)
+        assert alice.host() == "gpu2"
+    with serving(tmp_path / "two", 2) as alice.gateway:
+        assert alice.host() == "gpu2"
+
+
+def test_the_service_starts_anew_and_nobody_notices(gateway: Gateway) -> None:
+    alice, bob = Person(gateway), Person(gateway, "bob")
+    alice.host(), bob.host()
+    gateway.stop_service()
+    with contextlib.closing(bob.connect()) as asked_meanwhile:
+        asked_meanwhile.request("GET", "/", headers=bob.headers())
+        gateway.start_service()
+        assert asked_meanwhile.getresponse().headers["X-FaceFusion-Host"] == "gpu2"
+    assert alice.ask().header("X-FaceFusion-Host") == "gpu1"
+    assert Person(gateway, "carol").ask().status == 503
+
+
+# ---- Hosts that come and go
+
+
+def test_the_people_of_a_host_that_dies_go_to_another(tmp_path: Path) -> None:
+    with serving(tmp_path / "gateway", 3) as gateway:
+        alice, bob = Person(gateway), Person(gateway, "bob")
+        assert (alice.host(), bob.host()) == ("gpu1", "gpu2")
+        with bob.opened("/events") as events:
+            assert events.readline() == b"data: 1\n"
+            drop(gateway, "gpu1")
+            assert alice.host() == "gpu3"
+            bob.ask("/next-event", "POST")
+            assert [events.readline(), events.readline()] == [b"\n", b"data: 2\n"]
+        assert bob.ask("/use", "POST", b"{}").json["count"] == 2
+        gateway.hosts["gpu1"].start()
+        until(lambda: gateway.states()["gpu1"]["up"])
+        assert (alice.host(), bob.host(), Person(gateway, "carol").host()) == ("gpu3", "gpu2", "gpu1")
+
+
+def test_a_death_is_noticed_by_the_first_request(tmp_path: Path) -> None:
+    """Long before somebody looks."""
+    with serving(tmp_path / "gateway", 2, facefusion_gateway_check_interval=3600) as gateway:
+        alice = Person(gateway)
+        assert alice.host() == "gpu1"
+        gateway.hosts["gpu1"].die()
+        moved = alice.ask("/config?a=b%20c")
+        assert (moved.status, moved.header("Location")) == (307, "/config?a=b%20c")
+        assert alice.ask("/config").json["host"] == "gpu2"
+        gateway.hosts["gpu2"].die()
+        lost = alice.ask("/use", "POST", b"{}")
+        assert lost.status == 502
+        assert b"gpu2 is gone" in lost.body
+        nothing = alice.ask("/")
+        assert nothing.status == 503
+        assert b"No host can be used now" in nothing.body
+
+
+def test_a_host_that_comes_back_at_once_keeps_its_person(gateway: Gateway) -> None:
+    alice = Person(gateway)
+    alice.host()
+    drop(gateway, "gpu1")
+    gateway.hosts["gpu1"].start()
+    until(lambda: gateway.states()["gpu1"]["up"])
+    assert alice.host() == "gpu1"
+
+
+def test_a_host_that_hangs_gets_nobody_until_it_answers(gateway: Gateway) -> None:
+    alice = Person(gateway)
+    assert alice.host() == "gpu1"
+    gateway.hosts["gpu1"].hang()
+    until(lambda: not gateway.states()["gpu1"]["up"])
+    assert alice.host() == "gpu2"
+    assert Person(gateway, "bob").ask().status == 503
+    gateway.hosts["gpu1"].go_on()
+    until(lambda: gateway.states()["gpu1"]["up"])
+    assert Person(gateway, "bob").host() == "gpu1"
+
+
+def test_a_host_that_breaks_off_one_answer_keeps_its_person(gateway: Gateway) -> None:
+    alice = Person(gateway)
+    assert alice.host() == "gpu1"
+    answer = alice.ask("/break")
+    assert (answer.status, answer.header("X-FaceFusion-Host")) == (502, None)
+    assert b"gpu1 broke off its answer" in answer.body
+    assert alice.host() == "gpu1"
+
+
+def test_a_drained_host_gets_nobody_new(gateway: Gateway) -> None:
+    alice = Person(gateway)
+    assert alice.host() == "gpu1"
+    gateway.drain("gpu1", 3600)
+    assert alice.host() == "gpu1"
+    assert Person(gateway, "bob").host() == "gpu2"
+    assert Person(gateway, "carol").ask().status == 503
+    assert b"drained for maintenance" in alice.ask("/_gateway/").body
+    alice.ask("/_gateway/leave", "POST")
+    assert not gateway.states()["gpu1"]["taken"]
+    assert alice.ask().status == 503
+    gateway.undrain("gpu1")
+    assert Person(gateway, "carol").host() == "gpu1"
+
+
+def test_people_leave_a_drained_host_when_their_time_is_over(gateway: Gateway) -> None:
+    alice = Person(gateway)
+    assert alice.host() == "gpu1"
+    gateway.drain("gpu1", 0)
+    assert not gateway.states()["gpu1"]["taken"]
+    assert alice.host() == "gpu2"
