@@ -154,8 +154,8 @@ class Gateway:
         self._listener.bind(str(self._socket_path))
         self._listener.listen()
         self.start_service()
-        command = [NGINX / "usr/sbin/nginx", "-c", folder / "nginx.conf", "-e", folder / "error.log"]
-        self._nginx = subprocess.Popen(command)
+        program, errors = NGINX / "usr/sbin/nginx", folder / "error.log"
+        self._nginx = subprocess.Popen([program, "-c", folder / "nginx.conf", "-e", errors])
         until(lambda: self._nginx.poll() is not None or self._accepts())
         assert self._nginx.poll() is None, self.errors()
         until(lambda: all(state["up"] for state in self.states().values()))

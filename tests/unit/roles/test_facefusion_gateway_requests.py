@@ -111,7 +111,7 @@ def test_events_come_one_by_one(gateway: Gateway) -> None:
 def test_an_upload_streams_through(gateway: Gateway) -> None:
     """The host has a good part of it before the rest is sent, and nginx keeps nothing of it."""
     alice, piece, pieces = Person(gateway), bytes(1 << 20), 200
-    spooled = []
+    spooled: list[Path] = []
 
     def body() -> Iterator[bytes]:
         for number in range(pieces):
