@@ -31,7 +31,7 @@ class Request(BaseHTTPRequestHandler):
         if path == "/break":
             self.close_connection = True
             return None
-        if path == "/socket":
+        if path == "/socket" and self.headers["Upgrade"] == "websocket":
             return self._echo()
         return self._say(403 if path == "/forbidden" else 200)
 
@@ -68,7 +68,7 @@ class Request(BaseHTTPRequestHandler):
 
     def _echo(self) -> None:
         self.send_response(101)
-        self.send_header("Upgrade", self.headers["Upgrade"])
+        self.send_header("Upgrade", "websocket")
         self.send_header("Connection", "Upgrade")
         self.end_headers()
         self.close_connection = True

@@ -151,7 +151,7 @@ def test_a_drained_host_empties() -> None:
 
 
 def test_what_was_saved_is_restored() -> None:
-    gateway, anew = Gateway("one", "two"), Gateway("two", "one")
+    gateway, anew = Gateway("one", "two"), Gateway("one", "two")
     alice = Person(gateway, "alice")
     assert alice.ask() == "one"
     anew.leases.restore({**gateway.saved, "removed": "x"})
