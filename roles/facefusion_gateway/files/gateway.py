@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import socket
 import socketserver
 import sys
@@ -25,6 +26,7 @@ from watch import Settings, Watch
 
 SOCKET = 3  # the first that systemd passes on
 COOKIE = "__Host-facefusion_gateway"
+SENT = re.compile(rf"(?:^|; ?){COOKIE}=([^;]*)")
 ATTRIBUTES = "Path=/; Secure; HttpOnly; SameSite=Lax"
 MONTH = 30 * 24 * 3600
 FIRST_LOOK_SECONDS = 2
@@ -105,7 +107,8 @@ class Request(BaseHTTPRequestHandler):
 
     @property
     def _cookie(self) -> str:
-        return self.headers.get("X-Gateway-Cookie", "")
+        found = SENT.search(self.headers.get("X-Gateway-Cookie", ""))
+        return found[1] if found else ""
 
     def _answer(
         self, status: HTTPStatus, body: str = "", *, kind: str = "text/html; charset=utf-8", **headers: str

@@ -154,11 +154,18 @@ class Gateway:
         self._listener.bind(str(self._socket_path))
         self._listener.listen()
         self.start_service()
-        program, errors = NGINX / "usr/sbin/nginx", folder / "error.log"
-        self._nginx = subprocess.Popen([program, "-c", folder / "nginx.conf", "-e", errors])
+        self.start_nginx()
+        until(lambda: all(state["up"] for state in self.states().values()))
+
+    def start_nginx(self) -> None:
+        program, errors = NGINX / "usr/sbin/nginx", self.folder / "error.log"
+        self._nginx = subprocess.Popen([program, "-c", self.folder / "nginx.conf", "-e", errors])
         until(lambda: self._nginx.poll() is not None or self._accepts())
         assert self._nginx.poll() is None, self.errors()
-        until(lambda: all(state["up"] for state in self.states().values()))
+
+    def stop_nginx(self) -> None:
+        self._nginx.terminate()
+        self._nginx.wait(timeout=10)
 
     def start_service(self) -> None:
         """As systemd does: the socket that it listens on is its file 3."""
@@ -173,9 +180,8 @@ class Gateway:
         self._service.wait(timeout=10)
 
     def stop(self) -> None:
-        for process in (self._nginx, self._service):
-            process.terminate()
-            process.wait(timeout=10)
+        self.stop_nginx()
+        self.stop_service()
         self._listener.close()
         for host in self.hosts.values():
             host.die()

@@ -9,8 +9,10 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import mirror_server
 import pytest
 from unit.roles.gateway_server import Gateway, Person, drop, serving, until
+from unit.roles.nginx_server import Store
 
 
 @pytest.fixture
@@ -136,3 +138,33 @@ def test_people_leave_a_drained_host_when_their_time_is_over(gateway: Gateway) -
     gateway.drain("gpu1", 0)
     assert not gateway.states()["gpu1"]["taken"]
     assert alice.host() == "gpu2"
+
+
+# ---- A mirror on the same host
+
+
+def test_a_mirror_on_the_same_ports(tmp_path: Path) -> None:
+    """It comes later, and answers for all names but the gateway's."""
+    name = "faces.example.com"
+    with serving(tmp_path / "gateway", 1, facefusion_gateway_server_name=name) as gateway:
+        alice, log = Person(gateway), str(tmp_path / "mirror.log")
+        assert alice.ask("/", Host=name).json["host"] == "gpu1"
+        mirror = mirror_server.render(
+            "hf-mirror.conf.j2",
+            mirror_nginx_store=str(Store(tmp_path / "store").root),
+            mirror_nginx_port=gateway.port,
+            mirror_nginx_tls="files",
+            mirror_nginx_tls_port=gateway.tls_port,
+            mirror_nginx_tls_certificate=str(gateway.certificate),
+            mirror_nginx_tls_key=str(gateway.certificate),
+            mirror_nginx_tls_client_ca="",
+            mirror_nginx_access_log=log,
+            __mirror_nginx_js=str(mirror_server.ROLE / "files" / "hub.js"),
+        )
+        (gateway.folder / "conf.d" / "hf-mirror.conf").write_text(mirror, encoding="utf-8")
+        gateway.stop_nginx()
+        gateway.start_nginx()
+        assert alice.ask("/").body.startswith(b"A mirror of Hugging Face repositories")
+        told = alice.ask("/", Host=name)
+        assert (told.json["host"], told.header("Set-Cookie")) == ("gpu1", None)
+        assert [line for line in gateway.errors() if "[notice]" not in line] == []
