@@ -68,7 +68,10 @@ class Request(BaseHTTPRequestHandler):
         answers[self.headers["X-Gateway-Ask"]]()
 
     def _assign(self) -> None:
-        host, cookie = self.server.leases.assign(self._cookie, self._user, self.headers["X-Gateway-Address"])
+        # A page that is still open asks by itself, also for somebody who has left, or lost what it shows.
+        may_begin = self.headers.get("X-Gateway-Mode", "navigate") == "navigate"
+        address = self.headers["X-Gateway-Address"]
+        host, cookie = self.server.leases.assign(self._cookie, self._user, address, may_begin=may_begin)
         if host:
             new = {} if cookie == self._cookie else {"Set-Cookie": f"{COOKIE}={cookie}; Max-Age={MONTH}; {ATTRIBUTES}"}
             self._answer(HTTPStatus.NO_CONTENT, **{"X-Gateway-Host": host}, **new)

@@ -56,13 +56,18 @@ class Leases:
         for name in set(persons) & set(self._hosts):
             self._hosts[name].person, self._hosts[name].seen = persons[name], self._clock()
 
-    def assign(self, cookie: str, user: str, address: str) -> tuple[str, str]:
-        """Return the host of whoever asks, and the cookie to give back. The host is empty when none can be had."""
+    def assign(self, cookie: str, user: str, address: str, *, may_begin: bool = True) -> tuple[str, str]:
+        """Return the host of whoever asks, and the cookie to give back. The host is empty when none can be had.
+
+        Where it may not begin, only who has a host already gets one.
+        """
         with self._lock:
             token, wish = self._token(cookie, user, address)
             person, now = _person(user, token), self._clock()
             own = next((host for host in self._hosts.values() if host.person == person), None)
-            host = own if own and self._may_stay(own) else self._take(person, wish, own)
+            host = own if own and self._may_stay(own) else None
+            if not host and may_begin:
+                host = self._take(person, wish, own)
             if not host:
                 return "", ""
             host.seen = now

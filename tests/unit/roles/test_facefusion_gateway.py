@@ -69,6 +69,21 @@ def test_the_people_of_a_host_that_dies_go_to_another(tmp_path: Path) -> None:
         assert (alice.host(), bob.host(), Person(gateway, "carol").host()) == ("gpu3", "gpu2", "gpu1")
 
 
+def test_a_page_that_is_still_open_gets_no_other_host(gateway: Gateway) -> None:
+    """It asks again and again by itself, for what is lost with its host."""
+    alice = Person(gateway)
+    assert alice.ask("/", Sec_Fetch_Mode="navigate").json["host"] == "gpu1"
+    assert alice.ask("/use", "POST", b"{}", Sec_Fetch_Mode="cors").json["host"] == "gpu1"
+    drop(gateway, "gpu1")
+    for mode in ("cors", "same-origin", "no-cors", "websocket"):
+        assert alice.ask("/use", "POST", b"{}", Sec_Fetch_Mode=mode).status == 503
+    assert not gateway.states()["gpu2"]["taken"]
+    assert alice.ask("/", Sec_Fetch_Mode="navigate").json["host"] == "gpu2"
+    assert alice.ask("/use", "POST", b"{}", Sec_Fetch_Mode="cors").json["host"] == "gpu2"
+    alice.ask("/_gateway/leave", "POST")
+    assert alice.ask("/use", "POST", b"{}", Sec_Fetch_Mode="cors").status == 503
+
+
 def test_a_death_is_noticed_by_the_first_request(tmp_path: Path) -> None:
     """Long before somebody looks."""
     with serving(tmp_path / "gateway", 2, facefusion_gateway_check_interval=3600) as gateway:

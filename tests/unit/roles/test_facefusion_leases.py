@@ -44,10 +44,9 @@ class Person:
     def __init__(self, gateway: Gateway, user: str, address: str = "10.0.0.1") -> None:
         self.gateway, self.user, self.address, self.cookie = gateway, user, address, ""
 
-    def ask(self, *, keep: bool = True) -> str:
-        host, cookie = self.gateway.leases.assign(self.cookie, self.user, self.address)
-        if keep:
-            self.cookie = cookie or self.cookie
+    def ask(self, *, may_begin: bool = True) -> str:
+        host, cookie = self.gateway.leases.assign(self.cookie, self.user, self.address, may_begin=may_begin)
+        self.cookie = cookie or self.cookie
         return str(host)
 
 
