@@ -9,6 +9,7 @@ import contextlib
 import http.client
 import json
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -124,6 +125,26 @@ def test_an_upload_streams_through(gateway: Gateway) -> None:
     answer = alice.ask("/upload", "POST", body(), Content_Length=str(len(piece) * pieces))
     assert answer.json["received"] == len(piece) * pieces
     assert [file for file in spooled if file.is_file()] == []
+    assert not any("temporary file" in line for line in gateway.errors())
+
+
+def test_browsers_speak_http_2(gateway: Gateway, tmp_path: Path) -> None:
+    alice, upload = Person(gateway), tmp_path / "upload"
+    upload.write_bytes(bytes(20 << 20))
+    alice.ask("/")
+    url = f"https://127.0.0.1:{gateway.tls_port}"
+    command = ["curl", "--http2", "--silent", "--max-time", "60", "--cacert", str(gateway.authority.certificate)]
+    for name, value in alice.headers().items():
+        command += ["--header", f"{name}: {value}"]
+    with subprocess.Popen([*command, "--no-buffer", f"{url}/events"], stdout=subprocess.PIPE) as events:
+        assert events.stdout
+        for number in (b"1", b"2", b"3"):
+            assert [events.stdout.readline(), events.stdout.readline()] == [b"data: %s\n" % number, b"\n"]
+            alice.ask("/next-event", "POST")
+    sends = ["--data-binary", f"@{upload}", "--write-out", " by HTTP/%{http_version}", f"{url}/upload"]
+    done = subprocess.run([*command, *sends], check=True, capture_output=True, text=True)
+    assert f'"received": {20 << 20}' in done.stdout
+    assert done.stdout.endswith(" by HTTP/2")
     assert not any("temporary file" in line for line in gateway.errors())
 
 
