@@ -88,7 +88,7 @@ class Request(BaseHTTPRequestHandler):
         if self.server.watches[host].look() != GONE:
             self._answer(HTTPStatus.BAD_GATEWAY, pages.broke_off(host))
         elif self.headers["X-Gateway-Method"] in ("GET", "HEAD"):
-            self._answer(HTTPStatus.TEMPORARY_REDIRECT, Location=self.headers["X-Gateway-URI"])
+            self._answer(HTTPStatus.TEMPORARY_REDIRECT, Location=self.headers["X-Gateway-URL"])
         else:
             self._answer(HTTPStatus.BAD_GATEWAY, pages.lost(host))
 

@@ -90,8 +90,12 @@ def test_a_death_is_noticed_by_the_first_request(tmp_path: Path) -> None:
         alice = Person(gateway)
         assert alice.host() == "gpu1"
         gateway.hosts["gpu1"].die()
-        moved = alice.ask("/config?a=b%20c")
-        assert (moved.status, moved.header("Location")) == (307, "/config?a=b%20c")
+        # a path of two slashes would be another server's name
+        moved = alice.ask("//config?a=b%20c")
+        assert (moved.status, moved.header("Location")) == (
+            307,
+            f"https://127.0.0.1:{gateway.tls_port}//config?a=b%20c",
+        )
         assert alice.ask("/config").json["host"] == "gpu2"
         gateway.hosts["gpu2"].die()
         lost = alice.ask("/use", "POST", b"{}")
