@@ -13,8 +13,8 @@ Who knows what:
 - ``recipes`` says which repositories exist, ``contents`` builds them, ``repos`` and ``objects`` describe them;
 - ``address`` reads a URL, ``listings`` writes the JSON answers, ``hub_origin`` and ``content_origin`` serve,
   ``signatures`` are in the URLs of the second, ``nginx`` may stand before it;
-- ``faults`` are what is ordered, ``bodies`` spoils with them the bytes of files; ``limits``, ``access`` and ``errors``
-  are how the Hub says no, ``edits`` makes new commits;
+- ``faults`` are what is ordered, ``waits`` how long some of them take, ``bodies`` spoils with them the bytes of files;
+  ``limits``, ``access`` and ``errors`` are how the Hub says no, ``edits`` makes new commits;
 - ``journal`` remembers requests, ``control`` is the door to all of it;
 - ``git_lfs_repo`` and ``olah`` are a second upstream that shares none of the serving code.
 """

@@ -12,10 +12,10 @@ from __future__ import annotations
 import re
 
 from starlette.datastructures import MutableHeaders
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from hub.faults import Bandwidth, ConnectionCut, Cut, Drip, Faults, FileKey, Flip, Length, Range, Stall
+from hub.faults import Bandwidth, ConnectionCut, Cut, Drip, Faults, FileKey, Flip, Length, Range, Stall, Unsteady
 
 #: How often a second a limited connection brings bytes.
 _TICKS = 20
@@ -36,6 +36,14 @@ async def deliver(
     """Send the bytes of file ``key``, with what was ordered done to them."""
     if scope["method"] == "GET":
         size = int(response.headers["content-length"])
+        if (unsteady := faults.find(Unsteady, key)) and unsteady.spend():
+            seconds, end = unsteady.draw()
+            await faults.pause(seconds)
+            if end == "refused":
+                await PlainTextResponse("Service Unavailable\n", 503)(scope, receive, send)
+                return
+            if end == "cut":
+                send = _after(Cut(unsteady.target, 1, size // 2), send, _cut)
         send = _paced(key, faults, send)  # nearest to the wire: it sees what the others made
         if length := faults.find(Length, key):
             send = _resized(length, send)
@@ -122,9 +130,6 @@ def _resized(fault: Length, send: Send) -> Send:
 def _paced(key: FileKey, faults: Faults, send: Send) -> Send:
     """Let a body end, stop or crawl."""
 
-    async def cut(message: Message) -> None:
-        raise ConnectionCut
-
     async def stall(message: Message) -> None:
         await faults.pause(None)
 
@@ -135,8 +140,12 @@ def _paced(key: FileKey, faults: Faults, send: Send) -> Send:
     if stop := faults.find(Stall, key):
         send = _after(stop, send, stall)
     if end := faults.find(Cut, key):
-        send = _after(end, send, cut)
+        send = _after(end, send, _cut)
     return send
+
+
+async def _cut(message: Message) -> None:
+    raise ConnectionCut
 
 
 def _after(fault: Cut | Stall | Drip, send: Send, then: Send) -> Send:

@@ -23,6 +23,8 @@ huggingface.co has none of them. Orders are ``POST`` with a JSON object:
 ``stall``         ``{FOR, "after": BYTES, "times"?: 1}``: nothing more comes, the connection stays
 ``drip``          ``{FOR, "after": BYTES, "interval": SECONDS, "times"?: 1}``: one byte at a time
 ``bandwidth``     ``{FOR, "bytes_per_second", "times"?: null}``: for each connection
+``unsteady``      ``{FOR, "mean": SECONDS, "p99": SECONDS, "failures"?: 0, "seed"?: 1, "times"?: null}``: bodies come
+                  after log-normal waits; a share of them is cut at the half of the file, or a 503 comes instead
 ``length``        ``{FOR, "by": BYTES, "times"?: 1}``: Content-Length and body are longer, or (negative) shorter
 ``range``         ``{FOR, "mode", "times"?: 1}``: a Range gets 200 and everything (``ignore``), 200 with a fitting
                   Content-Range (``ignore-with-range``), 206 with another range than asked for (``shift``)
@@ -70,7 +72,8 @@ class Control:
         self._signatures, self._journal = signatures, journal
         orders = (self.move, self.move_after, self.edit, self.rename, self.delete_repo, self.access, self.limit)
         spoilers = (self.status, self.expire, self.flip, self.cut, self.stall, self.drip, self.bandwidth)
-        routes = [_post(page) for page in (*orders, self.latency, *spoilers, self.length, self.range, self.reset)]
+        more = (self.unsteady, self.length, self.range, self.reset)
+        routes = [_post(page) for page in (*orders, self.latency, *spoilers, *more)]
         routes += [_get(page) for page in (self.requests, self.repos)]
         self._pages = Starlette(routes=routes, exception_handlers=dict.fromkeys(_ORDER_ERRORS, _wrong_order))
 
@@ -154,6 +157,11 @@ class Control:
         if rate < 1:
             raise ValueError("bytes_per_second is at least 1")
         return self._order(faults.Bandwidth, order, None, bytes_per_second=rate)
+
+    def unsteady(self, order: Order) -> Any:
+        waits = {"mean": float(order["mean"]), "p99": float(order["p99"])}
+        failures, seed = float(order.get("failures", 0)), int(order.get("seed", 1))
+        return self._order(faults.Unsteady, order, None, **waits, failures=failures, seed=seed)
 
     def length(self, order: Order) -> Any:
         return self._order(faults.Length, order, 1, by=int(order["by"]))

@@ -12,7 +12,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass, field
-from typing import ClassVar, TypeVar
+from random import Random
+from typing import ClassVar, Literal, TypeVar
+
+from hub.waits import log_normal
 
 #: (repo_type, repo_id, path)
 FileKey = tuple[str, str, str]
@@ -91,6 +94,31 @@ class Bandwidth(Fault):
     """No connection brings more than so many bytes a second."""
 
     bytes_per_second: int
+
+
+@dataclass
+class Unsteady(Fault):
+    """Bodies come after waits of random length, and a share of them not whole: half of those are cut, half refused.
+
+    ``mean`` and ``p99`` are those of the waits, in seconds. The same seed makes the same, in the order of the requests.
+    """
+
+    mean: float
+    p99: float
+    failures: float
+    seed: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.failures <= 1:
+            raise ValueError(f"failures is a share, from 0 to 1, not {self.failures}")
+        self._log_normal, self._random = log_normal(self.mean, self.p99), Random(self.seed)
+
+    def draw(self) -> tuple[float, Literal["whole", "cut", "refused"]]:
+        """Return how long the next body is to wait, and what is to become of it."""
+        seconds, chance = self._random.lognormvariate(*self._log_normal), self._random.random()
+        if chance >= self.failures:
+            return seconds, "whole"
+        return seconds, "cut" if chance < self.failures / 2 else "refused"
 
 
 @dataclass

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from hub import nginx
+from hub.faults import Target, Unsteady
 from hub.process import HubProcess
 from hub.wire import Answer, fetch, head, locate
 
@@ -118,6 +120,32 @@ def test_bandwidth(hub: HubProcess, path: str) -> None:
         assert slow.brings_nothing()
     order(hub, "bandwidth", path, bytes_per_second=10_000_000)
     assert get(hub, path).body == honest
+
+
+@BOTH
+def test_unsteady(hub: HubProcess, path: str) -> None:
+    honest = get(hub, path).body
+    how: dict[str, Any] = {"mean": 0.001, "p99": 0.002, "failures": 0.5, "seed": 7}
+    same = Unsteady(Target(), None, **how)
+    ordered = [same.draw()[1] for _request in range(30)]
+    assert set(ordered) == {"whole", "cut", "refused"}
+    order(hub, "unsteady", path, times=30, **how)
+    came = {
+        (200, honest): "whole",
+        (200, honest[: len(honest) // 2]): "cut",
+        (503, b"Service Unavailable\n"): "refused",
+    }
+    answers = [get(hub, path) for _request in range(30)]
+    assert [came[answer.status, answer.body] for answer in answers] == ordered
+    assert [get(hub, path).body for _request in range(5)] == [honest] * 5
+
+
+def test_unsteady_waits_before_it_answers(hub: HubProcess) -> None:
+    order(hub, "unsteady", LFS, mean=60, p99=70)
+    base, target = locate(hub.url, REPO, LFS)
+    assert head(base, target).status == 200
+    with pytest.raises(TimeoutError):
+        urllib.request.urlopen(base + target, timeout=PATIENCE)
 
 
 @BOTH

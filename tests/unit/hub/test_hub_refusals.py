@@ -259,6 +259,8 @@ def test_latency(hub: HubProcess, order: dict[str, str], late: set[str]) -> None
         ("access", {"repo_id": REPO, "mode": "secret", "token": TOKEN}),
         ("latency", {"seconds": 1, "origin": "moon"}),
         ("bandwidth", {"bytes_per_second": 0}),
+        ("unsteady", {"mean": 2, "p99": 1}),
+        ("unsteady", {"mean": 1, "p99": 2, "failures": 1.5}),
         ("stall", {"repo_id": REPO, "path": "nope", "after": 0}),
     ],
 )
