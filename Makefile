@@ -20,7 +20,7 @@ test-full: export TEST_PROFILE = full
 test-full: setup ## the checks with the slow proofs: soaks, every crash point, more rounds
 	@tests/setup/parts.sh
 
-bench: setup ## measure against other downloaders, write docs/benchmarks.md
+bench: setup ## measure, write docs/benchmarks.md and docs/loading.md
 	@tests/setup/bench.sh
 
 year: setup ## a year of 500 repositories in minutes, write docs/year.md

@@ -9,14 +9,12 @@ All figures come from one run on one machine; what counts are the ratios.
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import tempfile
 from pathlib import Path
 
 from bench import report, server
 from bench.contenders import Downloads
-from bench.measure import Measured, series
+from bench.measure import Measured, machine, series
 from bench.recipes import FIFTY, LARGE, MANY, TWENTY, drafts, five_hundred
 from bench.store import ManyLinks
 from bench.store_scrub import LargeContents
@@ -48,8 +46,7 @@ def main() -> None:
         print("scrub: 2 GB")
         reads = LargeContents(Path(scratch)).measure(options.rounds)
         serving = server.measure(Path(scratch), contents, options.rounds, options.full)
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, Linux {platform.release().partition('-')[0]}"
-    report.write(options.docs, machine, options.rounds, results, changed, store, reads, serving)
+    report.write(options.docs, machine(), options.rounds, results, changed, store, reads, serving)
     print(f"wrote {options.docs}/benchmarks.md")
 
 

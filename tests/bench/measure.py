@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import statistics
 import subprocess
 import time
@@ -21,6 +22,11 @@ class Measured:
     wall: float
     cpu: float
     memory: int
+
+
+def machine() -> str:
+    """Say on what is measured."""
+    return f"{os.cpu_count()} cores, {platform.machine()}, Linux {platform.release().partition('-')[0]}"
 
 
 def run(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Measured:

@@ -36,6 +36,8 @@ can't be told.
 Small files cost hf-mirror more than half of huggingface_hub's CPU: a third of it is Python's start with the libraries
 that both load, most of the rest goes into HTTP, two requests for each file, which the Hub resolves and redirects.
 
+How long a model takes to load, through the mirror or placed beforehand, is on [a page of its own](loading.md).
+
 ![time relative to huggingface_hub](benchmarks.svg)
 
 """

@@ -18,7 +18,6 @@ import zlib
 from pathlib import Path
 
 CURL = ["curl", "--user-agent", "FaceFusion/3.8.1", "--location", "--silent", "--ssl-no-revoke"]
-URL, FOLDER, NAMES = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
 
 
 def head(url: str) -> str:
@@ -30,22 +29,25 @@ def size(url: str) -> int:
     return int(re.findall(r"(?im)^content-length: *(\d+)", head(url))[-1])
 
 
-def download(name: str) -> dict[str, object]:
-    url, file = f"{URL}/{name}", FOLDER / name
+def download(url: str, file: Path) -> None:
     subprocess.run([*CURL, "--create-dirs", "--continue-at", "-", "--output", file, url], check=True)
-    content = file.read_bytes()
-    return {"size": size(url), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def fits(model: Path) -> bool:
+    """Tell whether a model has the CRC32 that its ``.hash`` holds."""
+    return f"{zlib.crc32(model.read_bytes()):08x}" == model.with_suffix(".hash").read_text()
 
 
 def main() -> None:
     """Print what was got, and whether each model fits its hash."""
-    reachable = head(f"{'/'.join(URL.split('/')[:3])}/").splitlines()[0]
-    files = {name: download(name) for name in NAMES}
-    models = [name for name in NAMES if name.endswith(".onnx")]
-    valid = {
-        name: f"{zlib.crc32((FOLDER / name).read_bytes()):08x}" == (FOLDER / name).with_suffix(".hash").read_text()
-        for name in models
-    }
+    provider, folder, names = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
+    reachable = head(f"{'/'.join(provider.split('/')[:3])}/").splitlines()[0]
+    files = {}
+    for name in names:
+        download(f"{provider}/{name}", folder / name)
+        digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        files[name] = {"size": size(f"{provider}/{name}"), "sha256": digest}
+    valid = {name: fits(folder / name) for name in names if name.endswith(".onnx")}
     print(json.dumps({"reachable": reachable, "files": files, "valid": valid}))
 
 

@@ -11,4 +11,6 @@ as_root() {
 { command -v aria2c && command -v wrk; } >/dev/null ||
     as_root apt-get install --quiet --yes --no-install-recommends aria2 wrk >/dev/null
 python -m pip install --quiet --disable-pip-version-check --requirement tests/bench/requirements.txt
-PYTHONPATH=collections:tests python -m bench "$@"
+export PYTHONPATH=collections:tests
+python -m bench "$@"
+python -m bench.loading
