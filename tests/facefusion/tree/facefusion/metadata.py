@@ -1,8 +1,7 @@
 # Copyright: modelops.hf_mirror contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# fmt: off
 METADATA = {
-    'name': 'FaceFusion',
-    'version': '3.8.1',
+    "name": "FaceFusion",
+    "version": "3.8.1",
 }
