@@ -31,6 +31,8 @@ SETTINGS = {
         {"repos": ["*"], "views": ["*"]},
     ],
 }
+ROLE = "modelops.hf_mirror.facefusion"
+SERVER = {"hosts": MIRROR, "roles": ["modelops.hf_mirror.mirror_nginx"]}
 #: In a repository that everybody sees, and in the one that alice sees.
 OPEN, GUARDED = "nsfw_1", "xseg_1"
 LIST = "/tmp/facefusion.yml"  # noqa: S108 - on a test host
@@ -39,8 +41,13 @@ LOG = "/var/log/hf-mirror/access.log"
 LOOPED = 99
 
 
-def play(*arguments: str, limit: str = "facefusion") -> subprocess.CompletedProcess[str]:
-    return playbook("site.yml", "-i", str(HOSTS), "--limit", limit, *arguments)
+def run(folder: Path, *plays: dict[str, Any]) -> str:
+    """Run plays that are roles: all of the playbook would take much longer."""
+    file = folder / "plays.yml"
+    file.write_text(json.dumps([{"become": True, **play} for play in plays]), encoding="utf-8")
+    done = playbook(str(file), "-i", str(HOSTS))
+    assert done.returncode == 0, done.stdout
+    return done.stdout
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -66,23 +73,19 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     for name in TREES:
         # the packages would take longer than all tests
         connect(name).check_output("cd /usr/local/bin && touch ffmpeg ffprobe && chmod +x ffmpeg ffprobe")
+    run(folder, {**SERVER, "vars": SETTINGS})
     earlier = len(asked(INSTALLED, "3.8.1"))
-    done = play("-e", json.dumps(SETTINGS), limit=f"facefusion,{MIRROR}")
+    done = playbook("site.yml", "-i", str(HOSTS), "--limit", "facefusion")
     assert done.returncode == 0, done.stdout
     yield earlier
-    remove = folder / "remove.yml"
-    role = {"name": "modelops.hf_mirror.facefusion", "tasks_from": "uninstall"}
-    tasks = [{"ansible.builtin.include_role": role, "vars": {"facefusion_remove_models": True}}]
-    remove.write_text(json.dumps([{"hosts": "facefusion", "gather_facts": False, "tasks": tasks}]), encoding="utf-8")
-    done = playbook(str(remove), "-i", str(HOSTS))
-    assert done.returncode == 0, done.stdout
+    uninstall = {"name": ROLE, "tasks_from": "uninstall"}
+    tasks = [{"ansible.builtin.include_role": uninstall, "vars": {"facefusion_remove_models": True}}]
+    run(folder, {"hosts": "facefusion", "tasks": tasks}, SERVER)
     for name in TREES:
         left = "cd /usr/local/bin && rm -rf ffmpeg ffprobe /srv/facefusion /srv/facefusion.git /opt/facefusion"
         connect(name).check_output(left)
         assert connect(name).run("ls /etc/facefusion /usr/local/bin /etc/systemd/system | grep facefusion").stdout == ""
     connect(MIRROR).check_output("hf-mirror sync --state exact --max-delete 100%")
-    done = playbook("site.yml", "--limit", MIRROR)
-    assert done.returncode == 0, done.stdout
 
 
 @pytest.fixture
@@ -160,12 +163,9 @@ def test_the_first_start_has_all_models_in_place(installed: Host, earlier: int) 
     assert asked(INSTALLED, "3.8.1")[earlier:] == ["HEAD /"]
 
 
-def test_a_second_run_changes_nothing() -> None:
-    done = play()
-    assert done.returncode == 0, done.stdout
-    assert {name: counts["changed"] for name, counts in recap(done.stdout).items()} == dict.fromkeys(TREES, 0), (
-        done.stdout
-    )
+def test_a_second_run_changes_nothing(tmp_path: Path) -> None:
+    said = run(tmp_path, {"hosts": "facefusion", "roles": [ROLE]})
+    assert {name: counts["changed"] for name, counts in recap(said).items()} == dict.fromkeys(TREES, 0), said
 
 
 def test_the_trees_are_as_they_were(adopted: Host, installed: Host) -> None:
@@ -312,12 +312,12 @@ def test_a_job_that_is_submitted_is_run(adopted: Host) -> None:
 # ---- Taken away again
 
 
-def test_one_variable_takes_the_redirection_away(adopted: Host) -> None:
+def test_one_variable_takes_the_redirection_away(adopted: Host, tmp_path: Path) -> None:
     show = "cd /srv/facefusion && . /etc/facefusion/environment && /opt/facefusion/venv/bin/python -c %s"
     code = "from facefusion import choices; print(choices.download_providers[0])"
     assert adopted.check_output(f"set -a; {show}", code) == "huggingface"
-    done = play("-e", "facefusion_redirect=false", limit=ADOPTED)
-    assert done.returncode == 0, done.stdout
+    # a word, as from a command line
+    run(tmp_path, {"hosts": ADOPTED, "roles": [ROLE], "vars": {"facefusion_redirect": "false"}})
     assert adopted.check_output(f"set -a; {show}", code) == "github"
     assert adopted.run("ls -A /etc/facefusion").stdout.split() == ["environment", "facefusion.ini"]
     assert "MIRROR" not in adopted.file("/etc/facefusion/environment").content_string
