@@ -58,10 +58,10 @@ One takeover ({shown}) as the client saw it. What was sent to nobody, the client
 ## What clients need
 
 - **huggingface_hub** waits for 10 s when nothing comes any more (`HF_HUB_DOWNLOAD_TIMEOUT`), then goes on where it
-  was, up to five times in a row. Two ends of a connection it does not try again, in their source and here: 0.36.2 one
-  that is closed too early (`ChunkedEncodingError`), as by a kernel whose nginx was killed; 1.33.0 and 2.4.0 one that
-  is reset (`ReadError`), as by a node that never heard of it. No setting changes that. Ask again: 0.36.2 then goes on
-  where it was, the newer ones begin anew.
+  was, up to five times in a row. Two ends of a connection it does not try again, in their source and here. 1.33.0 and
+  2.4.0 give up where it is reset (`ReadError`): the nodes don't send that. 0.36.2 gives up where it is closed too early
+  (`ChunkedEncodingError`), as by a kernel whose nginx was killed, and no setting changes that: ask again, and it goes
+  on where it was.
 - **curl** gives up at the first trouble, and waits for ever where nothing comes. These lines in `~/.curlrc`, or in
   `.curlrc` in the folder that `CURL_HOME` names, change that. FaceFusion's curl reads them, too, and needs them:
 
