@@ -155,7 +155,7 @@ def mirror_switched_off() -> Iterator[None]:
 def test_the_first_start_has_all_models_in_place(installed: Host, earlier: int) -> None:
     assert installed.service("facefusion").is_running and installed.service("facefusion").is_enabled
     answer = json.loads(installed.check_output("curl -sf http://127.0.0.1:7860/config"))
-    assert answer == {"strategy": "tolerant", "is_checking": False}
+    assert answer == {"processors": "face_swapper", "strategy": "tolerant", "is_checking": False}
     models = installed.file(f"{TREES[INSTALLED]}/.assets/models")
     assert models.user == "facefusion"
     assert len([name for name in models.listdir() if name.endswith((".onnx", ".hash"))]) == 22

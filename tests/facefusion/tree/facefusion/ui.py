@@ -18,6 +18,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path.startswith("/choose/"):
             download.fetch_pair(*self.path.split("/")[2:])
         answer = {
+            "processors": state.settings.get("processors", "processors", fallback=""),
             "strategy": state.settings.get("memory", "video_memory_strategy", fallback="strict"),
             "is_checking": process_manager.is_checking(),
         }
