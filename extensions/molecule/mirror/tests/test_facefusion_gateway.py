@@ -19,13 +19,6 @@ ASKS = (
     f"curl --silent --max-time 20 --cacert /etc/nginx/facefusion-gateway/tls/ca.pem --resolve {NAME}:443:127.0.0.1"
     " --user %s --cookie %s --cookie-jar %s --write-out '|%%{http_code}|%%header{x-facefusion-host}' %s"
 )
-UNINSTALLS = [
-    {
-        "hosts": "facefusion_gateway",
-        "gather_facts": False,
-        "tasks": [{"include_role": {"name": "modelops.hf_mirror.facefusion_gateway", "tasks_from": "uninstall"}}],
-    }
-]
 
 
 def start(name: str) -> None:
@@ -126,9 +119,7 @@ def test_a_host_that_is_gone(inventory: Path) -> None:
 
 
 def test_nothing_is_left_of_it(inventory: Path) -> None:
-    uninstall = inventory.with_name("uninstall.json")
-    uninstall.write_text(json.dumps(UNINSTALLS))
-    done = playbook(str(uninstall), inventory=inventory)
+    done = playbook("playbooks/uninstall.yml", "-e", "confirm=true", inventory=inventory)
     assert done.returncode == 0, done.stdout
     left = connect(GATEWAY).check_output("find /etc /run /usr/local /var -name '*facefusion*gateway*'").split()
     assert sorted(left) == ["/var/log/nginx/facefusion-gateway.log"]
