@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import pytest
 
 from testhosts import CLIENTS, PODMAN, connect, container, playbook, recap, until
 
+# what it does is tried with a real nginx in tests/unit/roles, each time
+pytestmark = pytest.mark.skipif(os.environ.get("TEST_PROFILE") != "full", reason="takes minutes: make test-full")
 GATEWAY, OTHER = "client12", "client13"
 PORT, NAME, PASSWORD = 17860, "faces.example.com", "alice's own secret"
 ASKS = (
