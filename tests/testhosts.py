@@ -10,11 +10,11 @@ import json
 import os
 import re
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import polling
 import testinfra
 from testinfra.host import Host
 
@@ -114,11 +114,5 @@ def recap(output: str) -> dict[str, dict[str, int]]:
 
 
 def until(what: Callable[[], Any], seconds: float = 60) -> Any:
-    """Poll until something is true, and return it."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = what()
-        if found:
-            return found
-        time.sleep(0.2)  # between two looks
-    raise AssertionError(f"it did not happen within {seconds} s")
+    """Poll hosts, where each look takes a while, until something is true, and return it."""
+    return polling.until(what, seconds, pause=0.2)

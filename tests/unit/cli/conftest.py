@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,17 +105,6 @@ def until_said(process: subprocess.Popen[str], words: str) -> str:
         assert line, f"it never said {words!r} but: {said}"
         said += line
     return said
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    """Wait for something to become true, and return it."""
-    ends = time.monotonic() + _DEADLINE
-    while time.monotonic() < ends:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.01)
-    raise AssertionError("it did not happen in time")
 
 
 @pytest.fixture

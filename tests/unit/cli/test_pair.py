@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from node import Node
-from unit.cli.conftest import Cli, Inside, until, until_said
+from polling import until
+from unit.cli.conftest import Cli, Inside, until_said
 
 from hub.process import HubProcess
 

@@ -10,11 +10,12 @@ import signal
 from pathlib import Path
 
 import pytest
+from polling import until
 from unit.rot import flip
 
 from hub.process import HubProcess
 
-from .conftest import Cli, result, until
+from .conftest import Cli, result
 
 TINY = {"repo_id": "stand-in/tiny-model"}
 

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from polling import until
 
 from hub.process import HubProcess
 
-from .conftest import Cli, result, until, until_said
+from .conftest import Cli, result, until_said
 
 _SIZE = 24_000_000
 _TAIL = 4 << 20  # what a resume fetches again

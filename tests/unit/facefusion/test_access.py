@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -35,27 +36,31 @@ def authority(tmp_path: Path) -> Authority:
     return Authority(tmp_path / "ca")
 
 
-@pytest.fixture
-def with_tls(store: Path, tmp_path: Path, authority: Authority) -> Iterator[str]:
-    """Serve over TLS, to users with a certificate."""
-    own = tmp_path / "tls"
+@contextlib.contextmanager
+def tls_server(store: Path, folder: Path, authority: Authority, **variables: Any) -> Iterator[Server]:
+    """Serve over TLS, with a certificate of the authority."""
+    own = folder / "tls"
     own.mkdir()
     certificate = authority.sign("server", (COMMON_NAME, "127.0.0.1"))
     for name in ("certificate.pem", "key.pem"):
         (own / name).write_bytes(certificate.read_bytes())
+    variables["mirror_nginx_tls_certificate"] = variables["mirror_nginx_tls_key"] = str(certificate)
     server = Server(
-        store,
-        tmp_path / "nginx-tls",
-        mirror_nginx_tls="files",
-        mirror_nginx_tls_certificate=str(certificate),
-        mirror_nginx_tls_key=str(certificate),
-        mirror_nginx_tls_client_ca=str(authority.certificate),
-        mirror_nginx_access=[{"repos": ["facefusion/*"], "certificates": ["all"]}],
-        mirror_nginx_users=USERS,
-        __mirror_nginx_tls_folder=str(own),
+        store, folder / "nginx-tls", mirror_nginx_tls="files", __mirror_nginx_tls_folder=str(own), **variables
     )
-    yield f"https://127.0.0.1:{server.tls_port}"
-    server.kill()
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+@pytest.fixture
+def with_tls(store: Path, tmp_path: Path, authority: Authority) -> Iterator[str]:
+    """Serve users with a certificate only."""
+    access = [{"repos": ["facefusion/*"], "certificates": ["all"]}]
+    users = {"mirror_nginx_tls_client_ca": str(authority.certificate), "mirror_nginx_users": USERS}
+    with tls_server(store, tmp_path, authority, mirror_nginx_access=access, **users) as server:
+        yield f"https://127.0.0.1:{server.tls_port}"
 
 
 @pytest.mark.parametrize(
@@ -121,23 +126,8 @@ def test_files_that_are_not_there_or_are_no_certificates(run: Run, tmp_path: Pat
 def test_the_plain_port_of_a_mirror_with_tls_says_where_to_go(
     run: Run, store: Path, tmp_path: Path, authority: Authority
 ) -> None:
-    own = tmp_path / "tls"
-    own.mkdir()
-    certificate = authority.sign("server", (COMMON_NAME, "127.0.0.1"))
-    for name in ("certificate.pem", "key.pem"):
-        (own / name).write_bytes(certificate.read_bytes())
-    server = Server(
-        store,
-        tmp_path / "both",
-        mirror_nginx_tls="files",
-        mirror_nginx_tls_certificate=str(certificate),
-        mirror_nginx_tls_key=str(certificate),
-        __mirror_nginx_tls_folder=str(own),
-    )
-    try:
+    with tls_server(store, tmp_path, authority) as server:
         answer = run(SWAPPER, endpoint=server.url, token=TOKEN)
-    finally:
-        server.kill()
     assert answer["failed"] and f"give https://127.0.0.1:{server.tls_port} as the endpoint" in answer["msg"]
 
 

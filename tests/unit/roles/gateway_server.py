@@ -16,17 +16,13 @@ import socket
 import ssl
 import subprocess
 import sys
-import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jinja2
-import yaml
-from ansible.plugins.filter.core import FilterModule
-from ansible.plugins.test.core import version_compare
-from mirror_server import NGINX, version
+import debian_nginx
+from polling import until
 from ports import free_ports
 from unit.roles.authority import COMMON_NAME, Authority
 from unit.roles.nginx_server import Answer
@@ -37,54 +33,15 @@ ASSIGNED = re.compile(r"__Host-facefusion_gateway=([^;]*)")
 #: Seconds, so that nobody waits long in a test.
 INTERVAL, TIMEOUT = 0.1, 0.3
 
-_SURROUNDINGS = """\
-load_module {nginx}/usr/lib/nginx/modules/ngx_http_js_module.so;
-daemon off;
-master_process off;
-{user}
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{ worker_connections 1024; }}
-http {{
-    sendfile on;
-    include {nginx}/etc/nginx/mime.types;
-    gzip on;
-    access_log {folder}/other.log;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    include {folder}/conf.d/*.conf;
-}}
-"""
-
 
 def render(template: str, **variables: Any) -> str:
-    """Render one of the role's templates as ansible.builtin.template does, with Ansible's own filters."""
-    settings: dict[str, Any] = {"inventory_hostname": "gateway", "__facefusion_gateway_ipv6": False}
-    settings["__facefusion_gateway_version"] = version()
-    for file in ("defaults", "vars"):
-        settings |= yaml.safe_load((ROLE / file / "main.yml").read_text(encoding="utf-8"))
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(ROLE / "templates"),
-        trim_blocks=True,
-        keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 - a configuration file, not HTML
-    )
-    environment.filters |= {name: FilterModule().filters()[name] for name in ("hash", "password_hash")}
-    environment.tests["version"] = version_compare
-    return environment.get_template(template).render({**settings, **variables})
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    """Ask again and again until the answer is something."""
-    deadline = time.monotonic() + 20
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)  # between two looks
-    return found
+    """Render one of the role's templates."""
+    found = {
+        "inventory_hostname": "gateway",
+        "__facefusion_gateway_ipv6": False,
+        "__facefusion_gateway_version": debian_nginx.version(),
+    }
+    return debian_nginx.render(ROLE, template, **{**found, **variables})
 
 
 class Backend:
@@ -147,8 +104,7 @@ class Gateway:
         files["facefusion-gateway.conf.j2"] = "conf.d/facefusion-gateway.conf"
         for template, file in files.items():
             (folder / file).write_text(render(template, **self.variables), encoding="utf-8")
-        user = "user root;" if os.geteuid() == 0 else ""
-        whole = _SURROUNDINGS.format(nginx=NGINX, folder=folder, user=user)
+        whole = debian_nginx.surroundings(folder, "conf.d/*.conf")
         (folder / "nginx.conf").write_text(whole, encoding="utf-8")
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self._socket_path))
@@ -158,7 +114,7 @@ class Gateway:
         until(lambda: all(state["up"] for state in self.states().values()))
 
     def start_nginx(self) -> None:
-        program, errors = NGINX / "usr/sbin/nginx", self.folder / "error.log"
+        program, errors = debian_nginx.NGINX / "usr/sbin/nginx", self.folder / "error.log"
         self._nginx = subprocess.Popen([program, "-c", self.folder / "nginx.conf", "-e", errors])
         until(lambda: self._nginx.poll() is not None or self._accepts())
         assert self._nginx.poll() is None, self.errors()

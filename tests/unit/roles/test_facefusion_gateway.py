@@ -11,7 +11,8 @@ from pathlib import Path
 
 import mirror_server
 import pytest
-from unit.roles.gateway_server import Gateway, Person, drop, serving, until
+from polling import until
+from unit.roles.gateway_server import Gateway, Person, drop, serving
 from unit.roles.nginx_server import Store
 
 

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from unit.roles.gateway_server import USERS, Gateway, Person, drop, render, serving, until
+from polling import until
+from unit.roles.gateway_server import USERS, Gateway, Person, drop, render, serving
 
 
 @pytest.fixture(scope="module")

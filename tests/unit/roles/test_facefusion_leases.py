@@ -10,7 +10,8 @@ import socket
 from typing import Any
 
 import pytest
-from unit.roles.gateway_server import ROLE, until
+from polling import until
+from unit.roles.gateway_server import ROLE
 
 IDLE = 900.0
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from polling import until
 from unit.roles.nginx_server import Answer, Mirror, Store, commit_of, serving
 
 COMMIT = commit_of("limits")
@@ -56,15 +57,6 @@ def idle_downloads(mirror: Mirror, count: int, path: str = PATH) -> Iterator[lis
             assert client.recv(12) == b"HTTP/1.1 200"
             started.append(client)
         yield started
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    """Ask again and again until the answer is something."""
-    deadline = time.monotonic() + 20
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)  # between two looks
-    return found
 
 
 def check_refused(answer: Answer) -> None:
