@@ -32,6 +32,7 @@ from .pool import Pool
 _LARGEST = 64 << 20  # bytes of a document
 #: A host that is away is known to be so after some seconds, and one that has just been restarted is waited for.
 _ATTEMPTS = 3
+_TOKEN = re.compile("[!-~]+")
 _COMMIT, _SHA256 = re.compile("[0-9a-f]{40}"), re.compile("[0-9a-f]{64}")
 
 
@@ -83,6 +84,8 @@ class Endpoint:
             raise MirrorError(f"{origin_name(url)}: user and password are options of their own, no part of a URL")
         self.endpoint = url.rstrip("/")
         self._access = access or Access()
+        if self._access.token and not _TOKEN.fullmatch(self._access.token):
+            raise MirrorError("the token is no line of visible ASCII characters: did the end of a line come with it?")
         self.http = Http(clock, pool=Pool(timeout, {origin(url): self._access.context()}))
 
     def headers(self, _token: str | None) -> dict[str, str]:
@@ -108,7 +111,7 @@ class Endpoint:
         value = self._document(f"{repo_id}/tree/{commit}?recursive=true", f"{repo_id}@{commit}")
         try:
             files = {entry["path"]: _file(entry) for entry in value if entry["type"] == "file"}
-        except (KeyError, TypeError, ValueError) as problem:
+        except (KeyError, TypeError, ValueError, OverflowError) as problem:
             raise MirrorError(f"{self.endpoint} lists {repo_id}@{commit[:12]} in a way that is unknown") from problem
         return files
 
@@ -122,13 +125,15 @@ class Endpoint:
                 raise self._refusal(answer.status, urljoin(url, answer.headers.get("Location", "")), what)
             text = answer.read(_LARGEST)
             answer.release_conn()
+            if len(text) < min(int(answer.headers.get("Content-Length") or 0), _LARGEST):
+                raise TransportError(f"{self.endpoint} broke off about {what}", f"{self.endpoint} broke off")
         except TransportError as problem:
             raise self._explained(problem) from problem
         except NETWORK_ERRORS as problem:
             raise unreachable(url, problem) from problem
         try:
             return json.loads(text)
-        except ValueError as problem:
+        except (ValueError, RecursionError) as problem:
             raise MirrorError(f"{self.endpoint} answers no JSON about {what}: is that a mirror?") from problem
 
     def _refusal(self, status: int, moved: str, what: str) -> MirrorError:

@@ -43,11 +43,16 @@ class Item:
 
 
 class Folder:
-    """The folder, called by several threads. The record in it is read when it is first needed."""
+    """The folder, called by several threads once its record was read."""
+
+    record: Record
 
     def __init__(self, path: Path, fs: Fs | None = None) -> None:
         self.path, self.fs = path, fs or Fs()
-        self.record = Record(path)
+
+    def read_record(self) -> None:
+        """Read the record, as whom the folder belongs to: it may be what that one wants others to read."""
+        self.record = Record(self.path)
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[OSError | None]:
@@ -59,7 +64,7 @@ class Folder:
                 stack.enter_context(locked(self.path / _LOCK, wait=True))
             except OSError as problem:
                 refusal = problem
-            self.record = Record(self.path)
+            self.read_record()
             yield refusal
 
     def look(self, path: str, name: str, file: File) -> Item:
@@ -110,12 +115,16 @@ class Folder:
             return item.seen.crc32
         return _hashes(self.part(item), item.file)[1]
 
-    def put(self, item: Item, crc32: int) -> None:
-        """Let a file that has arrived and was verified take its place, at one instant."""
-        part, place = self.part(item), self.path / item.name
+    def settle(self, item: Item) -> None:
+        """Make a file that has arrived durable, which takes its time."""
+        part = self.part(item)
         part.chmod(_MODE)
         with part.open("rb+") as target:
             self.fs.sync(target)
+
+    def put(self, item: Item, crc32: int) -> None:
+        """Let a file that is settled and was verified take its place."""
+        part, place = self.part(item), self.path / item.name
         self.fs.rename(part, place)
         self.fs.sync_dir(place.parent)
         self.record.remember(item.name, place.stat(), item.file.etag, crc32)

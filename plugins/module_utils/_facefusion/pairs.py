@@ -17,7 +17,8 @@ LIKENESSES = "facefusion/deepfacelive-models-"
 
 _REPO = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.-]*/[0-9A-Za-z_][0-9A-Za-z_.-]*")
 _NAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.+-]*")
-_HASH = re.compile(rb"[0-9a-f]{8}")
+#: Bytes of a ``.hash`` file.
+HASH_SIZE = 8
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,9 @@ def _read(entry: Any) -> list[Pair]:
     repo_id, names = entry["repo_id"], entry["names"]
     if not isinstance(repo_id, str) or not _REPO.fullmatch(repo_id):
         raise MirrorError(f"repo_id {repo_id!r} is not of the form ORG/NAME")
+    scope = repo_id[len(LIKENESSES) :] if repo_id.startswith(LIKENESSES) else "none"
+    if not _NAME.fullmatch(scope):
+        raise MirrorError(f"{repo_id}: {scope!r} is no folder's name")
     if not isinstance(names, list) or not names:
         raise MirrorError(f"{repo_id}: names is a list of models: nothing here means all of a repository")
     for name in names:
@@ -86,4 +90,4 @@ def _read(entry: Any) -> list[Pair]:
 
 def agrees(content: bytes, crc32: int) -> bool:
     """Tell whether a ``.hash`` file says the CRC32 of a model as FaceFusion compares it: to the byte."""
-    return bool(_HASH.fullmatch(content)) and content == f"{crc32:08x}".encode()
+    return content == f"{crc32:08x}".encode()

@@ -25,7 +25,7 @@ from .._plan.facts import Repo
 from .._plan.plan import Fetch
 from .endpoint import Access, Endpoint
 from .folder import Folder, Item
-from .pairs import Pair, agrees
+from .pairs import HASH_SIZE, Pair, agrees
 from .record import FILE, Known
 
 
@@ -94,6 +94,7 @@ class Placement:
         """Say what a run would do. Writes nothing."""
         outcome = Outcome()
         with self._ending():
+            self._folder.read_record()
             tasks = self._survey(pairs, outcome)
             outcome.items = [item for task in tasks for item in task.wrong]
             self._folder.check_room(outcome.items)
@@ -112,10 +113,17 @@ class Placement:
             problems = self._each(lambda task: self._place(task, outcome), tasks, lambda task: str(task.pair))
             outcome.problems.update(problems)
             if not refusal:
-                self._folder.write_record()
+                self._keep(outcome)
         outcome.items.sort(key=lambda item: item.name)
         self._warn(outcome)
         return outcome
+
+    def _keep(self, outcome: Outcome) -> None:
+        try:
+            self._folder.write_record()
+        except OSError as problem:
+            why = self._folder.refusal(problem)
+            outcome.warnings.append(f"what was verified could not be noted, and is read again next time: {why}")
 
     @contextlib.contextmanager
     def _ending(self) -> Iterator[None]:
@@ -189,6 +197,12 @@ class Placement:
                 f"{self._mirror.endpoint} does not have {' and '.join(missing)} of {pair.repo_id}@{known.commit[:12]}:"
                 " add it to the mirror's whitelist"
             )
+        if known.files[pair.hash].size != HASH_SIZE:
+            raise MirrorError(
+                f"{pair.hash} of {pair.repo_id}@{known.commit[:12]} has {known.files[pair.hash].size} bytes: FaceFusion"
+                f" would delete the model, for it takes {HASH_SIZE} hexadecimal digits and nothing else. Tell the owner"
+                " of the repository, or take another revision"
+            )
         found = [self._folder.look(path, pair.folder + path, known.files[path]) for path in pair.paths]
         files = {item.path: item.file for item in found}
         task = Task(pair, Known(known.revision, known.commit, files), *found)
@@ -209,15 +223,20 @@ class Placement:
                 self._folder.make_place(item)
                 sources[item.name] = self._fetch(task, item)
             crc32 = self._check_pair(task)
+            crcs = {item.name: crc32 if item is task.model else self._folder.crc32(item) for item in task.wrong}
             for item in task.wrong:
-                self._folder.put(item, crc32 if item is task.model else self._folder.crc32(item))
+                self._folder.settle(item)
+            # one right after the other: FaceFusion deletes a model that does not fit its hash
+            for item in task.wrong:
+                self._folder.put(item, crcs[item.name])
+                outcome.items.append(item)
+                outcome.sources[item.name] = sources[item.name]
         except DiskFullError as problem:
             self._full = problem
             raise
         self._folder.record.learn(task.pair.repo_id, task.known)
-        self._folder.write_record()
-        outcome.items += task.wrong
-        outcome.sources.update(sources)
+        with contextlib.suppress(OSError):  # the last one is told
+            self._folder.write_record()
 
     def _check_pair(self, task: Task) -> int:
         """Return the CRC32 of a model, or refuse the pair where FaceFusion would, too: it deletes such a model."""
@@ -265,7 +284,8 @@ class Placement:
             except MirrorError as problem:
                 problems[name(thing)] = problem
             except OSError as problem:
-                problems[name(thing)] = self._folder.refusal(problem)
+                refusal = problems[name(thing)] = self._folder.refusal(problem)
+                self._full = refusal if isinstance(refusal, DiskFullError) else self._full
 
         with ThreadPoolExecutor(self._settings.parallel) as threads:
             list(threads.map(attempt, things))

@@ -29,14 +29,15 @@ class Seen:
 
     size: int
     mtime_ns: int
+    ctime_ns: int
     inode: int
     etag: str
     crc32: int
 
     def is_same(self, status: os.stat_result, file: File) -> bool:
         """Tell whether nothing was done to the file since, and it is the one that is wanted now."""
-        looks = (status.st_size, status.st_mtime_ns, status.st_ino)
-        return self.etag == file.etag and looks == (self.size, self.mtime_ns, self.inode)
+        looks = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+        return self.etag == file.etag and looks == (self.size, self.mtime_ns, self.ctime_ns, self.inode)
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Record:
 
     def remember(self, name: str, status: os.stat_result, etag: str, crc32: int) -> Seen:
         """Keep that a file was verified."""
-        seen = Seen(status.st_size, status.st_mtime_ns, status.st_ino, etag, crc32)
+        seen = Seen(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, etag, crc32)
         with self._lock:
             self._seen[name] = seen
         return seen
@@ -119,7 +120,7 @@ class Record:
                 for repo, one in sorted(self._known.items())
             },
             "seen": {
-                name: [one.size, one.mtime_ns, one.inode, one.etag, one.crc32]
+                name: [one.size, one.mtime_ns, one.ctime_ns, one.inode, one.etag, one.crc32]
                 for name, one in sorted(self._seen.items())
             },
         }

@@ -115,7 +115,9 @@ def start(folder: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     def process(*models: dict[str, Any], **options: Any) -> subprocess.Popen[str]:
         pipe = subprocess.PIPE
         environment = {**os.environ, "PYTHONPATH": str(TOP / "collections")}
-        module = subprocess.Popen([sys.executable, "-c", PROGRAM], stdin=pipe, stdout=pipe, text=True, env=environment)
+        module = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM], stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment
+        )
         started.append(module)
         assert module.stdin
         arguments = {"path": str(folder), "models": list(models), **options}

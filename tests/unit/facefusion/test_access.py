@@ -138,3 +138,11 @@ def test_the_plain_port_of_a_mirror_with_tls_says_where_to_go(
 )
 def test_options_that_do_not_go_together(run: Run, options: dict[str, str]) -> None:
     assert run(SWAPPER, endpoint="https://mirror.example.org", **options)["failed"]
+
+
+@pytest.mark.parametrize("token", [f"{TOKEN}\n", f"{TOKEN} and more", "a-tökën"])
+def test_a_token_that_is_none_is_shown_nowhere(start: Callable[..., Any], token: str) -> None:
+    module = start(SWAPPER, endpoint="https://mirror.example.org", token=token)
+    out, err = module.communicate(timeout=60)
+    assert "no line of visible ASCII characters" in json.loads(out)["msg"]
+    assert token.strip() not in out + (err or "")

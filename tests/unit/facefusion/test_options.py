@@ -25,6 +25,8 @@ NOWHERE = "http://127.0.0.1:9"
         ({"repo_id": LIKENESSES, "names": []}, "nothing here means all of a repository"),
         ({"repo_id": LIKENESSES, "names": ["*"]}, "patterns and folders are not possible"),
         ({"repo_id": LIKENESSES, "names": ["elon_*"]}, "patterns and folders are not possible"),
+        ({"repo_id": "facefusion/deepfacelive-models-", "names": ["a"]}, "'' is no folder's name"),
+        ({"repo_id": "facefusion/deepfacelive-models-..", "names": ["a"]}, "'..' is no folder's name"),
         ({"repo_id": "facefusion/*", "names": ["a"]}, "not of the form ORG/NAME"),
         ({"repo_id": "models-3.0.0", "names": ["a"]}, "not of the form ORG/NAME"),
         ({"repo_id": "facefusion/models-3.0.0", "names": ["../../x"]}, "patterns and folders are not possible"),

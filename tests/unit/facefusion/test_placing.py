@@ -90,14 +90,18 @@ def test_what_nobody_touched_is_not_hashed_again_and_what_somebody_did_is(
     place: Run, folder: Path, models: Models
 ) -> None:
     place(SWAPPER)
-    model = folder / "inswapper_128.onnx"
+    model, record = folder / "inswapper_128.onnx", folder / ".hf-mirror.json"
+    kept = record.read_bytes()
+    noted = json.loads(kept)
+    noted["seen"][model.name][-1] ^= 1
+    record.write_text(json.dumps(noted))
+    assert "don't fit" in place(SWAPPER)["msg"], "what was noted is believed"
+    record.write_bytes(kept)
     status = model.stat()
     with model.open("rb+") as content:
         content.write(b"rot")
     os.utime(model, ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert not place(SWAPPER)["changed"], "size, time and inode are as they were"
-    os.utime(model)
-    assert place(SWAPPER)["repaired"] == ["inswapper_128.onnx"]
+    assert place(SWAPPER)["repaired"] == ["inswapper_128.onnx"], "its time was set back"
     models.check(folder, SWAPPER)
 
 
@@ -206,20 +210,21 @@ def test_a_pair_of_the_mirror_that_does_not_fit_is_refused(
 ) -> None:
     answer = place(BROKEN, check=check)
     if check:
-        assert not answer.get("failed"), "nobody can know before the files are there"
+        assert set(answer["failures"]) == {"example/broken/newline"}, "nobody can know more before the files are there"
         return
     assert answer["failed"] and answer["placed"] == ["fine.hash", "fine.onnx"]
     assert set(answer["failures"]) == {"example/broken/newline", "example/broken/other"}
     commit = models.commits["example/broken"][:12]
-    assert f"newline.hash and newline.onnx of example/broken@{commit}" in answer["failures"]["example/broken/newline"]
+    assert f"newline.hash of example/broken@{commit} has 9 bytes" in answer["failures"]["example/broken/newline"]
+    assert f"other.hash and other.onnx of example/broken@{commit}" in answer["failures"]["example/broken/other"]
     assert visible(folder) == {"fine.hash", "fine.onnx"} and not list(folder.glob(".*.part"))
 
 
 def test_a_pair_of_the_mirror_that_does_not_fit_and_is_there_already(place: Run, store: Path, folder: Path) -> None:
     folder.mkdir(parents=True)
-    for path in (store / "hub/models--example--broken/snapshots").glob("*/newline.*"):
+    for path in (store / "hub/models--example--broken/snapshots").glob("*/other.*"):
         (folder / path.name).write_bytes(path.read_bytes())
-    answer = place({**BROKEN, "names": ["newline"]}, check=True)
+    answer = place({**BROKEN, "names": ["other"]}, check=True)
     assert answer["failed"] and "don't fit" in answer["msg"]
 
 
