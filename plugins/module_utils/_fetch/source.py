@@ -190,13 +190,15 @@ class HttpBody(Body):
     def _ask(self, start: int, end: int, ranges: bool) -> Any:
         """Send the request for a range and return an answer that is about to bring just that."""
         address = self._located()
+        answer: Any = None
         span = {"Range": f"bytes={start}-{end - 1}"} if ranges else {}
-        if address:
-            answer = self._get(address, span)
-        else:
+        if not address:
             with self._locating:
                 # who waited for the lock finds what the first one was told
-                answer = self._get(self._address, span) if self._address else self._resolve(span)
+                address = self._address
+                answer = None if address else self._resolve(span)
+        if address:
+            answer = self._get(address, span)
         if answer.status in (401, 403, 404, 410) and not self._at_hub():
             # signed addresses end, and are refused for other reasons too: ask the Hub for a new one
             self._address = None
