@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 hub=${1-}
 options=()
-[ -z "$hub" ] || options=(--limit '!hub')
+[ -z "$hub" ] || options=(--limit '!hub:!facefusion')
 
 step() { echo && echo "== $1"; }
 quietly() {
@@ -21,11 +21,14 @@ quietly() {
 step "images of Debian 12 and 13 (the first time some minutes)"
 tests/hosts/image.sh debian12 >/dev/null &
 tests/hosts/image.sh debian13 >/dev/null && wait $!
-step "hosts: ${hub:-a stand-in for the Hub}, two mirrors, a client"
+step "hosts: ${hub:-a stand-in for the Hub}, two mirrors, clients"
 quietly ansible-playbook -i inventory/demo tests/hosts/up.yml "${options[@]}"
-quietly ansible-playbook -i inventory/demo tests/hosts/clients.yml "${options[@]}"
+quietly ansible-playbook -i inventory/demo tests/hosts/clients.yml tests/hosts/facefusion.yml "${options[@]}"
 [ -z "$hub" ] || options+=(-e "mirror_sync_endpoint=$hub" -e @tests/hosts/real_hub.yml)
 step "ansible-playbook -i inventory/demo site.yml"
 quietly ansible-playbook -i inventory/demo site.yml "${options[@]}"
 step "the result"
 python tests/hosts/show.py
+[ -z "$hub" ] || exit 0
+step "the Hub is off, and FaceFusion starts without a model"
+python tests/hosts/show_facefusion.py

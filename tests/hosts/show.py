@@ -59,6 +59,11 @@ def is_active(host: str) -> bool:
     return subprocess.run([PODMAN, "exec", host, IS_ACTIVE], check=False).returncode == 0
 
 
+def repositories(mirror: str) -> list[dict[str, Any]]:
+    """Return what a mirror holds: repository, commit, and each file's name, size and SHA-256, None for small ones."""
+    return [json.loads(line) for line in on(mirror, "python3", "-c", LIST).splitlines()]
+
+
 def size(count: float) -> str:
     """Return bytes in words."""
     return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
@@ -70,7 +75,7 @@ def main() -> None:
     if not active:
         sys.exit(f"none of {', '.join(MIRRORS)} has the address {ADDRESS}: see hf-mirror log there")
     print(f"\n{ADDRESS} is with {active}; when that one fails, another takes over.")
-    repos: list[dict[str, Any]] = [json.loads(line) for line in on(active, "python3", "-c", LIST).splitlines()]
+    repos = repositories(active)
     print(f"\nMirrored on {active}, and followed by the other:\n")
     print(f"  {'repository':<40} {'commit':<12} {'files':>5} {'bytes':>10}")
     for repo in repos:
@@ -87,7 +92,7 @@ def main() -> None:
     print(f"\nDownloaded on {CLIENT}, {client}:\n")
     print(f"  {repo_id}/{name}: {size(length)} in {seconds} s ({size(length / float(seconds))}/s)")
     print(f"  SHA-256 {found}: {'as the Hub declares it' if found == sha256 else f'WRONG, the Hub declares {sha256}'}")
-    print(f"\nLook at it: {ADDRESS}/models/facefusion/   Remove all of it: make clean\n")
+    print(f"\nLook at it: {ADDRESS}/models/facefusion/   Remove all of it: make clean")
     sys.exit(found != sha256)
 
 
