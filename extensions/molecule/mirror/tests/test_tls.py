@@ -1,27 +1,31 @@
 # Copyright: modelops.hf_mirror contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""TLS with the role's own CA: clients, the pair, certificates of clients, and where the keys are. In this order."""
+"""TLS with the role's own CA: clients, the pair, certificates of clients, FaceFusion, keys. In this order."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from testinfra.host import Host
 
 from hub.repos import Library
-from testhosts import CLIENTS, FLOATING, HUB, MIRRORS, TOP, are_well, connect, playbook, recap, until
+from testhosts import CLIENTS, FLOATING, HUB, MIRRORS, TOP, are_well, connect, container, playbook, podman, recap, until
 
 ACTIVE, STANDBY = sorted(MIRRORS)
 FOLLOWED = {"repo_id": "stand-in/tiny-space", "repo_type": "space"}
 FOLLOWED_FOLDER = "/srv/hf-mirror/hub/spaces--stand-in--tiny-space"
 LIST = "/tmp/tls.yml"  # noqa: S108 - on a test host
-GUARDED, OPEN, FILE = "hysts/ArcFace-resnet100", "deepinsight/inswapper-128", "inswapper_128.onnx"
+OPEN, FILE = "deepinsight/inswapper-128", "inswapper_128.onnx"
+FACES = [f"facefusion/models-{version}" for version in ("3.0.0", "3.1.0", "3.3.0")]
+GUARDED = ["hysts/ArcFace-resnet100", FACES[0]]
 VERSIONS = ["0.36.2", "1.33.0", "2.4.0"]
+FULL = pytest.mark.skipif(os.environ.get("TEST_PROFILE") != "full", reason="takes a minute: make test-full")
 ETC = "/etc/nginx/hf-mirror"
 REVOKED = f"{ETC}/revoked.pem"
 #: The first client is pointed at the first mirror, the second one at the other.
@@ -36,7 +40,10 @@ def each(values: dict[str, Any]) -> str:
 SETTINGS = {
     "mirror_nginx_tls": "own_ca",
     "mirror_nginx_users": [{"name": name, "groups": ["staff"]} for name in ("alice", "bob")],
-    "mirror_nginx_access": [{"repos": [GUARDED], "certificates": ["staff"]}, {"repos": ["*"], "views": ["*"]}],
+    "mirror_nginx_access": [
+        {"repos": GUARDED, "certificates": ["staff"]},
+        {"repos": ["*"], "views": ["*"]},
+    ],
     "mirror_sync_peer": each({ACTIVE: f"https://{MIRRORS[STANDBY]}", STANDBY: f"https://{MIRRORS[ACTIVE]}"}),
     "mirror_sync_follow": f"{{{{ inventory_hostname == '{STANDBY}' }}}}",
     "hub_client_endpoint": each({client: f"https://{MIRRORS[mirror]}" for client, mirror in POINTED.items()}),
@@ -142,7 +149,7 @@ def read_me(name: str) -> list[str]:
 
 
 def test_a_certificate_is_a_user(active: Host) -> None:
-    url = f"https://{MIRRORS[ACTIVE]}/api/models/{GUARDED}"
+    url = f"https://{MIRRORS[ACTIVE]}/api/models/{GUARDED[0]}"
     assert status("client12", url) == "401"
     for name in ("alice", "bob"):
         make, _revoke = read_me(name)
@@ -157,9 +164,82 @@ def test_a_second_run_changes_nothing_but_brings_what_is_revoked(active: Host) -
     said = play({**SETTINGS, "mirror_nginx_tls_client_crl": each({ACTIVE: REVOKED})})
     changed = {name: counts["changed"] for name, counts in recap(said).items()}
     assert changed == dict.fromkeys(changed, 0) | {ACTIVE: 2}, said
-    for url in (f"https://{MIRRORS[ACTIVE]}/api/models/{GUARDED}", f"https://{MIRRORS[ACTIVE]}/"):
+    for url in (f"https://{MIRRORS[ACTIVE]}/api/models/{GUARDED[0]}", f"https://{MIRRORS[ACTIVE]}/"):
         assert status("client12", url, "--cert", "/root/alice.pem") == "200"
         assert status("client12", url, "--cert", "/root/bob.pem") == "400"
+
+
+# ---- FaceFusion, which shows a certificate
+
+
+@pytest.fixture(scope="module")
+def faces(active: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., dict[str, int]]]:
+    """Have the models, and a tree on a host that has a certificate; return what runs the role for a version of it."""
+    whitelist = json.dumps([{"repo_id": repo_id} for repo_id in FACES])
+    active.check_output("echo %s > %s", whitelist, LIST)
+    sync = f"hf-mirror --config {LIST} --store /srv/hf-mirror --endpoint {HUB} sync"
+    active.check_output(sync)
+    host = connect("client12")
+    # the packages would take longer than all tests
+    host.check_output("cd /usr/local/bin && touch ffmpeg ffprobe && chmod +x ffmpeg ffprobe")
+    podman("cp", str(TOP / "tests/facefusion/tree"), f"{container('client12')}:/srv/facefusion")
+    host.check_output("rm -rf /srv/facefusion/.assets && install -m 644 /root/alice.pem /srv/alice.pem")
+    variables = {
+        "facefusion_path": "/srv/facefusion",
+        "facefusion_endpoint": f"https://{MIRRORS[ACTIVE]}",
+        "facefusion_client_cert": "/srv/alice.pem",
+        "facefusion_client_key": "/srv/alice.pem",
+        "facefusion_onnxruntime": "default",
+    }
+    file = tmp_path_factory.mktemp("facefusion") / "play.yml"
+
+    def run(version: str = "3.5.4", tasks_from: str = "main") -> dict[str, int]:
+        host.check_output('sed -Ei \'s/"[0-9.]+"/"%s"/\' /srv/facefusion/facefusion/metadata.py', version)
+        role = {"name": "modelops.hf_mirror.facefusion", "tasks_from": tasks_from}
+        tasks = [{"ansible.builtin.include_role": role, "vars": variables}]
+        file.write_text(json.dumps([{"hosts": "client12", "become": True, "tasks": tasks}]), encoding="utf-8")
+        done = playbook(str(file))
+        assert done.returncode == 0, done.stdout
+        return recap(done.stdout)["client12"]
+
+    yield run
+    run(tasks_from="uninstall")
+    host.check_output("userdel facefusion; rm -rf /srv/facefusion /srv/alice.pem /usr/local/bin/ff*")
+    active.check_output(f"{sync} --state absent")
+
+
+@FULL
+def test_an_old_facefusion_gets_its_models_and_nothing_else(faces: Callable[..., dict[str, int]]) -> None:
+    client = connect("client12")
+    before = client.check_output("ls /etc /usr/local/bin /opt")
+    assert faces("3.1.0")["changed"] and not faces("3.1.0")["changed"]
+    found = client.check_output("cd /srv/facefusion/.assets/models && ls *.onnx *.hash").split()
+    assert len(found) == 20 and "open_nsfw.hash" in found
+    assert client.check_output("ls /etc /usr/local/bin /opt") == before
+
+
+@FULL
+def test_what_a_newer_one_lacks_comes_with_the_certificate(faces: Callable[..., dict[str, int]]) -> None:
+    client = connect("client12")
+    assert faces("3.5.4")["changed"] and not faces("3.5.4")["changed"]
+    model = "/srv/facefusion/.assets/models/2dfan4.onnx"
+    sha256 = client.check_output("sha256sum %s && rm %s", model, model)
+    assert status("client12", f"https://{MIRRORS[ACTIVE]}/api/models/{FACES[0]}") == "401"
+    assert client.run("STAND_IN_LOOP_SECONDS=5 facefusion models").rc == 0
+    assert client.check_output("sha256sum %s", model) == sha256
+
+
+@FULL
+def test_a_disk_without_room_for_the_models(faces: Callable[..., dict[str, int]]) -> None:
+    client, models = connect("client12"), "/srv/facefusion/.assets/models"
+    client.check_output(f"mount -t tmpfs -o size=200k,mode=755 tmpfs {models} && chown facefusion: {models}")
+    try:
+        with pytest.raises(AssertionError, match="has no room"):
+            faces("3.5.4")
+        client.check_output(f"mount -o remount,size=50M {models}")
+        assert faces("3.5.4")["changed"]
+    finally:
+        client.check_output(f"umount {models}")
 
 
 # ---- Keys
