@@ -22,8 +22,9 @@ step "images of Debian 12 and 13 (the first time some minutes)"
 tests/hosts/image.sh debian12 >/dev/null &
 tests/hosts/image.sh debian13 >/dev/null && wait $!
 step "hosts: ${hub:-a stand-in for the Hub}, two mirrors, clients"
-quietly ansible-playbook -i inventory/demo tests/hosts/up.yml "${options[@]}"
-quietly ansible-playbook -i inventory/demo tests/hosts/clients.yml tests/hosts/facefusion.yml "${options[@]}"
+for play in up clients facefusion; do
+    quietly ansible-playbook -i inventory/demo "tests/hosts/$play.yml" "${options[@]}"
+done
 [ -z "$hub" ] || options+=(-e "mirror_sync_endpoint=$hub" -e @tests/hosts/real_hub.yml)
 step "ansible-playbook -i inventory/demo site.yml"
 quietly ansible-playbook -i inventory/demo site.yml "${options[@]}"
