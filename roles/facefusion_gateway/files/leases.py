@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who has which host. One person at a time has one, for a FaceFusion process keeps one state for all who use it.
 
-A person is a login and a cookie. A host is a person's until that person leaves it, or has been idle while somebody else
-needs one. The cookie is ``TOKEN.HOST``, so that another gateway, which knows nobody yet, gives people the host that
-they were on.
+A person is a login, whatever cookies come with it; where nobody logs in a person is a cookie. A host is a person's
+until that person leaves it, or has been idle while somebody else needs one. The cookie is ``TOKEN.HOST``, so that
+another gateway, which knows nobody yet, gives people the host that they were on.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Leases:
     def host_of(self, cookie: str, user: str) -> str:
         """Return the host that somebody has already."""
         known = COOKIE.fullmatch(cookie)
-        person = _person(user, known["token"]) if known else None
+        person = _person(user, known["token"] if known else "")
         with self._lock:
             return next((host.name for host in self._hosts.values() if host.person == person), "")
 
@@ -150,4 +150,4 @@ class Leases:
 
 
 def _person(user: str, token: str) -> str:
-    return hashlib.sha256(f"{token} {user}".encode()).hexdigest()
+    return hashlib.sha256((user or token).encode()).hexdigest()

@@ -80,7 +80,7 @@ class Gateway:
         self.certificate = self.authority.sign("server", (COMMON_NAME, "127.0.0.1"))
         self.drained = folder / "drained"
         self.drained.mkdir()
-        self._socket_path = folder / "gateway.sock"
+        self.socket_path = folder / "gateway.sock"
         (folder / "conf.d").mkdir(exist_ok=True)
         self.variables = {
             "facefusion_gateway_hosts": [
@@ -97,7 +97,7 @@ class Gateway:
             "__facefusion_gateway_passwords": str(folder / "passwords"),
             "__facefusion_gateway_drained": str(self.drained),
             "__facefusion_gateway_log": str(folder / "access.log"),
-            "__facefusion_gateway_socket": str(self._socket_path),
+            "__facefusion_gateway_socket": str(self.socket_path),
             **variables,
         }
         files = {"passwords.j2": "passwords", "gateway.json.j2": "gateway.json"}
@@ -107,7 +107,7 @@ class Gateway:
         whole = debian_nginx.surroundings(folder, "conf.d/*.conf")
         (folder / "nginx.conf").write_text(whole, encoding="utf-8")
         self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(self._socket_path))
+        self._listener.bind(str(self.socket_path))
         self._listener.listen()
         self.start_service()
         self.start_nginx()
@@ -155,7 +155,7 @@ class Gateway:
         """What the playbook for maintenance asks for."""
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(20)
-            client.connect(str(self._socket_path))
+            client.connect(str(self.socket_path))
             client.sendall(b"GET / HTTP/1.0\r\nX-Gateway-Ask: states\r\n\r\n")
             return json.loads(client.makefile("rb").read().partition(b"\r\n\r\n")[2])
 

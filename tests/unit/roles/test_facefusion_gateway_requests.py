@@ -47,10 +47,10 @@ def test_two_people_have_a_host_each(gateway: Gateway) -> None:
     assert {alice.host(), bob.host()} == {"gpu1", "gpu2"}
 
 
-def test_two_browsers_with_the_same_login_are_two_people(gateway: Gateway) -> None:
+def test_two_browsers_with_the_same_login_share_a_host(gateway: Gateway) -> None:
     first, second = Person(gateway), Person(gateway)
     first.ask(), first.ask()
-    assert first.host() != second.host()
+    assert first.host() == second.host()
 
 
 def test_whoever_takes_no_cookies_stays_on_one_host_too(gateway: Gateway) -> None:
@@ -95,6 +95,15 @@ def test_a_cookie_that_was_not_given(gateway: Gateway, cookie: str) -> None:
     alice.cookie = cookie
     assert alice.host() in gateway.hosts
     assert alice.cookie != cookie
+
+
+def test_made_up_cookies_take_no_second_host(gateway: Gateway) -> None:
+    alice = Person(gateway)
+    own = alice.host()
+    for letter in "abc":
+        alice.cookie = f"{letter * 22}."
+        assert alice.host() == own
+    assert [name for name, state in gateway.states().items() if state["taken"]] == [own]
 
 
 # ---- What comes through
@@ -244,8 +253,9 @@ def test_networks(tmp_path: Path) -> None:
 
 def test_networks_alone(tmp_path: Path) -> None:
     settings = {"facefusion_gateway_users": [], "facefusion_gateway_networks": ["127.0.0.0/8"]}
-    with serving(tmp_path / "gateway", 1, **settings) as gateway:
-        assert Person(gateway, "").host() == "gpu1"
+    with serving(tmp_path / "gateway", 2, **settings) as gateway:
+        first, second = Person(gateway, ""), Person(gateway, "")
+        assert (first.host(), first.host(), second.host()) == ("gpu1", "gpu1", "gpu2")
 
 
 def test_the_password_file_is_the_same_each_time_and_has_no_passwords() -> None:

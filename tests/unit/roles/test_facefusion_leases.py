@@ -100,12 +100,24 @@ def test_hosts_are_used_in_turn() -> None:
         gateway.leases.leave(alice.cookie, "alice")
 
 
-def test_newcomers_are_told_apart_by_login_and_address_until_they_show_their_cookie() -> None:
-    gateway = Gateway("one", "two", "three", "four")
-    first, again, elsewhere, other = (Person(gateway, *who) for who in (("a",), ("a",), ("a", "::1"), ("b",)))
-    assert [first.ask(), again.ask(), elsewhere.ask(), other.ask()] == ["one", "one", "two", "three"]
+def test_a_login_has_one_host_whatever_comes_with_it() -> None:
+    gateway = Gateway("one", "two", "three")
+    people = [Person(gateway, "a", address) for address in ("10.0.0.1", "10.0.0.1", "::1")]
+    assert [person.ask() for person in people] == ["one"] * 3
+    for letter in "abc":
+        people[0].cookie = f"{letter * 22}.three"
+        assert people[0].ask() == "one"
+    assert (Person(gateway, "b").ask(), gateway.states("taken")) == ("two", ["one", "two"])
+    gateway.leases.leave("", "a")
+    assert gateway.states("taken") == ["two"]
+
+
+def test_without_logins_newcomers_are_told_apart_by_address_until_they_show_their_cookie() -> None:
+    gateway = Gateway("one", "two", "three")
+    first, again, elsewhere = (Person(gateway, "", address) for address in ("10.0.0.1", "10.0.0.1", "::1"))
+    assert [first.ask(), again.ask(), elsewhere.ask()] == ["one", "one", "two"]
     assert first.ask() == "one"
-    assert Person(gateway, "a").ask() == "four"
+    assert Person(gateway, "").ask() == "three"
 
 
 def test_newcomers_who_were_refused_or_left_are_forgotten() -> None:
