@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 import yaml
 
 ROLES = sorted((Path(__file__).parents[3] / "roles").iterdir())
+#: Files of tasks that take other options than the role.
+OTHERS = {"drain", "undrain", "uninstall", "uninstall_preflight"}
 
 
 def read(file: Path) -> Any:
@@ -25,13 +28,34 @@ def test_defaults_specs_and_readme_agree(role: Path) -> None:
     options = entry_points["main"]["options"]
     assert set(defaults) == {name for name, option in options.items() if not option.get("required")}
     for name, option in options.items():
-        assert name.startswith(f"{role.name}_")
-        assert f"`{name}`" in (role / "README.md").read_text(encoding="utf-8")
         # what a template makes is described in words
         if "{{" not in str(defaults.get(name, "")):
             assert option.get("default") == defaults.get(name)
-    for entry_point in entry_points.values():
-        assert entry_point["options"] == options
+    for name, entry_point in entry_points.items():
+        assert name in OTHERS or entry_point["options"] == options
+        for option in entry_point["options"]:
+            assert option.startswith(f"{role.name}_")
+            assert re.search(f"`{option}[`:]", (role / "README.md").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_what_may_be_given_is_in_the_specs(role: Path) -> None:
+    """Also what has no default, and is for one file of tasks only."""
+    entry_points = read(role / "meta/argument_specs.yml")["argument_specs"]
+    for file in (role / "tasks").iterdir():
+        given = re.findall(rf"(?<!_)\b({role.name}_\w+) \| default\(", file.read_text(encoding="utf-8"))
+        assert set(given) <= set(entry_points.get(file.stem, entry_points["main"])["options"]), file.name
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_secrets_are_not_shown(role: Path) -> None:
+    def check(options: dict[str, Any]) -> None:
+        for name, option in options.items():
+            if re.search("password|tokens?$", name) and option["type"] in ("str", "dict"):
+                assert option.get("no_log"), name
+            check(option.get("options", {}))
+
+    check(read(role / "meta/argument_specs.yml")["argument_specs"]["main"]["options"])
 
 
 def test_there_are_roles() -> None:
