@@ -73,18 +73,24 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     for name in TREES:
         # the packages would take longer than all tests
         connect(name).check_output("cd /usr/local/bin && touch ffmpeg ffprobe && chmod +x ffmpeg ffprobe")
+    # somebody who is there already, and whose group is not called so
+    connect(ADOPTED).check_output("id facefusion || useradd --system --no-user-group --gid users facefusion")
     run(folder, {**SERVER, "vars": SETTINGS})
     earlier = len(asked(INSTALLED, "3.8.1"))
     done = playbook("site.yml", "-i", str(HOSTS), "--limit", "facefusion")
     assert done.returncode == 0, done.stdout
     yield earlier
+    by_hand = "/opt/facefusion/venv/bin/python -c 'import time; time.sleep(10000)'"
+    connect(INSTALLED).check_output(f"systemd-run --uid facefusion --collect {by_hand}")
     uninstall = {"name": ROLE, "tasks_from": "uninstall"}
     tasks = [{"ansible.builtin.include_role": uninstall, "vars": {"facefusion_remove_models": True}}]
     run(folder, {"hosts": "facefusion", "tasks": tasks}, SERVER)
     for name in TREES:
-        left = "cd /usr/local/bin && rm -rf ffmpeg ffprobe /srv/facefusion /srv/facefusion.git /opt/facefusion"
+        left = "cd /usr/local/bin && rm -rf ffmpeg ffprobe /srv/facefusion /srv/facefusion.git /srv/out /opt/facefusion"
         connect(name).check_output(left)
         assert connect(name).run("ls /etc/facefusion /usr/local/bin /etc/systemd/system | grep facefusion").stdout == ""
+    assert connect(INSTALLED).run("id facefusion").rc != 0
+    connect(ADOPTED).check_output("userdel facefusion")
     connect(MIRROR).check_output("hf-mirror sync --state exact --max-delete 100%")
 
 
@@ -166,6 +172,20 @@ def test_the_first_start_has_all_models_in_place(installed: Host, earlier: int) 
 def test_a_second_run_changes_nothing(tmp_path: Path) -> None:
     said = run(tmp_path, {"hosts": "facefusion", "roles": [ROLE]})
     assert {name: counts["changed"] for name, counts in recap(said).items()} == dict.fromkeys(TREES, 0), said
+
+
+def test_what_a_cut_run_left_is_brought_into_force(installed: Host, tmp_path: Path) -> None:
+    before = property_of(installed, "MainPID")
+    installed.check_output("touch /etc/facefusion/facefusion.ini")
+    for changes in (2, 0):
+        said = run(tmp_path, {"hosts": INSTALLED, "roles": [ROLE]})
+        assert recap(said)[INSTALLED]["changed"] == changes, said
+    assert property_of(installed, "MainPID") not in (before, "0")
+
+
+def test_the_users_own_group_reads_and_writes(adopted: Host) -> None:
+    for path in ("/etc/facefusion/environment", f"{TREES[ADOPTED]}/.caches", "/srv/out"):
+        assert adopted.file(path).group == "users"
 
 
 def test_the_trees_are_as_they_were(adopted: Host, installed: Host) -> None:

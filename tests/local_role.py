@@ -1,0 +1,46 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Some tasks of a role on this machine, by Ansible, where they touch nothing but a test's own folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+TOP = Path(__file__).parents[1]
+
+
+class Run(NamedTuple):
+    """What came of it."""
+
+    is_good: bool
+    changed: int
+    said: str
+
+
+def run(folder: Path, role: str, *files: str, programs: Path | None = None, **variables: Any) -> Run:
+    """Run files of a role's tasks, one after the other, with a file for the play in ``folder``.
+
+    ``variables`` win over the role's own, its internal ones, too. ``programs`` are found before the machine's.
+    """
+    name = f"modelops.hf_mirror.{role}"
+    tasks = [{"ansible.builtin.include_role": {"name": name, "tasks_from": file}} for file in files]
+    play = folder / "play.json"
+    play.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]), encoding="utf-8")
+    program = Path(sys.executable).with_name("ansible-playbook")
+    extra = json.dumps({"ansible_python_interpreter": sys.executable, **variables})
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    environment |= {"ANSIBLE_CONFIG": str(TOP / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+    environment |= {"PATH": f"{programs}:{os.environ['PATH']}"} if programs else {}
+    command = [str(program), "-v", "-i", "localhost,", "-c", "local", "-e", extra, str(play)]
+    done = subprocess.run(command, cwd=TOP, env=environment, check=False, capture_output=True, text=True, timeout=120)
+    said = done.stdout + done.stderr
+    changed = re.search(r"changed=(\d+)", said)
+    assert changed, f"it ended before it began: {said}"
+    return Run(done.returncode == 0, int(changed[1]), said)
