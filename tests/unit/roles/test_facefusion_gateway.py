@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import local_role
 import mirror_server
 import pytest
 from polling import until
@@ -158,6 +161,25 @@ def test_people_leave_a_drained_host_when_their_time_is_over(gateway: Gateway) -
     gateway.drain("gpu1", 0)
     assert not gateway.states()["gpu1"]["taken"]
     assert alice.host() == "gpu2"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the mark is root's")
+def test_the_role_drains_a_host_and_gives_it_back(gateway: Gateway, tmp_path: Path) -> None:
+    def order(file: str, **variables: Any) -> local_role.Run:
+        variables["__facefusion_gateway_socket"] = str(gateway.socket_path)
+        variables["__facefusion_gateway_drained"] = str(gateway.drained)
+        return local_role.run(tmp_path, "facefusion_gateway", file, **variables)
+
+    alice = Person(gateway)
+    assert alice.host() == "gpu1"
+    done = order("drain", facefusion_gateway_host="gpu1", facefusion_gateway_limit=0)
+    assert (done.is_good, done.changed) == (True, 1), done.said
+    assert alice.host() == "gpu2"
+    refused = order("undrain", facefusion_gateway_host="none")
+    assert not refused.is_good and "one of gpu1, gpu2" in refused.said
+    done = order("undrain", facefusion_gateway_host="gpu1")
+    assert (done.is_good, done.changed) == (True, 1), done.said
+    assert Person(gateway, "bob").host() == "gpu1"
 
 
 # ---- A mirror on the same host

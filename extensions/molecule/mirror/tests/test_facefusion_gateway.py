@@ -17,7 +17,7 @@ from testhosts import CLIENTS, PODMAN, connect, container, playbook, recap, unti
 # what it does is tried with a real nginx in tests/unit/roles, each time
 pytestmark = pytest.mark.skipif(os.environ.get("TEST_PROFILE") != "full", reason="takes minutes: make test-full")
 GATEWAY, OTHER = "client12", "client13"
-PORT, NAME, PASSWORD = 17860, "faces.example.com", "alice's own secret"
+PORT, NAME, PASSWORD = 17860, "faces.example.com", "a secret of one's own"
 ASKS = (
     f"curl --silent --max-time 20 --cacert /etc/nginx/facefusion-gateway/tls/ca.pem --resolve {NAME}:443:127.0.0.1"
     " --user %s --cookie %s --cookie-jar %s --write-out '|%%{http_code}|%%header{x-facefusion-host}' %s"
@@ -51,7 +51,7 @@ def inventory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     addresses = {GATEWAY: "127.0.0.1", OTHER: CLIENTS[OTHER]}
     settings = {
         "facefusion_gateway_server_name": NAME,
-        "facefusion_gateway_users": [{"name": "alice", "password": PASSWORD}],
+        "facefusion_gateway_users": [{"name": name, "password": PASSWORD} for name in ("first", "second", "third")],
         "facefusion_gateway_check_interval": 1,
         "facefusion_gateway_hosts": [
             {"name": name, "address": address, "port": PORT} for name, address in addresses.items()
@@ -65,10 +65,10 @@ def inventory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     connect(GATEWAY).check_output("apt-get --quiet --yes purge nginx nginx-common && rm -rf /etc/nginx /var/log/nginx")
 
 
-def ask(browser: str, path: str = "/config", user: str = f"alice:{PASSWORD}") -> list[str]:
+def ask(user: str, path: str = "/config", password: str = PASSWORD) -> list[str]:
     """Return what somebody gets, its status and the host that they are on."""
-    jar = f"/run/faces/{browser}"
-    answer = connect(GATEWAY).check_output(ASKS, user, jar, jar, f"https://{NAME}{path}")
+    jar = f"/run/faces/{user}"
+    answer = connect(GATEWAY).check_output(ASKS, f"{user}:{password}", jar, jar, f"https://{NAME}{path}")
     return [part.strip() for part in answer.rsplit("|", 2)]
 
 
@@ -83,12 +83,30 @@ def test_it_is_built_and_stays_as_it_is(inventory: Path) -> None:
     assert PASSWORD not in passwords.content_string
 
 
+def process(unit: str) -> str:
+    """Return what changes when a unit starts, or is told to read its files again."""
+    properties = "--property MainPID --property StateChangeTimestampMonotonic"
+    return connect(GATEWAY).check_output(f"systemctl show {properties} {unit}")
+
+
+def test_what_a_cut_run_left_is_brought_into_force(inventory: Path) -> None:
+    for unit, file in {
+        "facefusion-gateway": "/usr/local/lib/facefusion-gateway/leases.py",
+        "nginx": "/etc/nginx/conf.d/facefusion-gateway.conf",
+    }.items():
+        before = process(unit)
+        connect(GATEWAY).check_output(f"touch {file}")
+        for changes in (True, False):
+            done = playbook("site.yml", inventory=inventory)
+            assert bool(recap(done.stdout)[GATEWAY]["changed"]) == changes, done.stdout
+        assert process(unit) != before
+
+
 def test_each_has_a_host_and_strangers_none(inventory: Path) -> None:
-    # who shows no cookie yet is known by login and address
     assert ask("first") == ask("first") == [GATEWAY, "200", GATEWAY]
     assert ask("second") == ask("second") == [OTHER, "200", OTHER]
     assert ask("third")[1] == "503"
-    assert ask("first", user="alice:wrong")[1:] == ["401", ""]
+    assert ask("first", password="wrong")[1:] == ["401", ""]
     assert ask("first") == [GATEWAY, "200", GATEWAY]
 
 
@@ -124,8 +142,13 @@ def test_a_host_that_is_gone(inventory: Path) -> None:
 
 
 def test_nothing_is_left_of_it(inventory: Path) -> None:
+    # as a run that was cut leaves it: nginx has not been told, and one of the units is gone
+    gone = "/etc/nginx/conf.d/facefusion-gateway.conf /etc/systemd/system/facefusion-gateway.socket"
+    connect(GATEWAY).check_output(f"systemctl disable --now facefusion-gateway.socket && rm {gone}")
     done = playbook("playbooks/uninstall.yml", "-e", "confirm=true", inventory=inventory)
     assert done.returncode == 0, done.stdout
     left = connect(GATEWAY).check_output("find /etc /run /usr/local /var -name '*facefusion*gateway*'").split()
     assert sorted(left) == ["/var/log/nginx/facefusion-gateway.log"]
     assert connect(GATEWAY).service("nginx").is_running
+    assert not connect(GATEWAY).socket("tcp://0.0.0.0:443").is_listening
+    assert not connect(GATEWAY).service("facefusion-gateway.service").is_running
