@@ -211,6 +211,10 @@ def faces(active: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ca
 @FULL
 def test_an_old_facefusion_gets_its_models_and_nothing_else(faces: Callable[..., dict[str, int]]) -> None:
     client = connect("client12")
+    client.check_output("chmod 600 /srv/alice.pem")
+    with pytest.raises(AssertionError, match=r"can't read /srv/alice[.]pem"):
+        faces("3.1.0")
+    client.check_output("chmod 644 /srv/alice.pem")
     before = client.check_output("ls /etc /usr/local/bin /opt")
     assert faces("3.1.0")["changed"] and not faces("3.1.0")["changed"]
     found = client.check_output("cd /srv/facefusion/.assets/models && ls *.onnx *.hash").split()
