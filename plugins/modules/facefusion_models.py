@@ -175,6 +175,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError, sentence
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.owner import as_owner
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._facefusion.endpoint import Access
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._facefusion.folder import nearest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._facefusion.pairs import read_pairs
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._facefusion.placement import (
     Outcome,
@@ -240,11 +241,6 @@ def run(module: AnsibleModule) -> None:
         # what does not fail is placed all the same
         module.fail_json(msg=sentence(outcome.problems, len(pairs)), **answer)
     module.exit_json(**answer)
-
-
-def nearest(path: Path) -> Path:
-    """Return a folder, or where it is to be made the one that is there already."""
-    return path if path.exists() or path == path.parent else nearest(path.parent)
 
 
 def result(outcome: Outcome) -> dict[str, Any]:

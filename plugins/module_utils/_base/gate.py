@@ -43,7 +43,7 @@ class Gate:
         """Close the bucket after a 429: for as long as the answer says, else for longer with each attempt."""
         found = _RATE_LIMIT.search(headers.get("RateLimit", ""))
         told = headers.get("Retry-After", "")
-        if told.isdigit():
+        if told.isdecimal():
             seconds = float(told)
         elif found:
             seconds = int(found["seconds"]) + 1.0

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TextIO
 
 from .errors import MirrorError
+from .fs import no_link
 
 #: ``held`` has a lock for an instant, and must not be taken for one who works: seconds until a second try.
 _GLANCE = 0.1
@@ -31,7 +32,7 @@ class BusyError(MirrorError):
 @contextmanager
 def locked(file: Path, wait: bool, what: str = "") -> Iterator[None]:
     """Hold a lock, or raise BusyError at once unless told to wait. ``what`` says what the lock is held for."""
-    with file.open("a+", encoding="utf-8") as lock:
+    with open(file, "a+", encoding="utf-8", opener=no_link) as lock:
         if not _take(lock, wait):
             lock.seek(0)
             raise BusyError(f"{what} is running already ({lock.read().strip()})")

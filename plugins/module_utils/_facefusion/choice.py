@@ -12,6 +12,15 @@ from typing import Any
 from .._base.errors import MirrorError
 from .pairs import LIKENESSES, Pair, read_pairs
 
+#: Kinds of entries, and what each of them has to say.
+_KINDS = {
+    "models": ("repo_id", "names"),
+    "companions": ("names", "with"),
+    "parts": ("part", "names"),
+    "common": ("parts",),
+    "processors": ("processor", "parts", "names"),
+}
+_UNCLEAR = "the catalogue of models can't be understood"
 _VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?")
 
 
@@ -23,17 +32,19 @@ class Choice:
         self._version = version
 
         def held(kind: str) -> list[Any]:
-            return [one for one in catalogue[kind] if _holds(one, number)]
+            return [one for one in _entries(catalogue, kind) if _holds(one, number)]
 
         try:
             self._repos = {str(name): str(one["repo_id"]) for one in held("models") for name in one["names"]}
-            self._companions = {name: one["with"] for one in held("companions") for name in one["names"]}
-            self._parts = {one["part"]: one["names"] for one in held("parts")}
+            self._companions = {name: list(one["with"]) for one in held("companions") for name in one["names"]}
+            self._parts = {one["part"]: list(one["names"]) for one in held("parts")}
             self._common = [part for one in held("common") for part in one["parts"]]
-            self._processors = {one["processor"]: one for one in held("processors")}
+            self._processors = {
+                one["processor"]: (list(one["parts"]), list(one["names"])) for one in held("processors")
+            }
             self._everywhere = {one["repo_id"] for one in catalogue["models"]}
-        except (KeyError, TypeError, AttributeError) as problem:
-            raise MirrorError(f"the catalogue of models can't be understood: {problem!r}") from problem
+        except (TypeError, AttributeError) as problem:
+            raise MirrorError(f"{_UNCLEAR}: {problem!r}") from problem
         if not self._common:
             raise MirrorError(f"the catalogue of models knows nothing of FaceFusion {version}")
 
@@ -48,9 +59,13 @@ class Choice:
                 f" {', '.join(sorted(self._processors))}"
             )
         for processor in wanted:
-            parts += self._processors[processor]["parts"]
-            found += self._processors[processor]["names"]
-        found += [name for part in parts for name in self._parts[part]]
+            needed, own = self._processors[processor]
+            parts += needed
+            found += own
+        for part in parts:
+            if part not in self._parts:
+                raise MirrorError(f"{_UNCLEAR}: no part {part} for FaceFusion {self._version}")
+            found += self._parts[part]
         chosen = [self._pair(name) for name in [*found, *map(str, names)]]
         chosen += [self._pair(other) for pair in chosen for other in self._companions.get(pair.name, [])]
         return sorted(set(chosen), key=str)
@@ -85,6 +100,17 @@ def choose(
     models = [{"repo_id": repo_id, "names": found} for repo_id, found in repos.items()]
     read_pairs(models)
     return models
+
+
+def _entries(catalogue: Mapping[str, Any], kind: str) -> list[Any]:
+    """Return all entries of a kind, each of them whole."""
+    if kind not in catalogue:
+        raise MirrorError(f"{_UNCLEAR}: no {kind}")
+    for one in catalogue[kind]:
+        missing = [key for key in _KINDS[kind] if key not in one]
+        if missing:
+            raise MirrorError(f"{_UNCLEAR}: no {missing[0]} in an entry of {kind}: {one}")
+    return list(catalogue[kind])
 
 
 def _number(version: Any) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ import re
 import ssl
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urlsplit
 
 from .._base.clock import Clock
 from .._base.errors import MirrorError
@@ -20,7 +20,10 @@ from .._fetch.http import (
     Http,
     TransportError,
     UnreachableError,
+    content_length,
     discard,
+    is_web,
+    moved_to,
     origin,
     origin_name,
     unreachable,
@@ -77,10 +80,9 @@ class Endpoint:
     """An address such as ``https://mirror.example.org``, as ``_fetch.source`` wants it, too."""
 
     def __init__(self, url: str, clock: Clock, timeout: float, access: Access | None = None) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise MirrorError(f"{origin_name(url)!r} is no http:// or https:// URL")
-        if "@" in parts.netloc:
+        if not is_web(url):
+            raise MirrorError(f"{url.rpartition('@')[2]!r} is no http:// or https:// URL")
+        if "@" in urlsplit(url).netloc:
             raise MirrorError(f"{origin_name(url)}: user and password are options of their own, no part of a URL")
         self.endpoint = url.rstrip("/")
         self._access = access or Access()
@@ -122,10 +124,11 @@ class Endpoint:
             answer = self.http.open("GET", url, headers, bucket="api", attempts=_ATTEMPTS)
             if answer.status != 200:
                 discard(answer)
-                raise self._refusal(answer.status, urljoin(url, answer.headers.get("Location", "")), what)
+                moved = moved_to(url, answer) if answer.status in REDIRECTS else ""
+                raise self._refusal(answer.status, moved, what)
             text = answer.read(_LARGEST)
             answer.release_conn()
-            if len(text) < min(int(answer.headers.get("Content-Length") or 0), _LARGEST):
+            if len(text) < min(content_length(answer) or 0, _LARGEST):
                 raise TransportError(f"{self.endpoint} broke off about {what}", f"{self.endpoint} broke off")
         except TransportError as problem:
             raise self._explained(problem) from problem
@@ -139,7 +142,7 @@ class Endpoint:
     def _refusal(self, status: int, moved: str, what: str) -> MirrorError:
         """Return what to say and to do about an answer."""
         if status == 503:
-            return UnreachableError(f"{self.endpoint} can't serve now ({status})")
+            return UnreachableError(f"{self.endpoint} can't serve now ({status})", origin_name(self.endpoint))
         if status >= 500:
             return TransportError(f"{self.endpoint} answers {status} about {what}", f"{self.endpoint} answers {status}")
         if status in REDIRECTS:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .._base.errors import MirrorError
-from .._base.fs import Fs
+from .._base.fs import Fs, no_link
 from .._base.lock import locked
 from .._fetch.fetch import DiskFullError
 from .._plan.facts import File
@@ -94,11 +94,8 @@ class Folder:
 
     def check_room(self, items: list[Item]) -> None:
         """Refuse what there is no room for, before anything is fetched."""
-        here = self.path
-        while not here.exists():
-            here = here.parent
         need = sum(max(item.file.size - _size_of(self.part(item)), 0) for item in items)
-        free = self.fs.free(here)[0]
+        free = self.fs.free(nearest(self.path))[0]
         if need > free:
             raise DiskFullError(
                 f"the disk of {self.path} has no room: {need} bytes are to come, {free} are free, {need - free} bytes"
@@ -113,13 +110,15 @@ class Folder:
         """Return the CRC32 of a file that is here, or has arrived."""
         if item.seen:
             return item.seen.crc32
-        return _hashes(self.part(item), item.file)[1]
+        etag, crc32 = _hashes(self.part(item), item.file)
+        if etag != item.file.etag:
+            raise MirrorError(f"{self.part(item)} was changed after it had arrived: run this again")
+        return crc32
 
     def settle(self, item: Item) -> None:
         """Make a file that has arrived durable, which takes its time."""
-        part = self.part(item)
-        part.chmod(_MODE)
-        with part.open("rb+") as target:
+        with open(self.part(item), "rb+", opener=no_link) as target:
+            os.fchmod(target.fileno(), _MODE)
             self.fs.sync(target)
 
     def put(self, item: Item, crc32: int) -> None:
@@ -143,12 +142,19 @@ class Folder:
             return DiskFullError(f"the disk of {self.path} is full", cause=f"the disk of {self.path} is full")
         if problem.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             user = f"the user with id {os.geteuid()}"
-            return MirrorError(f"{name}: {why}. Let {user} write in {self.path}, or run this as who may")
+            return MirrorError(f"{name}: {why}. Let {user} write in {nearest(self.path)}, or run this as who may")
+        if problem.errno == errno.ELOOP:
+            return MirrorError(f"{name} is a link, and nothing is written through one: remove it")
         return MirrorError(f"{name}: {why}")
 
     def write_record(self) -> None:
         """Keep what was learned."""
         self.record.write(self.fs)
+
+
+def nearest(path: Path) -> Path:
+    """Return a folder, or where it is not to be seen the nearest above it that is."""
+    return path if os.path.exists(path) or path == path.parent else nearest(path.parent)
 
 
 def _hashes(place: Path, file: File) -> tuple[str, int]:

@@ -19,7 +19,7 @@ from .._base.clock import Clock
 from .._base.errors import MirrorError
 from .._fetch.body import FetchError
 from .._fetch.fetch import DiskFullError, Fetcher
-from .._fetch.http import TransportError, UnreachableError
+from .._fetch.http import TransportError, UnreachableError, origin_name
 from .._fetch.source import Source
 from .._plan.facts import Repo
 from .._plan.plan import Fetch
@@ -55,6 +55,11 @@ class Task:
     def wrong(self) -> list[Item]:
         """Files that have to come."""
         return [item for item in (self.hash, self.model) if not item.seen]
+
+    @property
+    def contents(self) -> str:
+        """A name for what both have to be."""
+        return f"{self.pair} {self.hash.file.etag} {self.model.file.etag}"
 
 
 @dataclass
@@ -206,6 +211,9 @@ class Placement:
         found = [self._folder.look(path, pair.folder + path, known.files[path]) for path in pair.paths]
         files = {item.path: item.file for item in found}
         task = Task(pair, Known(known.revision, known.commit, files), *found)
+        refusal = self._folder.record.unfit(task.contents)
+        if refusal:
+            raise MirrorError(refusal)
         if not task.wrong:
             self._check_pair(task)
             self._folder.record.learn(pair.repo_id, task.known)
@@ -246,11 +254,14 @@ class Placement:
         for item in task.wrong:
             self._folder.drop(item)
         pair, commit = task.pair, task.known.commit
-        raise MirrorError(
-            f"{pair.hash} and {pair.model} of {pair.repo_id}@{commit[:12]} are as the mirror has them and don't fit:"
+        refusal = (
+            f"{pair.hash} and {pair.model} of {pair.repo_id}@{commit[:12]} are as the mirror lists them and don't fit:"
             f" the first is {content[:20]!r}, the CRC32 of the second {crc32:08x}. FaceFusion would delete the model."
-            " Tell the owner of the repository, or take another revision"
+            f" The fault is in {pair.repo_id}: tell its owner, or take another revision. Neither is fetched again"
         )
+        if not task.model.seen:
+            self._folder.record.refuse(task.contents, refusal)
+        raise MirrorError(refusal)
 
     def _fetch(self, task: Task, item: Item) -> str:
         """Fetch a file from the first source that has it, and return which one that was."""
@@ -265,7 +276,8 @@ class Placement:
             except DiskFullError:
                 raise
             except MirrorError as problem:
-                if isinstance(problem, UnreachableError) and endpoint is self._mirror:
+                # one that sends to somebody who gives no answer is not away itself
+                if isinstance(problem, UnreachableError) and problem.where == origin_name(self._mirror.endpoint):
                     self._down = problem
                 problems.append(f"{endpoint.endpoint}: {problem}")
             else:

@@ -8,6 +8,7 @@ As much of urllib3's pools and answers as the fetches ask of them (``_fetch.http
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import ssl
 import threading
@@ -16,7 +17,7 @@ from functools import partial
 from typing import Any, Callable
 from urllib.parse import urlsplit
 
-from .._fetch.http import origin
+from .._fetch.http import NETWORK_ERRORS, origin
 
 Connection = http.client.HTTPConnection
 
@@ -35,6 +36,14 @@ class Pool:
 
     def request(self, method: str, url: str, headers: Mapping[str, str], **_urllib3: Any) -> Answer:
         """Send a request and return the answer, its body unread. Follows no redirect and tries nothing again."""
+        try:
+            return self._request(method, url, headers)
+        except OSError:  # a certificate that nobody knows is a ValueError, too
+            raise
+        except ValueError as problem:
+            raise http.client.InvalidURL(str(problem)) from problem
+
+    def _request(self, method: str, url: str, headers: Mapping[str, str]) -> Answer:
         where, parts = origin(url), urlsplit(url)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         while True:
@@ -84,8 +93,9 @@ class Answer:
         return self._response.read(amount)
 
     def drain_conn(self) -> None:
-        """Read what is left of the body."""
-        self._response.read()
+        """Read what is left of the body, as far as it comes."""
+        with contextlib.suppress(*NETWORK_ERRORS):
+            self._response.read()
 
     def release_conn(self) -> None:
         """Let others use the connection, where the body was read to its end."""

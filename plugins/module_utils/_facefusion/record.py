@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is remembered beside the models: what the mirror said of them, and which files were found to be right.
 
-The first serves when the mirror is away, the second spares an unchanged host the hashing of 10 GB. Without the file, or
-with one that can't be read, all is asked and hashed again.
+The first serves when the mirror is away, the second spares an unchanged host the hashing of 10 GB. Pairs that don't fit
+are remembered, too, which shows only when they are here. Without the file, or with one that can't be read, all is asked
+and hashed again.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ class Record:
         self._lock = threading.Lock()
         self._seen: dict[str, Seen] = {}
         self._known: dict[str, Known] = {}
+        self._unfit: dict[str, str] = {}
         try:
             text = json.loads((folder / FILE).read_bytes())
             if text["format"] == _FORMAT:
@@ -66,9 +68,10 @@ class Record:
                     )
                     for repo, one in text["repos"].items()
                 }
+                self._unfit = dict(text.get("unfit", {}))
                 self._seen = {name: Seen(*one) for name, one in text["seen"].items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            self._known = {}
+            self._known, self._unfit = {}, {}
         self._written = self._to_json()
 
     def seen(self, name: str, status: os.stat_result, file: File) -> Seen | None:
@@ -95,6 +98,15 @@ class Record:
             others = before.files if before and before.commit == known.commit else {}
             self._known[repo_id] = Known(known.revision, known.commit, {**others, **known.files})
 
+    def unfit(self, contents: str) -> str | None:
+        """Return what to say of a pair's contents where they are known not to fit."""
+        return self._unfit.get(contents)
+
+    def refuse(self, contents: str, refusal: str) -> None:
+        """Keep that a pair's contents don't fit, and need not be fetched to see that."""
+        with self._lock:
+            self._unfit[contents] = refusal
+
     def write(self, fs: Fs) -> None:
         """Write it where it has changed."""
         with self._lock:
@@ -119,6 +131,7 @@ class Record:
                 }
                 for repo, one in sorted(self._known.items())
             },
+            "unfit": dict(sorted(self._unfit.items())),
             "seen": {
                 name: [one.size, one.mtime_ns, one.ctime_ns, one.inode, one.etag, one.crc32]
                 for name, one in sorted(self._seen.items())

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import http.client
 import random
+import re
 import ssl
 import traceback
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from .._base.clock import Clock
 from .._base.errors import MirrorError
@@ -37,6 +38,7 @@ _REFUSALS = 12
 _TRANSIENT = (500, 502, 503, 504)
 #: Seconds in which a connection must be made, and in which something must arrive.
 CONNECT_TIMEOUT, READ_TIMEOUT = 10, 30
+_LENGTH = re.compile("[0-9]{1,18}")
 
 
 class TransportError(MirrorError):
@@ -44,7 +46,11 @@ class TransportError(MirrorError):
 
 
 class UnreachableError(TransportError):
-    """No answer came at all."""
+    """No answer came at all. ``where`` is who gave none, as ``origin_name`` writes it."""
+
+    def __init__(self, text: str, where: str) -> None:
+        super().__init__(text)
+        self.where = where
 
 
 class Http:
@@ -117,8 +123,8 @@ def pool_of(proxy: str | None, connections: int) -> Any:
 
 def unreachable(url: str, error: BaseException) -> UnreachableError:
     """Return what to say when an origin gives no answer."""
-    text = f"{origin_name(url)} can't be reached: {reason(error)}"
-    return UnreachableError(text)
+    where = origin_name(url)
+    return UnreachableError(f"{where} can't be reached: {reason(error)}", where)
 
 
 def reason(error: BaseException) -> str:
@@ -129,11 +135,39 @@ def reason(error: BaseException) -> str:
 
 def discard(answer: Any) -> None:
     """Read a short body away so that the connection can be used again; drop the connection under a long one."""
-    if int(answer.headers.get("Content-Length") or 1 << 20) <= 1 << 16:
+    length = content_length(answer)
+    if length is not None and length <= 1 << 16:
         answer.drain_conn()
         answer.release_conn()
     else:
         answer.close()
+
+
+def content_length(answer: Any) -> int | None:
+    """Return how many bytes an answer promises, None where it says nothing that can be understood."""
+    told = answer.headers.get("Content-Length", "")
+    return int(told) if _LENGTH.fullmatch(told) else None
+
+
+def moved_to(url: str, answer: Any) -> str:
+    """Return where the answer of a URL sends. Raises one of NETWORK_ERRORS where nobody can go there."""
+    told: str = answer.headers.get("Location", "")
+    try:
+        moved = urljoin(url, told)
+    except ValueError:
+        moved = ""
+    if not is_web(moved):
+        raise http.client.InvalidURL(f"{origin_name(url)} sends to {told[:100]!r}")
+    return moved
+
+
+def is_web(url: str) -> bool:
+    """Tell whether a URL can be asked."""
+    try:
+        scheme, host, _port = origin(url)
+    except ValueError:
+        return False
+    return scheme in ("http", "https") and bool(host)
 
 
 def origin_name(url: str) -> str:

@@ -11,12 +11,12 @@ import threading
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, Callable
-from urllib.parse import parse_qs, urljoin, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from .._base.clock import Clock
 from .._plan.plan import Fetch
 from .body import Body, FetchError
-from .http import NETWORK_ERRORS, discard, origin, origin_name, reason
+from .http import NETWORK_ERRORS, discard, moved_to, origin, origin_name, reason
 from .hub import REDIRECTS, Hub, check_same_repo
 from .xet import Xet, XetError, XetFile, xet_file
 
@@ -241,7 +241,7 @@ class HttpBody(Body):
                 self._address = Address(url, at_hub, _expiry(url))
                 return answer
             discard(answer)
-            url = urljoin(url, answer.headers.get("Location", ""))
+            url = moved_to(url, answer)
             if origin(url) == origin(hub_url):
                 check_same_repo(action.repo, url)
         raise FetchError(f"{self._name}: more than {_MAX_REDIRECTS} redirects")
@@ -313,4 +313,4 @@ def _plain(etag: str) -> str:
 def _expiry(url: str) -> float | None:
     """Return the wall time at which a signed address ends (CloudFront's Expires)."""
     told = parse_qs(urlsplit(url).query).get("Expires", [""])[0]
-    return float(told) if told.isdigit() else None
+    return float(told) if told.isdecimal() else None

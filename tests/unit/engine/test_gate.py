@@ -52,6 +52,7 @@ def test_what_an_answer_says_is_left(headers: dict[str, str], waits: float) -> N
         ({}, 3, 8),
         ({}, 10, 60),
         ({"Retry-After": "999999"}, 1, 3600),
+        ({"Retry-After": "²"}, 1, 2),
     ],
 )
 def test_a_refusal(headers: dict[str, str], attempt: int, waits: float) -> None:

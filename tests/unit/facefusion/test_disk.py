@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.owner import as_owner
 from unit.facefusion.models import LARGE, LARGE_SIZE, SAFETY, SWAPPER, Models, visible
 
 Run = Callable[..., dict[str, Any]]
@@ -88,6 +89,34 @@ def test_what_root_places_belongs_to_the_owner_of_the_folder(place: Run, folder:
     assert place(SWAPPER)["changed"]
     assert {path.stat().st_uid for path in [folder, *folder.iterdir()]} == {NOBODY}
     assert os.geteuid() == 0
+
+
+@pytest.mark.parametrize("name", [".hf-mirror.lock", ".inswapper_128.onnx.{}.part"])
+def test_a_link_where_something_is_to_be_written(place: Run, folder: Path, models: Models, name: str) -> None:
+    folder.mkdir(parents=True)
+    foreign = folder.parent / "foreign"
+    foreign.write_text("somebody else's")
+    foreign.chmod(0o600)
+    link = folder / name.format(models.file(SWAPPER, "inswapper_128.onnx")["sha256"][:16])
+    link.symlink_to(foreign)
+    answer = place(SWAPPER)
+    assert answer["failed"] and f"{link} is a link, and nothing is written through one: remove it" in answer["msg"]
+    assert foreign.read_text() == "somebody else's" and foreign.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user for a while")
+@pytest.mark.parametrize("check", [False, True])
+def test_a_folder_that_can_t_be_entered(place: Run, tmp_path: Path, check: bool) -> None:
+    own, closed = tmp_path / "own", tmp_path / "closed"
+    own.mkdir()
+    os.chown(own, NOBODY, NOBODY)
+    (closed / "facefusion").mkdir(parents=True)
+    closed.chmod(0o700)
+    for one in (tmp_path, *list(tmp_path.parents)[:-1]):
+        one.chmod(one.stat().st_mode | 0o011)
+    with as_owner(own):
+        answer = place(SWAPPER, path=str(closed / "facefusion" / "models"), check=check)
+    assert answer["failed"] and f"Permission denied. Let the user with id {NOBODY} write in {closed}," in answer["msg"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a folder that belongs to another user")

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ SAFETY = {
     "3.9.0": {"nsfw_1", "nsfw_2", "nsfw_3"},
 }
 FACES = {"2dfan4", "arcface_w600k_r50", "bisenet_resnet_34", "fairface", "fan_68_5", "xseg_1", "yoloface_8n"}
+LIP_SYNCER = {"processor": "lip_syncer", "parts": [], "names": []}
 LIKENESS = "facefusion/deepfacelive-models-iperov/elon_musk_224"
 
 
@@ -138,9 +138,17 @@ def test_what_is_refused(arguments: tuple[Any, ...], says: str) -> None:
         pairs(*arguments)
 
 
-@pytest.mark.parametrize("spoil", ["models", "parts", "common"])
-def test_a_catalogue_that_is_none(spoil: str) -> None:
-    catalogue = copy.deepcopy(CATALOGUE)
-    del catalogue[spoil]
-    with pytest.raises(AnsibleFilterError, match="can't be understood"):
-        pairs("3.8.1", [], catalogue=catalogue)
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        *[({kind: None}, f"no {kind}$") for kind in ("models", "companions", "parts", "common", "processors")],
+        ({"parts": [{"part": "face_detector"}]}, "no names in an entry of parts: {'part': 'face_detector'}"),
+        ({"processors": [{**LIP_SYNCER, "parts": None}]}, "TypeError"),
+        ({"processors": [{**LIP_SYNCER, "parts": ["nose"]}]}, "no part nose for FaceFusion 3.8.1"),
+        ({"models": ["face"]}, "no repo_id in an entry of models: face"),
+    ],
+)
+def test_a_catalogue_that_is_none(spoil: dict[str, Any], says: str) -> None:
+    catalogue = {kind: found for kind, found in {**CATALOGUE, **spoil}.items() if found is not None}
+    with pytest.raises(AnsibleFilterError, match=f"can't be understood: {says}"):
+        pairs("3.8.1", ["lip_syncer"], catalogue=catalogue)

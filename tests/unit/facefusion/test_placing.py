@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.fetch import Fetcher
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import Fetch
 from mirror_server import Server
 from unit.facefusion.models import (
     BROKEN,
@@ -218,6 +220,39 @@ def test_a_pair_of_the_mirror_that_does_not_fit_is_refused(
     assert f"newline.hash of example/broken@{commit} has 9 bytes" in answer["failures"]["example/broken/newline"]
     assert f"other.hash and other.onnx of example/broken@{commit}" in answer["failures"]["example/broken/other"]
     assert visible(folder) == {"fine.hash", "fine.onnx"} and not list(folder.glob(".*.part"))
+
+
+def test_a_model_that_somebody_changes_after_it_has_arrived(
+    place: Run, folder: Path, models: Models, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch = Fetcher.fetch
+
+    def fetch_and_spoil(fetcher: Fetcher, action: Fetch, part: Path) -> None:
+        fetch(fetcher, action, part)
+        part.write_bytes(bytes(part.stat().st_size))
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(Fetcher, "fetch", fetch_and_spoil)
+        answer = place(SWAPPER)
+    assert answer["failed"] and "was changed after it had arrived: run this again" in answer["msg"]
+    assert place(SWAPPER)["changed"]
+    models.check(folder, SWAPPER)
+
+
+def test_a_pair_that_does_not_fit_is_fetched_once(place: Run, mirror: Server, folder: Path) -> None:
+    other = {**BROKEN, "names": ["other"]}
+    first = place(other)
+    assert "The fault is in example/broken: tell its owner" in first["msg"]
+    before = len(asked(mirror))
+    for check in (False, True):
+        assert place(other, check=check)["failures"] == first["failures"]
+    assert not [uri for uri in asked(mirror)[before:] if "/resolve/" in uri]
+    record = folder / ".hf-mirror.json"
+    noted = json.loads(record.read_text())
+    noted["unfit"] = {name.replace("other ", "other 0"): text for name, text in noted["unfit"].items()}
+    record.write_text(json.dumps(noted))
+    assert place(other)["failed"]
+    assert len([uri for uri in asked(mirror)[before:] if "/resolve/" in uri]) == 2, "other files are another matter"
 
 
 def test_a_pair_of_the_mirror_that_does_not_fit_and_is_there_already(place: Run, store: Path, folder: Path) -> None:

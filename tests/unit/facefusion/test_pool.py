@@ -83,6 +83,13 @@ def test_a_body_that_was_cut_takes_its_connection_with_it(pool: Pool, url: str) 
     assert read(pool, url) == BODY and len(Handler.clients) == 2
 
 
+def test_a_body_that_nobody_wants_and_that_was_cut(pool: Pool, url: str) -> None:
+    answer = pool.request("GET", f"{url}/short", {})
+    answer.drain_conn()
+    answer.release_conn()
+    assert read(pool, url) == BODY and len(Handler.clients) == 2
+
+
 def test_a_connection_that_the_server_has_closed_meanwhile_is_no_failure(pool: Pool, url: str) -> None:
     assert read(pool, f"{url}/closing") == BODY
     assert read(pool, url) == BODY and len(Handler.clients) == 2

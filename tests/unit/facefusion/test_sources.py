@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.http import Http
 from mirror_server import Server
 from unit.facefusion.models import LARGE, SAFETY, SWAPPER, Models, visible
 
@@ -21,6 +24,7 @@ from hub.process import HubProcess
 
 Run = Callable[..., dict[str, Any]]
 Start = Callable[..., subprocess.Popen[str]]
+NOBODY = "http://127.0.0.1:9"
 
 
 class Other(BaseHTTPRequestHandler):
@@ -40,10 +44,53 @@ class Other(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class Sly(BaseHTTPRequestHandler):
+    """A mirror that has what ``hub`` has, and sends for models, or for all, to ``location``."""
+
+    hub: str
+    location: str
+    sends_all: bool
+    length: str | None
+
+    def do_GET(self) -> None:
+        if self.sends_all or self.path.endswith(".onnx"):
+            self.send_response(302)
+            self.send_header("Location", self.location)
+            self.send_header("Content-Length", self.length or "0")
+            self.end_headers()
+            return
+        with urllib.request.urlopen(self.hub + self.path, timeout=10) as answer:
+            content = answer.read()
+        self.send_response(200)
+        self.send_header("Content-Length", self.length if self.length and "/api/" in self.path else str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *arguments: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def sly(hub: HubProcess, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    def no_backoff(_http: Http, _attempt: int) -> None:
+        """Waste no time."""
+
+    monkeypatch.setattr(Http, "backoff", no_backoff)
+    Sly.hub, Sly.location, Sly.sends_all, Sly.length = hub.url, NOBODY, False, None
+    with served(Sly) as server:
+        yield url_of(server)
+
+
 @pytest.fixture
 def other() -> Iterator[ThreadingHTTPServer]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Other)
     Other.seen = []
+    with served(Other) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def served(handler: type[BaseHTTPRequestHandler]) -> Iterator[ThreadingHTTPServer]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()
@@ -163,6 +210,50 @@ def test_an_answer_that_makes_no_sense_is_about_one_repository(
     models.check(folder, SWAPPER)
 
 
+def test_a_mirror_that_sends_to_one_who_is_away_is_not_away_itself(
+    run: Run, sly: str, hub: HubProcess, folder: Path, models: Models
+) -> None:
+    answer = run(SAFETY, endpoint=sly, fallback_endpoint=hub.url, parallel=1)
+    assert not answer.get("failed") and "warnings" not in answer
+    assert {name: source for name, source in answer["sources"].items() if name.endswith(".hash")} == {
+        f"{name}.hash": sly for name in SAFETY["names"]
+    }
+    models.check(folder, SAFETY)
+
+
+# ---- Answers that nobody should give
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        *("http://127.0.0.1:99999/a", "http://127.0.0.1:port/a", "http://[::1/a", "ftp://127.0.0.1/a", "file:///a"),
+        *("/modèle.onnx", f"http://{'a' * 64}.example.org/", "http://127.0.0.1/a b"),
+    ],
+)
+@pytest.mark.parametrize("sends_all", [False, True], ids=["models", "all"])
+def test_an_address_where_nobody_can_go_is_the_mirror_s_fault(
+    run: Run, sly: str, folder: Path, monkeypatch: pytest.MonkeyPatch, location: str, sends_all: bool
+) -> None:
+    monkeypatch.setattr(Sly, "location", location)
+    monkeypatch.setattr(Sly, "sends_all", sends_all)
+    answer = run(SWAPPER, endpoint=sly)
+    assert answer["failed"] and sly in answer["failures"]["facefusion/models-3.0.0/inswapper_128"], answer
+    assert not visible(folder)
+
+
+@pytest.mark.parametrize("length", ["abc", "-1", "9" * 5000, "²"])
+def test_a_length_that_is_none(
+    run: Run, sly: str, folder: Path, models: Models, monkeypatch: pytest.MonkeyPatch, length: str
+) -> None:
+    monkeypatch.setattr(Sly, "length", length)
+    assert run(SWAPPER, endpoint=sly)["failed"]
+    file = f"{SWAPPER['repo_id']}/resolve/main/inswapper_128.onnx"
+    monkeypatch.setattr(Sly, "location", f"{Sly.hub}/{file}?Expires=%C2%B2")
+    assert not run(SWAPPER, endpoint=sly).get("failed")
+    models.check(folder, SWAPPER)
+
+
 # ---- A second source
 
 
@@ -205,7 +296,8 @@ def test_credentials_do_not_follow_a_redirect_to_another_origin(run: Run, hub: H
 def test_what_is_no_mirror(run: Run, other: ThreadingHTTPServer, hub: HubProcess) -> None:
     answer = run(SWAPPER, endpoint=url_of(other), fallback_endpoint=hub.url)
     assert answer["failed"] and "is that a mirror?" in answer["msg"]
-    answer = run(SWAPPER, endpoint="mirror.example.org")
-    assert answer["failed"] and "is no http:// or https:// URL" in answer["msg"]
+    for url in ("mirror.example.org", "https://mirror.example.org:port", "https://[mirror.example.org"):
+        answer = run(SWAPPER, endpoint=url)
+        assert answer["failed"] and f"{url!r} is no http:// or https:// URL" in answer["msg"]
     answer = run(SWAPPER, endpoint="https://somebody:secret@mirror.example.org")
     assert answer["failed"] and "no part of a URL" in answer["msg"] and "secret" not in answer["msg"]
