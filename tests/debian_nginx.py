@@ -69,6 +69,6 @@ def render(role: Path, template: str, **variables: Any) -> str:
         autoescape=False,  # noqa: S701 - a configuration file, not HTML
     )
     filters = FilterModule().filters()
-    environment.filters |= {name: filters[name] for name in ("hash", "password_hash")}
+    environment.filters |= {name: filters[name] for name in ("bool", "hash", "password_hash")}
     environment.tests["version"] = version_compare
     return environment.get_template(template).render({**settings, **variables})

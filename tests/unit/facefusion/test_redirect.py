@@ -1,16 +1,22 @@
 # Copyright: modelops.hf_mirror contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The mirror comes first in FaceFusion's choices, and FaceFusion starts whatever these are."""
+"""The mirror comes first in FaceFusion's choices, FaceFusion starts whatever these are, and how long it asks."""
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import debian_nginx
 import pytest
-from unit.facefusion.environment import FaceFusion
+from unit.facefusion.environment import FILES, FaceFusion
 
 MIRROR = "https://mirror.example.com:8443"
 SHOW = """
@@ -75,6 +81,33 @@ def test_it_leaves_errors_as_they_are(facefusion: FaceFusion) -> None:
     code = "try:\n    import facefusion.choices\nexcept ModuleNotFoundError as error:\n    print(error)"
     said, complained = facefusion.run(code, FACEFUSION_MIRROR=MIRROR)
     assert (said, complained) == ("No module named 'facefusion.choices'\n", "")
+
+
+@pytest.mark.parametrize(("refusals", "status"), [(2, 0), (3, 22)])
+def test_its_probe_outlasts_a_takeover_and_ends_soon_after_one(tmp_path: Path, refusals: int, status: int) -> None:
+    asked: list[float] = []
+
+    class Mirror(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            asked.append(time.monotonic())
+            self.send_response(200 if len(asked) > refusals else 502)
+            self.end_headers()
+
+        def log_message(self, *arguments: Any) -> None:
+            """Say nothing."""
+
+    settings = {"__facefusion_endpoint_host": "127.0.0.1", "facefusion_username": "", "facefusion_client_cert": ""}
+    curlrc = debian_nginx.render(FILES.parent, "curlrc.j2", **settings)
+    (tmp_path / ".curlrc").write_text(curlrc, encoding="utf-8")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Mirror) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/"
+        # as FaceFusion 3.2.0 to 3.8.1 do it
+        command = ["curl", "--location", "--silent", "-I", url, "--connect-timeout", "5"]
+        environment = {"PATH": os.environ["PATH"], "CURL_HOME": str(tmp_path)}
+        assert subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False).returncode == status
+        server.shutdown()
+    assert len(asked) == 3 and 3.5 < asked[-1] - asked[0] < 6, "a takeover may take 2 seconds"
 
 
 def test_programs_without_facefusion_are_not_touched(facefusion: FaceFusion) -> None:
