@@ -161,8 +161,9 @@ def _metadata_section(serving: Serving) -> str:
     text = (
         "\n## Metadata, beside olah\n\n"
         "The same repository of 200 files from olah 0.5.4 and from a mirror that was filled from it, by 32 clients."
-        " Goal: 500\ntimes as many, which is not reached: olah is measured at its best, with all of it in its cache and a"
-        " Hub that answers\nat once. It answers this HEAD by itself, the mirror with a redirect to the commit.\n\n"
+        " Goal: 500\ntimes as many, which is not reached: olah is measured at its best, with all of it in its cache"
+        " and a Hub that answers\nat once. It answers this HEAD by itself, the mirror with a redirect to the"
+        " commit.\n\n"
         "| | | requests in a second of CPU | ratio | of the clock |\n|---|---|---|---|---|\n"
     )
     for request, contenders in serving.metadata.items():

@@ -15,6 +15,7 @@ from .._store.ledger import LONGEST_DELAY, Bad
 from .._store.store import Store
 from .body import FetchError
 from .fetch import DiskFullError, Fetcher, HashMismatchError
+from .http import UnreachableError
 
 #: A content that arrived wrong is asked for again after an hour, two, four, at last once a week.
 _FIRST_DELAY = 3600
@@ -31,6 +32,7 @@ class Downloads:
         self._store, self._fetchers, self._reserve, self._progress = store, fetchers, reserve, progress
         self.bad: dict[str, Bad] = {}
         self._full: DiskFullError | None = None
+        self._away: set[Fetcher] = set()
         self._room = threading.Lock()
         self._under_way: dict[str, int] = {}
         self._one_at_a_time: dict[str, threading.Lock] = {}
@@ -72,10 +74,15 @@ class Downloads:
     def _from_first(self, action: Fetch) -> None:
         """Fetch from the first source that has it; the next one goes on where that ended."""
         for fetcher in self._fetchers[:-1]:
+            if fetcher in self._away:
+                continue
             try:
                 fetcher.fetch(action, self._store.part(action.file.etag))
             except DiskFullError:
                 raise
+            except UnreachableError:
+                self._away.add(fetcher)
+                continue
             except FetchError:
                 continue
             return

@@ -14,7 +14,8 @@ from urllib.request import urlopen
 
 import pytest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.fsck import fsck
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.peer import PeerError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.http import Http
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.peer import Peer, PeerError
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan import refs as _refs
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
@@ -132,6 +133,20 @@ def test_what_the_peer_has_spoiled_comes_from_the_hub(pair: Pair) -> None:
     blob.chmod(0o444)
     pair.follow("b")
     check_store(pair.nodes["b"].store)
+
+
+def test_what_a_peer_took_with_it_comes_from_the_hub(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair.sync("a", [{"repo_id": SWAPPER.repo_id}])
+    url = Peer.content_url
+
+    def dies(peer: Peer, etag: str) -> str:
+        pair.nodes["a"].kill()
+        return url(peer, etag)
+
+    monkeypatch.setattr(Peer, "content_url", dies)
+    monkeypatch.setattr(Http, "backoff", lambda *_waits: None)
+    pair.follow("b")
+    assert commits(pair, "b", SWAPPER) == commits(pair, "a", SWAPPER)
 
 
 def decided(pair: Pair, name: str, repo: Repo, decide: Callable[..., Any], *arguments: Any) -> None:
