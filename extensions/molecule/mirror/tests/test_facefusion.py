@@ -128,13 +128,13 @@ def forget(host: Host, name: str) -> None:
 
 def start(host: Host) -> int:
     """Start FaceFusion until it has its models, as a person does; its status."""
-    return int(host.run("STAND_IN_LOOP_SECONDS=2 facefusion models").rc)
+    return int(host.run("STAND_IN_LOOP_SECONDS=6 facefusion models").rc)
 
 
 def start_without_our_curlrc(host: Host) -> int:
     """Do the same with curl as it is, to see that ours makes the difference."""
     command = f"cd {TREES[ADOPTED]} && exec /opt/facefusion/venv/bin/python facefusion.py models"
-    environment = f"FACEFUSION_MIRROR={HUB} STAND_IN_LOOP_SECONDS=2"
+    environment = f"FACEFUSION_MIRROR={HUB} STAND_IN_LOOP_SECONDS=6"
     return int(host.run(f"{environment} runuser -u facefusion -- sh -c %s", command).rc)
 
 
