@@ -85,6 +85,30 @@ def test_the_catalogue_and_the_whitelists_say_the_same() -> None:
         assert needed <= mirrored, processor
 
 
+@pytest.mark.parametrize(
+    ("name", "version", "besides"),
+    [
+        *(("default", version, set()) for version in ("3.6.1", "3.7.1", "3.8.1")),
+        *(("all", version, set()) for version in ("3.3.2", "3.4.2", "3.5.4", "3.6.1", "3.7.1", "3.8.1")),
+        ("all", "3.2.0", {"yolo_11m_nsfw"}),
+        ("all", "3.1.2", {"open_nsfw"}),
+        ("all", "3.0.1", {"open_nsfw", "dfl_xseg", "styleganex_age"}),
+    ],
+)
+def test_which_versions_a_whitelist_serves(name: str, version: str, besides: set[str]) -> None:
+    entries = yaml.safe_load((TOP / f"whitelists/facefusion-{name}.yml").read_text())["models_to_sync"]
+    mirrored = {(entry["repo_id"], path) for entry in entries for path in entry["files"]}
+    older = {"background_remover": "3.5", "deep_swapper": "3.1"}
+    known = [one for one in PROCESSORS if version >= older.get(one, "3")]
+    missing = {
+        model
+        for repo, models in pairs(version, known).items()
+        for model in models
+        if (repo, f"{model}.onnx") not in mirrored
+    }
+    assert missing == besides
+
+
 def test_the_catalogue_and_the_stand_in_hub_say_the_same() -> None:
     repos = json.loads((TOP / "tests/hub/facefusion.json").read_text())["repos"]
     found = {repo: set(names) for repo, names in pairs("3.8.1", PROCESSORS, ["inswapper_128"]).items()}
