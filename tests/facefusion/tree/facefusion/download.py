@@ -59,11 +59,14 @@ def download(url: str, path: Path) -> None:
     size = size_of(url)
     if have(path) >= size:
         return
-    curl("--create-dirs", "--continue-at", "-", "--output", str(path), url, "--connect-timeout", "5", "--retry", "5")
+    options = ["--create-dirs", "--continue-at", "-", "--output", str(path), "--connect-timeout", "5", "--retry", "5"]
+    process = curl(url, *options)
     end = time.monotonic() + LOOP_SECONDS
     # with a pause, which FaceFusion does not make: the test hosts share their processors
     while have(path) < size:
         if time.monotonic() > end:
+            # who ends it ends its curl, too, or that one would go on beside the next start's
+            process.kill()
             os._exit(LOOPED)
         time.sleep(0.02)
 
