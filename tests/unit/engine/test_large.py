@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.hub impo
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.source import Source
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import File, Repo
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import Fetch
+from served import served
 
 #: All of it zeros, and what that hashes to.
 SIZE = 50_033_554_432
@@ -53,12 +53,8 @@ class Zeros(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def endpoint() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Zeros) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with served(Zeros) as url:
+        yield url
 
 
 def test_beyond_50_gb(endpoint: str, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import random
 import re
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,7 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.source i
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.window import SEGMENT
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import File, Repo
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import Fetch
+from served import served
 
 CONTENT = random.Random(1).randbytes(4 * SEGMENT)
 
@@ -52,12 +53,8 @@ class Upstream(BaseHTTPRequestHandler):
 @pytest.fixture
 def upstream() -> Iterator[str]:
     handler = type("Handler", (Upstream,), {"others": threading.Barrier(3, timeout=5)})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with served(handler) as url:
+        yield url
 
 
 def test_segments_do_not_wait_for_each_other(upstream: str, tmp_path: Path) -> None:
