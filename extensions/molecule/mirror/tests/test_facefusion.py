@@ -80,6 +80,7 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     done = playbook("site.yml", "-i", str(HOSTS), "--limit", "facefusion")
     assert done.returncode == 0, done.stdout
     yield earlier
+    # a job that somebody began and that does not end by itself: uninstalling has to end it
     by_hand = "/opt/facefusion/venv/bin/python -c 'import time; time.sleep(10000)'"
     connect(INSTALLED).check_output(f"systemd-run --uid facefusion --collect {by_hand}")
     uninstall = {"name": ROLE, "tasks_from": "uninstall"}
