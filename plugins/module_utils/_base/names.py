@@ -1,0 +1,195 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names that come from outside, as values that can only be right: whoever has one need not look at it again.
+
+Their grammar is written here alone. The patterns are of the kind that Python's ``re`` and nginx' PCRE read alike: the
+server's configuration is rendered from them. What is wrong raises ``NameProblem``, whose text is the second half of a
+sentence that begins with what the name is of.
+"""
+
+from __future__ import annotations
+
+import re
+import reprlib
+import unicodedata
+from typing import Any, ClassVar
+
+#: A commit, as the Hub names it: the whole SHA-1 of Git.
+COMMIT = "[0-9a-f]{40}"
+#: A content: the SHA-1 of a Git blob, or the SHA-256 of what Git LFS and Xet keep.
+ETAG = "[0-9a-f]{64}|[0-9a-f]{40}"
+#: One of the two parts of a repository's id; what else holds for it is in ``repo_id``.
+WORD = "[0-9A-Za-z_](?:[0-9A-Za-z._-]*[0-9A-Za-z_])?"
+#: A branch or tag without a slash, or one of the Hub's own refs.
+REF = "(?:refs/(?:pr|convert)/)?[0-9A-Za-z_][0-9A-Za-z._+-]*"
+#: A folder of ``/models/``.
+VIEW = "[0-9A-Za-z][0-9A-Za-z_-]*(?:[.][0-9A-Za-z_-]+)*"
+
+REPO_TYPES = ("model", "dataset", "space")
+#: The longest part of a repository's id: huggingface_hub's own limit (``validate_repo_id``), which is for each part.
+WORD_LENGTH = 96
+#: The longest name that Linux' file systems have, in bytes. Ours carry a prefix and a digest beside some names.
+NAME_BYTES = 255
+REF_LENGTH, VIEW_LENGTH = 200, 200
+#: The longest path in a repository, in bytes of UTF-8: with the store's own folders before it Linux takes 4,096.
+PATH_BYTES = 2048
+#: The deepest folder: each folder has documents of its own, which list all that is below it.
+PATH_DEPTH = 64
+#: The largest file, in bytes. The Hub takes files of up to 500 GB; this is what a file system can count.
+LARGEST_FILE = (1 << 63) - 1
+#: How much of a name from outside is shown in a message.
+SHOWN = 100
+
+#: Our own documents stand beside what is mirrored, under names that begin so.
+RESERVED = ".mirror."
+
+
+class NameProblem(ValueError):  # noqa: N818 - it is caught where a name has a place, and told with it
+    """A name that can't be right. Its text says what was given, shortened, and what it must be."""
+
+
+def shown(value: Any) -> str:
+    """Return a value from outside as a message may show it: on one line, and not longer than ``SHOWN``."""
+    return _SHORT.repr(value)
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = SHOWN
+_SHORT.maxlevel = 2
+
+
+class _Name(str):
+    """A text that was checked when it was made."""
+
+    __slots__ = ()
+    _PATTERN: ClassVar[re.Pattern[str]]
+    _RULE: ClassVar[str]
+
+    def __new__(cls, value: Any) -> _Name:
+        if type(value) is cls:
+            return value
+        if not isinstance(value, str) or not cls._PATTERN.fullmatch(value):
+            raise NameProblem(f"{shown(value)} {cls._RULE}")
+        return super().__new__(cls, value)
+
+
+class Commit(_Name):
+    """A commit's whole id."""
+
+    __slots__ = ()
+    _PATTERN = re.compile(COMMIT)
+    _RULE = "is no commit of 40 hexadecimal digits in lower case"
+
+
+class Etag(_Name):
+    """The name of a content, which is what it hashes to."""
+
+    __slots__ = ()
+    _PATTERN = re.compile(ETAG)
+    _RULE = "is no hash of 40 or 64 hexadecimal digits in lower case"
+
+    @property
+    def is_sha256(self) -> bool:
+        """Say whether it is a SHA-256, else the SHA-1 of a Git blob."""
+        return len(self) == 64
+
+
+class Ref(_Name):
+    """What stands for a commit: a branch or tag without a slash, ``refs/pr/N``, ``refs/convert/NAME``, or its id."""
+
+    __slots__ = ()
+    _PATTERN = re.compile(REF)
+    _RULE = (
+        "is no branch or tag without a slash, no refs/pr/N or refs/convert/NAME and no commit of 40 hex digits (numbers"
+        " must be quoted in YAML)"
+    )
+
+    def __new__(cls, value: Any) -> Ref:
+        """Make it. Raises NameProblem."""
+        if isinstance(value, str) and (".." in value or value.endswith(".lock") or len(value) > REF_LENGTH):
+            raise NameProblem(f"{shown(value)} {cls._RULE}")
+        return super().__new__(cls, value)  # type: ignore[return-value]
+
+
+class ViewName(_Name):
+    """The name of a view."""
+
+    __slots__ = ()
+    _PATTERN = re.compile(VIEW)
+    _RULE = "is no folder name of letters, digits, '-', '_' and '.'"
+
+    def __new__(cls, value: Any) -> ViewName:
+        """Make it. Raises NameProblem."""
+        if isinstance(value, str) and len(value) > VIEW_LENGTH:
+            raise NameProblem(f"{shown(value)} has {len(value)} characters, {VIEW_LENGTH} are the most")
+        return super().__new__(cls, value)  # type: ignore[return-value]
+
+
+class RepoPath(str):
+    """The path of a file or folder in its repository: relative, none of its parts leads elsewhere."""
+
+    __slots__ = ()
+
+    def __new__(cls, value: Any) -> RepoPath:
+        """Make it. Raises NameProblem."""
+        if type(value) is cls:
+            return value
+        if not isinstance(value, str):
+            raise NameProblem(f"{shown(value)} is no text")
+        _check_path(value)
+        return super().__new__(cls, value)
+
+
+class Size(int):
+    """The size of a file, in bytes."""
+
+    __slots__ = ()
+
+    def __new__(cls, value: Any) -> Size:
+        """Make it. Raises NameProblem."""
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LARGEST_FILE:
+            raise NameProblem(f"{shown(value)} is no size in bytes")
+        return super().__new__(cls, value)
+
+
+def repo_id(value: Any) -> str:
+    """Return a repository's id, ``ORGANISATION/NAME`` or ``NAME``. Raises NameProblem."""
+    parts = value.split("/") if isinstance(value, str) else []
+    if (
+        not 1 <= len(parts) <= 2
+        or not all(_WORD.fullmatch(part) and len(part) <= WORD_LENGTH for part in parts)
+        or "--" in value
+        or ".." in value
+        or value.endswith(".git")
+    ):
+        raise NameProblem(f"{shown(value)} is not of the form ORGANISATION/NAME, of {WORD_LENGTH} characters each")
+    return str(value)
+
+
+_WORD = re.compile(WORD)
+
+
+def _check_path(path: str) -> None:
+    if path.startswith("/"):
+        raise NameProblem(f"{shown(path)} is absolute, it must be relative to the repository")
+    parts = path.split("/")
+    if any(part in ("", ".", "..") for part in parts):
+        raise NameProblem(f"{shown(path)} has an empty, '.' or '..' component")
+    if any(part.startswith(RESERVED) for part in parts):
+        raise NameProblem(f"{shown(path)} can't be mirrored: names that begin with {RESERVED} are the mirror's own")
+    if not path.isprintable() and any(unicodedata.category(one) in _UNSAFE for one in path):
+        raise NameProblem(f"{shown(path)} can't be mirrored: it has a control character or a line break")
+    if len(parts) > PATH_DEPTH:
+        raise NameProblem(f"{shown(path)} is {len(parts)} folders deep, {PATH_DEPTH} are the most")
+    if len(path) * 4 > NAME_BYTES:  # a character takes four bytes at most
+        long = max(len(part.encode()) for part in parts)
+        if long > NAME_BYTES:
+            raise NameProblem(f"{shown(path)} has a part of {long} bytes, file systems take {NAME_BYTES}")
+        if len(path.encode()) > PATH_BYTES:
+            raise NameProblem(f"{shown(path)} has {len(path.encode())} bytes, {PATH_BYTES} are the most")
+
+
+#: Control characters, lone surrogates, line and paragraph separators. All else is a name like others: macOS writes
+#: U+202F into each screenshot's, and emoji are joined by U+200D.
+_UNSAFE = ("Cc", "Cs", "Zl", "Zp")
