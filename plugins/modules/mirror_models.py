@@ -72,6 +72,14 @@ options:
   proxy:
     description: URL of an HTTP proxy for all requests, for instance V(http://proxy.example.com:3128).
     type: str
+  allow_networks:
+    description:
+      - Networks inside to which a public O(endpoint) may send for a file, for instance V(10.1.0.0/16).
+      - An upstream that sends to the host itself, to its link or into a private network is refused otherwise, unless
+        it is in one itself, or a proxy makes the connection.
+    type: list
+    elements: str
+    default: []
   token:
     description: Access token for the Hub, for entries that name none of O(tokens). It is sent to O(endpoint) only.
     type: str
@@ -252,6 +260,7 @@ def main() -> None:
             "max_delete": {"type": "str", "default": "10%"},
             "endpoint": {"type": "str", "default": "https://huggingface.co"},
             "proxy": {"type": "str"},
+            "allow_networks": {"type": "list", "elements": "str", "default": []},
             "token": {"type": "str", "no_log": True},
             "tokens": {"type": "dict", "no_log": True},
             "lock": {"type": "dict"},

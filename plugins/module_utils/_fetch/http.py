@@ -144,11 +144,8 @@ class Pools:
 
     def request(self, method: str, url: str, **options: Any) -> Any:
         """Send a request and return the answer."""
-        parts = urlsplit(url)
-        proxy = self._proxies.get(parts.scheme)
-        if not proxy or proxy_bypass(parts.hostname or "", self._proxies):
-            return self._direct.request(method, url, **options)
-        return self._by_proxy[proxy].request(method, url, **options)
+        proxy = proxy_for(url, self._proxies)
+        return (self._by_proxy[proxy] if proxy else self._direct).request(method, url, **options)
 
 
 def proxies_of(proxy: str | None) -> dict[str, str]:
@@ -156,6 +153,13 @@ def proxies_of(proxy: str | None) -> dict[str, str]:
     if proxy:
         return {"http": proxy, "https": proxy}
     return {scheme: url for scheme, url in getproxies().items() if scheme in ("http", "https", "no")}
+
+
+def proxy_for(url: str, proxies: Mapping[str, str]) -> str | None:
+    """Return the proxy for a URL, None where the connection is made directly."""
+    parts = urlsplit(url)
+    proxy = proxies.get(parts.scheme)
+    return None if not proxy or proxy_bypass(parts.hostname or "", proxies) else proxy
 
 
 def _judged_by(judge: Judge) -> dict[str, Any]:
