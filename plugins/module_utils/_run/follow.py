@@ -81,7 +81,7 @@ class Follower:
         theirs = self._peer.catalogue()
         done = Followed(
             problems={
-                name: MirrorError(f"{self._peer.endpoint} tells of {name}: {why}")
+                name: MirrorError(f"{self._peer.endpoint} tells of {name} what can't be right: {why}")
                 for name, why in theirs.problems.items()
             }
         )
@@ -97,7 +97,8 @@ class Follower:
         ]
         self._all(plans, theirs, done)
         # before a repository goes, or what it had would still have a name there
-        self._views(theirs, done)
+        if "views" not in theirs.problems:  # half of what is told would take the other half away
+            self._views(theirs, done)
         gone = {repo: history for repo, history in theirs.removed.items() if repo in mine.pieces}
         self._all([plan_removal(repo, mine.pieces[repo], history) for repo, history in gone.items()], theirs, done)
         write_catalogue(self._store)
