@@ -14,6 +14,7 @@ from typing import Any, Callable
 from urllib.parse import parse_qs, urlsplit
 
 from .._base.clock import Clock
+from .._base.names import clean, shown
 from .._plan.plan import Fetch
 from .body import Body, FetchError
 from .http import NETWORK_ERRORS, discard, moved_to, origin, origin_name, reason
@@ -261,18 +262,18 @@ class HttpBody(Body):
             )
         if answer.status >= 400 and answer.status != 416:
             answer.close()
-            code = headers.get("X-Error-Code", "no reason given")
+            code = clean(headers.get("X-Error-Code", "no reason given"))
             raise FetchError(f"{self._name}: {self._hub.endpoint} answers {answer.status} ({code})")
         told = headers.get("X-Repo-Commit")
         etag = _plain(headers.get("X-Linked-Etag", ""))
         size = headers.get("X-Linked-Size")
         problem = None
         if told and told != self._action.commit:
-            problem = f"the Hub answers for commit {told}"
+            problem = f"the Hub answers for commit {shown(told)}"
         elif etag and etag != file.etag:
-            problem = f"the listing says {file.etag}, the file's headers say {etag}"
+            problem = f"the listing says {file.etag}, the file's headers say {shown(etag)}"
         elif size and size != str(file.size):
-            problem = f"the listing says {file.size} bytes, the file's headers say {size}"
+            problem = f"the listing says {file.size} bytes, the file's headers say {shown(size)}"
         if problem:
             answer.close()
             raise FetchError(f"{self._name}: {problem}")
@@ -292,8 +293,10 @@ class HttpBody(Body):
         if ranges and answer.status == 200 and not told:
             raise RangesIgnoredError(f"{self._name}: {self._where()} does not do ranges")
         if ranges:
-            raise _TryAgainError(f"bytes {start}-{end - 1}/{self._size} were asked for, {told or 'no range'} offered")
-        raise _TryAgainError(f"{length} bytes are promised, the listing says {self._size}")
+            raise _TryAgainError(
+                f"bytes {start}-{end - 1}/{self._size} were asked for, {clean(told) or 'no range'} offered"
+            )
+        raise _TryAgainError(f"{clean(length)} bytes are promised, the listing says {self._size}")
 
 
 class _TryAgainError(Exception):
@@ -306,7 +309,7 @@ def _first_line(answer: Any) -> str:
     except NETWORK_ERRORS:
         text = ""
     answer.close()
-    return text.strip().partition("\n")[0]
+    return clean(text.strip().partition("\n")[0])
 
 
 def _plain(etag: str) -> str:
