@@ -13,7 +13,7 @@ from typing import Any
 
 from .._base.errors import MirrorError
 from .._plan.lockfile import LockFile, locked_entry
-from .._plan.plan import current_files
+from .._plan.views import current_files
 from .._plan.wanted import Wanted
 from .._store.store import Store
 from .arguments import FINE

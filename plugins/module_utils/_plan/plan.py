@@ -171,9 +171,9 @@ class Retention:
 class Plan:
     """What a run would do. ``upstream`` is what the Hub answered for each entry, ``facts`` what the store has of them.
 
-    ``other_problems`` belong to no entry; their names are ``views`` and ``max_delete``. ``orphans`` are contents
-    and parts of them that nothing has named for long, with their bytes; ``freed`` are the bytes that they and
-    ``retention`` bring.
+    ``other_problems`` belong to no entry (``Besides``). ``views`` has what changes: name -> files, none where it goes.
+    ``orphans`` are contents and parts of them that nothing has named for long, with their bytes; ``freed`` are the
+    bytes that they and ``retention`` bring.
     """
 
     repos: list[RepoPlan] = field(default_factory=list)
@@ -315,36 +315,3 @@ def _complete(commit: CommitPlan, facts: RepoFacts, pool: Container[str], rotten
         file = commit.listing.files[path]
         if file.etag not in pool:
             commit.fetches.append(Fetch(commit.repo, commit.listing.commit, path, file, token))
-
-
-def plan_views(published: Mapping[Wanted, Mapping[str, str]]) -> dict[str, dict[str, str]]:
-    """Return view -> file name -> etag from what each entry has published (path -> etag).
-
-    Raises MirrorError when two different files of one name meet in a view.
-    """
-    views: dict[str, dict[str, str]] = {}
-    origin: dict[tuple[str, str], Wanted] = {}
-    for wanted, files in published.items():
-        for view in wanted.views:
-            folder = views.setdefault(view, {})
-            for path, etag in sorted(files.items()):
-                name = path.rpartition("/")[2]
-                if folder.setdefault(name, etag) != etag:
-                    other = origin[view, name]
-                    raise MirrorError(f"view {view}: {wanted} and {other} both have a file named {name}")
-                origin[view, name] = wanted
-    return views
-
-
-def current_files(wanted: Wanted, facts: RepoFacts) -> dict[str, str]:
-    """Return path -> etag of what an entry has published."""
-    commit = wanted.revision if wanted.is_commit else facts.refs.get(wanted.revision, "")
-    return dict(facts.snapshots.get(commit, {}))
-
-
-def chosen(wanted: Wanted, files: Mapping[str, str]) -> dict[str, str]:
-    """Return those of the published files that an entry names; what could not be had is left out."""
-    try:
-        return {path: files[path] for path in wanted.select(files)}
-    except MirrorError:
-        return {path: files[path] for path in wanted.files or () if path in files}

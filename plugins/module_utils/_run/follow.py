@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._base.errors import MirrorError
+from .._base.errors import Besides, MirrorError
 from .._base.progress import Progress
 from .._fetch.download import Downloads
 from .._fetch.fetch import Fetcher
@@ -207,6 +207,8 @@ class Follower:
         kept = {view for one in noted_entries(self._store) if one not in known for view in one.views}
         for view in {view for one in known for view in one.views} - names - kept:
             shown.remove(view)
-        for problem in update_views(self._store, wanted):
-            done.problems["views"] = problem
+        # what is wrong with an entry tells who syncs it
+        problem = update_views(self._store, wanted).get(Besides.VIEWS.value)
+        if problem:
+            done.problems[Besides.VIEWS.value] = problem
         note_entries(self._store, wanted)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._base.clock import seconds_of, stamp
-from .._base.errors import MirrorError
+from .._base.errors import Besides, MirrorError
 from .._plan.facts import Repo
 from .._store.catalogue import write_catalogue
 from .._store.history import Mark
@@ -118,9 +118,9 @@ class Purge:
         return [f"{repository.repo}@{commit[:12]} {path}" for path, found in sorted(files.items()) if found == etag]
 
     def _update_views(self) -> None:
-        problems = update_views(self._store, noted_entries(self._store), drop_empty=True)
-        if problems:
-            raise problems[0]
+        problem = update_views(self._store, noted_entries(self._store), drop_empty=True).get(Besides.VIEWS.value)
+        if problem:
+            raise problem
 
 
 def pending_purges(store: Store, theirs: Purged) -> Purged:

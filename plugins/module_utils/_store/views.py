@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 
 from .._base import fs as _fs
@@ -37,6 +38,14 @@ class Views:
             return os.readlink(self._top / name) == _folder(name, files)
         except FileNotFoundError:
             return False
+
+    def etag(self, name: str, file: str, etags: Iterable[str]) -> str | None:
+        """Return which of these contents a view has under a file's name, None where it is none of them."""
+        for etag in etags:
+            with contextlib.suppress(OSError):
+                if (self._store.pool / etag).samefile(self._top / name / file):
+                    return etag
+        return None
 
     def set(self, name: str, files: Mapping[str, str]) -> None:
         """Replace a view: a folder under a name of its own, then the symbolic link to it. Wants ``locked`` first."""

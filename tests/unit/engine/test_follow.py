@@ -32,6 +32,7 @@ from hub.process import HubProcess
 from storecheck import check_store
 
 SWAPPER, TINY = Repo("model", "deepinsight/inswapper-128"), Repo("model", "stand-in/tiny-model")
+ONNX = "inswapper_128.onnx"
 BOTH = [{"repo_id": SWAPPER.repo_id, "views": ["faces"]}, {"repo_id": TINY.repo_id}]
 
 
@@ -70,6 +71,16 @@ class Pair:
         for node in self.nodes.values():
             check_store(node.store)
             assert not [one for one in fsck(Store(node.store)) if one.damage]
+
+
+def status(node: Node, file: str) -> int:
+    """Ask for a file of a view."""
+    try:
+        with urlopen(f"{node.url}/models/{file}", timeout=10) as answer:
+            return int(answer.status)
+    except HTTPError as refusal:
+        with refusal:
+            return refusal.code
 
 
 def served(root: Path) -> dict[str, str | bytes]:
@@ -249,6 +260,40 @@ def test_retired_commits_stay_on_both_and_go_from_both(pair: Pair, later: Callab
         pair.sync("a", whitelist)
         pair.follow("b")
     assert len(commits_served("a")) == 1 and commits_served("a") == commits_served("b")
+    pair.assert_equal()
+
+
+def test_gating_closes_views_on_both(pair: Pair) -> None:
+    """Also those of an entry from which they were taken out, and on the follower before it is published anywhere."""
+    both = [
+        {"repo_id": SWAPPER.repo_id, "views": ["faces", "own"]},
+        {"repo_id": TINY.repo_id, "files": ["config.json"]},
+    ]
+    both[1]["views"] = ["faces"]
+    pair.sync("a", both)
+    pair.follow("b")
+    files = (f"faces/{ONNX}", f"own/{ONNX}", "faces/config.json")
+    assert {name: [status(node, file) for file in files] for name, node in pair.nodes.items()} == {
+        "a": [200, 200, 200],
+        "b": [200, 200, 200],
+    }
+    before = {name: commits(pair, name, SWAPPER) for name in pair.nodes}
+    pair.hub.control("access", {"repo_id": SWAPPER.repo_id, "mode": "gated", "token": "hf_right"})
+    pair.hub.control("move", {"repo_id": SWAPPER.repo_id, "commit": 2})
+    seen: list[tuple[list[int], list[int]]] = []
+
+    class Meanwhile(Peer):
+        def wait_for(self, *arguments: Any) -> str | None:
+            pair.follow("b")
+            assert {name: commits(pair, name, SWAPPER) for name in pair.nodes} == before
+            seen.append(tuple([status(node, file) for file in files] for node in pair.nodes.values()))
+            return None
+
+    engine = pair.engine("a", tokens={None: "hf_right"})
+    engine._peer = lambda: Meanwhile(pair.nodes["b"].url, Http(engine.clock))
+    assert not engine.run(parse([{"repo_id": SWAPPER.repo_id}, both[1]])).problems
+    assert seen == [([404, 404, 200], [404, 404, 200])]
+    pair.follow("b")
     pair.assert_equal()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import HeldError, MirrorError
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import File, Listing, Repo
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import RepoFacts, plan_repo, plan_views
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import RepoFacts, plan_repo
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.wanted import Wanted
 
 REPO = Repo("model", "a/b")
@@ -112,10 +112,3 @@ def test_entries_of_one_commit_are_joined() -> None:
     }
     (commit,) = plan_repo(REPO, entries, facts(), set(), {}).commits
     assert commit.paths == ("x.onnx", "y.onnx") and len(commit.entries) == 2
-
-
-def test_two_files_of_one_name_are_refused_in_a_view() -> None:
-    one, two = Wanted("a/b", views=("v",)), Wanted("c/d", views=("v",))
-    assert plan_views({one: {"x": "e1"}, two: {"deep/x": "e1", "y": "e2"}}) == {"v": {"x": "e1", "y": "e2"}}
-    with pytest.raises(MirrorError, match="view v: c/d@main and a/b@main both have a file named x"):
-        plan_views({one: {"x": "e1"}, two: {"deep/x": "e2"}})
