@@ -124,6 +124,26 @@ REFUSED = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("order", "body", "words"),
+    [
+        ("status", {"status": 403, "kind": "content", "message": "AccessDenied"}, "{content} answers 403"),
+        ("length", {"by": -1000}, "{content} promises other sizes than the listing"),
+    ],
+)
+def test_who_refuses_is_named_and_one_cause_is_one_clause(
+    sync: Run, hub: HubProcess, order: str, body: dict[str, Any], words: str
+) -> None:
+    """A firewall that lets nobody to the contents' own host is not the Hub's refusal."""
+    entries = [{"repo_id": SWAPPER, "files": [ONNX]}, {"repo_id": TINY, "files": ["model.safetensors"]}]
+    for entry in entries:
+        hub.control(order, {"repo_id": entry["repo_id"], **body, "times": None})
+    answer = sync(*entries, {"repo_id": "tiny-canonical"})
+    told = words.format(content=hub.content_url)
+    assert answer["msg"] == f"2 of 3 entries failed: {SWAPPER}@main, {TINY}@main: files can't be fetched: {told}"
+    assert ".onnx" in answer["failures"][f"{SWAPPER}@main"]
+
+
 @pytest.mark.usefixtures("segments")
 @pytest.mark.parametrize(("order", "body", "words"), REFUSED, ids=lambda value: value if isinstance(value, str) else "")
 def test_what_does_not_heal_is_told_and_harms_nobody(
