@@ -127,3 +127,27 @@ def test_what_is_not_as_locked_is_held(
 def test_a_broken_lock_is_refused(sync: Run, store: Path, lock: dict[str, Any]) -> None:
     answer = sync({"repo_id": TINY}, lock={"broken": True, **lock})
     assert answer["failed"] and "lock file" in answer["msg"] and not list(store.iterdir())
+
+
+def test_refs_that_go_together_count_with_all_that_goes_with_them(
+    sync: Run, store: Path, hub: HubProcess, listed: Listed
+) -> None:
+    """Two names of one commit, and the older commits that a ref keeps."""
+    big, small = {"repo_id": SWAPPER, "files": ["inswapper_128.onnx"]}, {"repo_id": TINY, "revision": "v1"}
+    refs = [{**big, "revision": name} for name in ("main", listed(SWAPPER)["main"])]
+    stays = {**big, "revision": "refs/pr/1", "files": ["README.md"]}
+    hub.control("edit", {"repo_id": SWAPPER, "ref": "refs/pr/1", "drop_all": True, "changes": {"README.md": "x"}})
+    assert not sync(*refs, stays, small)["failures"]
+    refused = sync(stays, small, state="exact", max_delete="50%")
+    assert refused["failed"] and "too many bytes would be removed" in refused["msg"], refused
+    assert not sync(stays, small, state="exact", max_delete="100%").get("failed")
+
+
+def test_what_a_ref_named_before_goes_with_it_and_counts(sync: Run, store: Path, hub: HubProcess) -> None:
+    big = {"repo_id": SWAPPER, "files": ["inswapper_128.onnx"]}
+    sync(big)
+    hub.control("edit", {"repo_id": SWAPPER, "changes": {"inswapper_128.onnx": "a small one"}})
+    stays = {**big, "revision": "refs/pr/1", "files": ["README.md"]}
+    hub.control("edit", {"repo_id": SWAPPER, "ref": "refs/pr/1", "drop_all": True, "changes": {"README.md": "x"}})
+    assert not sync(big, stays, {"repo_id": TINY})["failures"]
+    assert "too many bytes" in sync(stays, {"repo_id": TINY}, state="exact", max_delete="50%")["msg"]
