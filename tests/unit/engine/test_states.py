@@ -132,9 +132,10 @@ def test_a_broken_lock_is_refused(sync: Run, store: Path, lock: dict[str, Any]) 
 def test_refs_that_go_together_count_with_all_that_goes_with_them(
     sync: Run, store: Path, hub: HubProcess, listed: Listed
 ) -> None:
-    """Two names of one commit, and the older commits that a ref keeps."""
+    """Two names of one commit: neither is the other's reason to stay."""
+    hub.control("move", {"repo_id": SWAPPER, "ref": "next", "commit": listed(SWAPPER)["main"]})
     big, small = {"repo_id": SWAPPER, "files": ["inswapper_128.onnx"]}, {"repo_id": TINY, "revision": "v1"}
-    refs = [{**big, "revision": name} for name in ("main", listed(SWAPPER)["main"])]
+    refs = [{**big, "revision": name} for name in ("main", "next")]
     stays = {**big, "revision": "refs/pr/1", "files": ["README.md"]}
     hub.control("edit", {"repo_id": SWAPPER, "ref": "refs/pr/1", "drop_all": True, "changes": {"README.md": "x"}})
     assert not sync(*refs, stays, small)["failures"]
