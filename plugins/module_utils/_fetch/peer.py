@@ -11,7 +11,7 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from .._base.clock import Clock
+from .._base.clock import Clock, StoppedError
 from .._base.errors import MirrorError
 from .._plan.facts import Listing, Repo
 from .._plan.plan import Fetch
@@ -84,6 +84,8 @@ class Peer:
         while True:
             try:
                 piece = self.catalogue().pieces.get(repo)
+            except StoppedError:  # it must not be published for that
+                raise
             except MirrorError as problem:
                 return f"published without the peer: {problem}"
             if piece and piece.commits.get(commit) == digest:

@@ -146,7 +146,8 @@ class Retention:
     """What is to be done with the commits of one repository.
 
     ``retire``: commits that nothing names any more; ``spare``: retired ones that something names again; ``collect``:
-    retired ones whose grace is over; ``trim``: commits whose listing got shorter a grace ago.
+    retired ones whose grace is over; ``trim``: commits whose listing got shorter a grace ago; ``restart``: such ones
+    whose grace begins anew, for the ledger was lost.
     """
 
     repo: Repo
@@ -154,15 +155,16 @@ class Retention:
     spare: tuple[str, ...] = ()
     collect: tuple[str, ...] = ()
     trim: tuple[str, ...] = ()
+    restart: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.retire or self.spare or self.collect or self.trim)
+        return bool(self.retire or self.spare or self.collect or self.trim or self.restart)
 
     def __and__(self, other: Retention) -> Retention:
         """Return what both want."""
         both = {
             name: tuple(commit for commit in getattr(self, name) if commit in getattr(other, name))
-            for name in ("retire", "spare", "collect", "trim")
+            for name in ("retire", "spare", "collect", "trim", "restart")
         }
         return Retention(self.repo, **both)
 

@@ -13,7 +13,9 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.clock import StoppedError
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.fsck import fsck
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.download import Downloads
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.http import Http
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.peer import Peer, PeerError
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan import refs as _refs
@@ -261,6 +263,42 @@ def test_retired_commits_stay_on_both_and_go_from_both(pair: Pair, later: Callab
         pair.follow("b")
     assert len(commits_served("a")) == 1 and commits_served("a") == commits_served("b")
     pair.assert_equal()
+
+
+def test_a_grace_that_began_before_the_ledger_was_lost_begins_anew(pair: Pair, later: Callable[[float], None]) -> None:
+    whitelist = [{"repo_id": SWAPPER.repo_id, "keep": 1}]
+    pair.hub.control("move", {"repo_id": SWAPPER.repo_id, "commit": 0})
+    for day in (1, 2, 3):
+        later(day * 86400)
+        pair.sync("a", whitelist)
+        pair.follow("b")
+    pair.hub.control("move", {"repo_id": SWAPPER.repo_id, "commit": 1})
+    pair.sync("a", whitelist)
+    pair.follow("b")
+    repository = pair.store("b").repository(SWAPPER)
+    ((commit, mark),) = repository.marks()["retired"].items()
+    assert mark["age"] > 86400
+    for file in (pair.nodes["b"].store / "ledger").glob("*.json*"):
+        file.unlink()
+    pair.follow("b")
+    assert repository.marks()["retired"][commit]["age"] < 86400
+
+
+def test_a_stop_is_nobodys_failure(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair.sync("a")
+    engine = pair.engine("b")
+
+    def stop(*_arguments: Any) -> None:
+        engine.clock.stop()
+        engine.clock.check()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Downloads, "fetch", stop)
+        with pytest.raises(StoppedError):
+            engine.follow()
+    monkeypatch.setattr(Peer, "catalogue", stop)
+    with pytest.raises(StoppedError):
+        Peer(pair.nodes["b"].url, Http(engine.clock)).wait_for(TINY, "0" * 40, "", 60)
 
 
 def test_gating_closes_views_on_both(pair: Pair) -> None:
