@@ -74,7 +74,7 @@ class CommitPlan:
 
     It is done as a whole or not at all; ``entries`` are the whitelist's entries that want it. ``list_it``: it stays for
     as long as the whitelist names it by its id. ``dropped``, ``added``: paths that leave
-    its listing, and that come into it.
+    its listing, and that come into it. ``tokens``: path -> the name of the token of an entry that wants it.
     """
 
     repo: Repo
@@ -86,6 +86,7 @@ class CommitPlan:
     list_it: bool = False
     dropped: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
+    tokens: dict[str, str | None] = field(default_factory=dict)
     fetches: list[Fetch] = field(default_factory=list)
     publishes: list[Publish] = field(default_factory=list)
     pending: list[str] = field(default_factory=list)
@@ -243,6 +244,7 @@ def plan_repo(
         commit = commits.setdefault(answer.commit, CommitPlan(repo, answer, (), []))
         commit.entries.append(wanted)
         commit.paths = tuple(sorted({*commit.paths, *paths}))
+        commit.tokens.update({path: commit.tokens.get(path) or wanted.token for path in paths})
         commit.no_pickle = commit.no_pickle or wanted.formats == "no-pickle"
         _move(wanted, commit, facts)
     for commit in commits.values():
@@ -312,8 +314,10 @@ def _complete(commit: CommitPlan, facts: RepoFacts, pool: Container[str], rotten
     if commit.listing.commit in facts.snapshots and union == present and is_sound:
         return
     commit.seal = True
-    token = commit.entries[0].token
+    any_token = next(filter(None, commit.tokens.values()), None)
     for path in commit.paths:
         file = commit.listing.files[path]
         if file.etag not in pool:
+            # what no entry wants any more, and is to be fetched again, is fetched with whatever opens the repository
+            token = commit.tokens.get(path, any_token)
             commit.fetches.append(Fetch(commit.repo, commit.listing.commit, path, file, token))

@@ -112,3 +112,21 @@ def test_entries_of_one_commit_are_joined() -> None:
     }
     (commit,) = plan_repo(REPO, entries, facts(), set(), {}).commits
     assert commit.paths == ("x.onnx", "y.onnx") and len(commit.entries) == 2
+
+
+def test_each_file_is_fetched_with_the_token_of_an_entry_that_wants_it() -> None:
+    entries: dict[Wanted, Any] = {
+        Wanted("a/b", files=("x.onnx",)): listing(NEW),
+        Wanted("a/b", revision="v1", files=("y.onnx",), token="team"): listing(NEW),
+        Wanted("a/b", revision="v2", files=("x.onnx", "y.onnx"), token="other"): listing(NEW),
+    }
+    sealed = {NEW: {"README.md": FILES["README.md"].etag}}
+    for wanted, tokens in (
+        (list(entries)[:1], {"x.onnx": None}),
+        (list(entries)[:2], {"x.onnx": None, "y.onnx": "team"}),
+        (list(entries), {"x.onnx": "other", "y.onnx": "team"}),
+    ):
+        store = RepoFacts(snapshots=sealed)
+        (commit,) = plan_repo(REPO, {one: entries[one] for one in wanted}, store, set(), {}).commits
+        found = {fetch.path: fetch.token for fetch in commit.fetches}
+        assert found == {**tokens, "README.md": next(filter(None, tokens.values()), None)}, "whatever opens it"
