@@ -122,6 +122,10 @@ options:
       - Wait for a run that is under way on the same store, then do what is left. Otherwise the task fails at once.
     type: bool
     default: true
+  actor:
+    description: Who the ledger says it was.
+    type: str
+    default: ansible
 requirements:
   - huggingface_hub >= 0.36
   - urllib3 >= 2.2
@@ -263,6 +267,7 @@ def main() -> None:
             "peer": {"type": "str"},
             "peer_wait": {"type": "int", "default": 300},
             "wait": {"type": "bool", "default": True},
+            "actor": {"type": "str", "default": "ansible"},
         },
         supports_check_mode=True,
     )
@@ -301,7 +306,7 @@ def _settings(params: dict[str, Any]) -> Settings:
     # of those that are left the engine's settings have the names of the options
     given = {one.name: params[one.name] for one in fields(Settings) if one.name in params}
     lock = LockFile.from_json(params["lock"]) if params["lock"] else None
-    return Settings(**{**given, "store": Path(params["store"]), "tokens": tokens, "lock": lock, "actor": "ansible"})
+    return Settings(**{**given, "store": Path(params["store"]), "tokens": tokens, "lock": lock})
 
 
 def _need_libraries(module: AnsibleModule, wanted: list[Wanted]) -> None:
