@@ -296,7 +296,3 @@ def test_the_ledger_says_who_it_was(sync: Run, call: Run, store: Path) -> None:
     call(mirror_verify, mode="content", repair=False, actor="ansible for bob")
     told = {record["kind"]: record.get("actor") for record in Store(store).ledger.records()}
     assert told["publish"] == told["run"] == "ansible for alice" and told["scrub"] == "ansible for bob"
-        "ansible for alice",
-        "ansible for alice",
-        "ansible for bob",
-    )
