@@ -36,7 +36,7 @@ options:
       - C(files) lists the files to mirror. C(allow_patterns) and C(ignore_patterns) give shell patterns instead, as
         C(snapshot_download) of huggingface_hub takes them. With none of them, all files are mirrored.
       - C(views) lists flat folders that shall hold the files as well, by hard link; nginx serves them under
-        C(/models/VIEW/). An entry fails where files of one name differ there, and where its repository is gated or private.
+        C(/models/VIEW/). An entry fails where files of one name differ there, or its repository is gated or private.
       - C(publish) is V(auto) (the default) or V(manual). V(manual) fetches and seals a new commit and leaves
         it pending.
       - C(token) is the name of one of O(tokens).
