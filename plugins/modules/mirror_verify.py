@@ -78,6 +78,10 @@ options:
     type: list
     elements: dict
     default: []
+  actor:
+    description: Who the ledger says it was, with O(mode=content).
+    type: str
+    default: ansible
 requirements:
   - huggingface_hub >= 0.36, to repair
   - urllib3 >= 2.2, to repair
@@ -203,6 +207,7 @@ def main() -> None:
             "token": {"type": "str", "no_log": True},
             "tokens": {"type": "dict", "no_log": True},
             "models": {"type": "list", "elements": "dict", "default": []},
+            "actor": {"type": "str", "default": "ansible"},
         },
         supports_check_mode=True,
     )
@@ -238,8 +243,8 @@ def verify_content(module: AnsibleModule, store: Store) -> tuple[list[str], dict
     params: dict[str, Any] = module.params
     wanted = parse(params["models"]) if params["models"] else []
     tokens = {**(params["tokens"] or {}), **({None: params["token"]} if params["token"] else {})}
-    where = {name: params[name] for name in ("endpoint", "proxy", "allow_networks", "peer")}
-    settings = Settings(store.root, tokens=tokens, actor="ansible", **where)
+    where = {name: params[name] for name in ("endpoint", "proxy", "allow_networks", "peer", "actor")}
+    settings = Settings(store.root, tokens=tokens, **where)
     report = Engine(settings).scrub(wanted, params["rate"], params["duration"], params["repair"], module.check_mode)
     answer = report.to_json()
     answer["findings"] = answer.pop("rotten")

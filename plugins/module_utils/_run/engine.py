@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .._base.clock import Clock, StoppedError
-from .._base.errors import MirrorError
+from .._base.errors import Besides, MirrorError, join
 from .._base.fs import Fs
 from .._base.inside import network
 from .._base.progress import Progress
@@ -184,7 +184,7 @@ class Engine:
             except MirrorError as problem:
                 problems.append(problem)
         if problems:
-            plan.other_problems["retention"] = MirrorError("; ".join(map(str, problems)))
+            plan.other_problems[Besides.RETENTION.value] = join(problems)
         return Outcome(plan, plan.problems, False)
 
     def _plan_collection(self, wanted: list[Wanted]) -> Plan:
@@ -246,7 +246,7 @@ class Engine:
             try:
                 plan.removal = surplus(self.store, wanted, self.settings.max_delete, plan)
             except MaxDeleteError as problem:
-                plan.other_problems["max_delete"] = problem
+                plan.other_problems[Besides.MAX_DELETE.value] = problem
                 for commit in [one for repo in plan.repos for one in repo.commits]:
                     commit.keep_all()
         survey_retention(self.store, wanted, plan, known.age_at(self.clock.now()), self.settings.grace * 3600.0)

@@ -14,6 +14,7 @@ from polling import until
 from unit.cli.conftest import Cli, Inside, until_said
 
 from hub.process import HubProcess
+from storecheck import tree
 
 TINY = "stand-in/tiny-model"
 
@@ -82,6 +83,16 @@ def test_a_peer_that_is_away(cli: Cli, other: Cli, peer: Node) -> None:
     peer.kill()
     answer = other("follow")
     assert answer.code == 2 and "can't be reached" in answer.err
+
+
+def test_a_purge_is_tried_first(cli: Cli, peer: Node) -> None:
+    """What it says is what is taken down then."""
+    for what in (("--file", "config.json"), ()):
+        before = tree(cli.store)
+        tried = cli("purge", TINY, *what, "--check", "--json")
+        assert tried.code == 0 and tree(cli.store) == before
+        assert tried.json["purged"] and cli("purge", TINY, *what, "--json").json == tried.json
+    assert cli("purge", TINY, "--check").out == "nothing was changed, this is a check\n"
 
 
 def test_purge_and_lift(cli: Cli, peer: Node, hub: HubProcess) -> None:
