@@ -129,7 +129,8 @@ class Gateway:
         command = ["bash", "-c", shell, "bash", *program, str(self.folder / "persons.json")]
         environment = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
         environment |= {"CREDENTIALS_DIRECTORY": str(self.folder)}
-        self._service = subprocess.Popen(command, pass_fds=[self._listener.fileno()], env=environment)
+        with (self.folder / "service.log").open("ab") as log:
+            self._service = subprocess.Popen(command, pass_fds=[self._listener.fileno()], env=environment, stderr=log)
 
     def stop_service(self) -> None:
         self._service.terminate()
@@ -150,6 +151,10 @@ class Gateway:
 
     def errors(self) -> list[str]:
         return (self.folder / "error.log").read_text(encoding="utf-8").splitlines()
+
+    def said(self) -> str:
+        """What the service told its log."""
+        return (self.folder / "service.log").read_text(encoding="utf-8")
 
     def states(self) -> Any:
         """What the playbook for maintenance asks for."""
