@@ -86,7 +86,7 @@ class Logins:
         # libcrypt reads no further than a zero
         if is_equal and name in self._hashes and b"\0" not in password:
             return
-        print(f"wrong name or password, client: {address}, user: {name[:64]!r}", file=sys.stderr, flush=True)
+        print(f"wrong name or password, client: {address}, user: {name.decode()[:64]!r}", file=sys.stderr, flush=True)
         if len(self._forgiven) > _ENOUGH:
             self._forgiven = {one: when for one, when in self._forgiven.items() if when > now}
         self._forgiven[here] = max(self._forgiven.get(here, now), now) + SECONDS
