@@ -10,17 +10,22 @@ a branch or tag name has no slash.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
 from .._base.errors import MirrorError
+from .._base.names import listed, shown
+from .._base.yaml import joined
 from .wanted import Wanted
 
 REPO_TYPES = ("model", "dataset", "space")
 _KEYS = tuple(field.name for field in fields(Wanted))
 _PUBLISH = ("auto", "manual")
 _FORMATS = ("any", "no-pickle")
+#: Published commits of a ref that stay. Each is a tree of links.
+MOST_KEPT = 1000
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?")
 _REPO_ID_LENGTH = 96
 _REVISION = re.compile(r"(?:refs/(?:pr|convert)/)?[A-Za-z0-9_][A-Za-z0-9._+-]*")
@@ -29,7 +34,7 @@ _VIEW = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*")
 
 
 class WhitelistError(MirrorError):
-    """The whitelist can't be used as it stands; every wrong entry is named."""
+    """The whitelist can't be used as it stands; every wrong entry is named, of many the first."""
 
 
 def parse(entries: Any, sources: Sequence[str] = ()) -> list[Wanted]:
@@ -52,7 +57,7 @@ def parse(entries: Any, sources: Sequence[str] = ()) -> list[Wanted]:
             problems.append(f"{place}{_label(entry)}: {problem}")
     problems += _conflicts([(f"{place}: {one}" if sources else f"whitelist entry {one}", one) for place, one in wanted])
     if problems:
-        raise WhitelistError("\n".join(problems))
+        raise WhitelistError(joined(problems))
     return [one for _place, one in wanted]
 
 
@@ -60,9 +65,9 @@ def _parse_entry(entry: Any) -> Wanted:
     if not isinstance(entry, Mapping):
         raise ValueError(f"is {_kind(entry)}, it must be a mapping with a repo_id")
     given = {key: value for key, value in entry.items() if value is not None}
-    unknown = sorted(str(key) for key in given if key not in _KEYS)
+    unknown = [key for key in given if key not in _KEYS]
     if unknown:
-        raise ValueError(f"unknown key {', '.join(unknown)} (known: {', '.join(_KEYS)})")
+        raise ValueError(f"unknown key {listed(unknown)} (known: {', '.join(_KEYS)})")
     if "repo_id" not in given:
         raise ValueError("repo_id is missing")
     if "files" in given and ("allow_patterns" in given or "ignore_patterns" in given):
@@ -92,7 +97,7 @@ def _parse_entry(entry: Any) -> Wanted:
 def _views(views: tuple[str, ...]) -> tuple[str, ...]:
     for view in views:
         if not _VIEW.fullmatch(view):
-            raise ValueError(f"view {view!r} is no folder name of letters, digits, '-', '_' and '.'")
+            raise ValueError(f"view {shown(view)} is no folder name of letters, digits, '-', '_' and '.'")
     return views
 
 
@@ -104,22 +109,22 @@ def _word(key: str, value: Any) -> str:
 
 
 def _keep(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"keep is {value!r}, it must be a number of commits, at least 1")
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MOST_KEPT:
+        raise ValueError(f"keep is {shown(value)}, it must be a number of commits, 1 to {MOST_KEPT}")
     return value
 
 
 def _flag(given: Mapping[str, Any], key: str) -> bool:
     value = given.get(key, False)
     if not isinstance(value, bool):
-        raise ValueError(f"{key} is {value!r}, it must be true or false")
+        raise ValueError(f"{key} is {shown(value)}, it must be true or false")
     return value
 
 
 def _one_of(given: Mapping[str, Any], key: str, choices: tuple[str, ...]) -> str:
     value = given.get(key, choices[0])
     if value not in choices:
-        raise ValueError(f"{key} {value!r} is none of {', '.join(choices)}")
+        raise ValueError(f"{key} {shown(value)} is none of {', '.join(choices)}")
     return str(value)
 
 
@@ -133,15 +138,15 @@ def _repo_id(value: Any) -> str:
         or ".." in value
         or value.endswith(".git")
     ):
-        raise ValueError(f"repo_id {value!r} is not of the form ORGANISATION/NAME")
+        raise ValueError(f"repo_id {shown(value)} is not of the form ORGANISATION/NAME")
     return str(value)
 
 
 def _revision(value: Any) -> str:
     if not isinstance(value, str) or not _REVISION.fullmatch(value) or ".." in value or value.endswith(".lock"):
         raise ValueError(
-            f"revision {value!r} is no branch or tag without a slash, no refs/pr/N or refs/convert/NAME and no commit"
-            " of 40 hex digits (numbers must be quoted in YAML)"
+            f"revision {shown(value)} is no branch or tag without a slash, no refs/pr/N or refs/convert/NAME and no"
+            " commit of 40 hex digits (numbers must be quoted in YAML)"
         )
     return value
 
@@ -152,21 +157,21 @@ def _strings(given: Mapping[str, Any], key: str) -> tuple[str, ...] | None:
     value = given[key]
     if not isinstance(value, (list, tuple)) or not value or not all(isinstance(item, str) for item in value):
         raise ValueError(f"{key} must be a list of at least one string")
-    twice = sorted({item for item in value if value.count(item) > 1})
+    twice = sorted(item for item, times in Counter(value).items() if times > 1)
     if twice:
-        raise ValueError(f"{key} has {', '.join(twice)} twice")
+        raise ValueError(f"{key} has {listed(twice)} twice")
     return tuple(value)
 
 
 def _check_path(path: str) -> None:
     """Refuse a path that would leave the repository, or that our own documents need."""
     if path.startswith("/"):
-        raise ValueError(f"file name {path!r} is absolute, it must be relative to the repository")
+        raise ValueError(f"file name {shown(path)} is absolute, it must be relative to the repository")
     parts = path.split("/")
     if any(part in ("", ".", "..") for part in parts):
-        raise ValueError(f"file name {path!r} has an empty, '.' or '..' component")
+        raise ValueError(f"file name {shown(path)} has an empty, '.' or '..' component")
     if any(part.startswith(".mirror.") for part in parts) or not path.isprintable():
-        raise ValueError(f"file name {path!r} can't be mirrored")
+        raise ValueError(f"file name {shown(path)} can't be mirrored")
 
 
 def is_safe_path(path: str) -> bool:
@@ -188,21 +193,18 @@ def _conflicts(wanted: list[tuple[str, Wanted]]) -> list[str]:
             problems.append(f"{label}: is there twice, join the two")
             continue
         entries.add(key)
+        bare = Counter(path.rpartition("/")[2] for path in one.files or ())
         for view in one.views:
             for path in one.files or ():
                 name = path.rpartition("/")[2]
                 other = names.setdefault((view, name), one)
-                if (other, path) != (one, path) or _twice(one.files or (), name):
+                if (other, path) != (one, path) or bare[name] > 1:
                     problems.append(f"{label}: view {view} would hold two files named {name} ({other})")
     return list(dict.fromkeys(problems))
 
 
-def _twice(files: tuple[str, ...], name: str) -> bool:
-    return sum(path.rpartition("/")[2] == name for path in files) > 1
-
-
 def _label(entry: Any) -> str:
-    return f" ({entry['repo_id']})" if isinstance(entry, Mapping) and entry.get("repo_id") else ""
+    return f" ({listed([entry['repo_id']])})" if isinstance(entry, Mapping) and entry.get("repo_id") else ""
 
 
 def _kind(value: Any) -> str:
