@@ -240,7 +240,8 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.lockfile 
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.report import diff, result
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.wanted import Wanted
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine, Settings
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.settings import Settings
 
 
 def main() -> None:

@@ -5,23 +5,40 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable, Mapping
+
+from .address import masked
+
+#: Characters of what an error that nobody foresaw says, and of where it comes from.
+_TEXT, _TRACE = 300, 8000
 
 
 class MirrorError(Exception):
-    """A problem that a person can act on; its text is shown as it is.
+    """A problem that a person can act on; its text is shown as it is, without the passwords of addresses.
 
     ``cause`` is equal for all problems that have one reason (the Hub is down, the disk is full), however many entries
-    they hit.
+    they hit. ``trace`` is where an error that nobody foresaw comes from.
     """
 
+    trace = ""
+
     def __init__(self, text: str, cause: str | None = None) -> None:
-        super().__init__(text)
-        self.cause = cause or text
+        super().__init__(masked(text))
+        self.cause = masked(cause or text)
 
 
 class HeldError(MirrorError):
     """The upstream changed in a way that is not followed by itself; what is published stays served."""
+
+
+def unexpected(error: BaseException) -> MirrorError:
+    """Return what to say of an error that nobody foresaw: something odd from outside, or a mistake of ours."""
+    name, text = type(error).__name__, " ".join(str(error).split())
+    short = text if len(text) <= _TEXT else f"{text[:_TEXT]}..."
+    problem = MirrorError(f"unexpected {name}: {short}" if text else f"unexpected {name}", cause=f"unexpected {name}")
+    problem.trace = masked("".join(traceback.format_exception(type(error), error, error.__traceback__)))[-_TRACE:]
+    return problem
 
 
 def by_cause(problems: Mapping[str, MirrorError]) -> dict[str, list[str]]:

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from .._base.clock import Clock, StoppedError
@@ -22,7 +22,6 @@ from .._fetch.hub import Hub
 from .._fetch.peer import Peer, PeerSource
 from .._fetch.source import Source
 from .._fetch.xet import Xet
-from .._plan.lockfile import LockFile
 from .._plan.plan import Plan
 from .._plan.wanted import Wanted
 from .._store.catalogue import write_catalogue
@@ -31,33 +30,9 @@ from .collect import Collector, survey_retention
 from .follow import Followed, Follower
 from .recovery import recover
 from .removal import MaxDeleteError, named, surplus
+from .settings import Settings, problem_of
 from .survey import Survey
 from .sync import Options, Sync
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What an operator decides.
-
-    ``bandwidth`` is in bytes a second, 0 for no limit; ``reserve`` in percent; ``grace`` in hours.
-    ``peer`` is the URL of the other node of a pair, ``peer_wait`` the seconds that it has to seal a commit before that
-    is published.
-    """
-
-    store: Path
-    endpoint: str = "https://huggingface.co"
-    proxy: str | None = None
-    tokens: Mapping[str | None, str] = field(default_factory=dict, repr=False)
-    workers: int = 8
-    bandwidth: int = 0
-    reserve: int = 3
-    grace: int = 72
-    max_delete: str = "10%"
-    actor: str = "hf-mirror"
-    lock: LockFile | None = None
-    xet: bool = False
-    peer: str | None = None
-    peer_wait: int = 300
 
 
 @dataclass
@@ -79,10 +54,7 @@ class Engine:
     """A store and its upstream."""
 
     def __init__(self, settings: Settings, clock: Clock | None = None, fs: Fs | None = None) -> None:
-        if settings.workers < 1:
-            raise MirrorError(f"workers is {settings.workers}, it must be at least 1")
-        if settings.grace < 0:
-            raise MirrorError(f"grace is {settings.grace}, it must be a number of hours")
+        settings.check()
         self.settings = settings
         self.clock = clock or Clock()
         self.store = Store(settings.store, fs, self.clock)
@@ -207,8 +179,10 @@ class Engine:
         What is rotten is made unreadable and, with ``repair``, fetched again; ``wanted`` says which token opens which
         repository. With ``check`` nothing is changed. Raises BusyError where a scrub is under way; a run may be.
         """
-        if rate < 0 or (seconds or 0) < 0:
-            raise MirrorError("a scrub's rate and duration can't be less than 0")
+        for name, value in (("scrub_rate", rate), ("scrub_seconds", seconds or 0)):
+            problem = problem_of(name, value)
+            if problem:
+                raise MirrorError(f"{name} {problem}")
         settings = self.settings
         if check or not repair:
             return Scrub(self.store, None, self.progress, settings.actor, rate, check).run(seconds)

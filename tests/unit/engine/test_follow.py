@@ -20,10 +20,11 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan import re
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.compare import differences
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine, Settings
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.follow import Followed
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.purge import Purge
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.ref_change import make_change
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.settings import Settings
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.catalogue import read_catalogue
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
 from node import Node
