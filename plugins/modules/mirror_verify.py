@@ -190,7 +190,7 @@ def main() -> None:
             "rate": {"type": "int", "default": 0},
             "duration": {"type": "int"},
             "endpoint": {"type": "str", "default": "https://huggingface.co"},
-            "proxy": {"type": "str"},
+            "proxy": {"type": "str", "no_log": True},
             "peer": {"type": "str"},
             "token": {"type": "str", "no_log": True},
             "tokens": {"type": "dict", "no_log": True},

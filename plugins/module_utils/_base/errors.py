@@ -32,7 +32,19 @@ class HeldError(MirrorError):
     """The upstream changed in a way that is not followed by itself; what is published stays served."""
 
 
-def unexpected(error: BaseException) -> MirrorError:
+def as_problem(error: Exception) -> MirrorError:
+    """Return what to say of any error, be it ours, the system's, or one that nobody foresaw.
+
+    Raises MemoryError: that is nobody's failure but the run's.
+    """
+    if isinstance(error, MemoryError):
+        raise error
+    if isinstance(error, MirrorError):
+        return error
+    return MirrorError(str(error)) if isinstance(error, OSError) else unexpected(error)
+
+
+def unexpected(error: Exception) -> MirrorError:
     """Return what to say of an error that nobody foresaw: something odd from outside, or a mistake of ours."""
     name, text = type(error).__name__, " ".join(str(error).split())
     short = text if len(text) <= _TEXT else f"{text[:_TEXT]}..."

@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 
+from .._base.lock import BusyError
 from .._base.owner import become_owner
+from .._run.recovery import settle
+from .._store.store import Store
 from .alerts import due, message, test_message
 from .arguments import FAILED, FINE
 from .config import ConfigError, read_urls
@@ -26,6 +30,7 @@ def alert(session: Session) -> int:
     if session.options.test:
         problems = notifier.send(*test_message(alerts.language, host), failure=False)
     else:
+        _settle(store)
         news = due(store.ledger.state().repos, alerts.threshold)
         if not news:
             session.terminal.say("nothing is to be told")
@@ -40,6 +45,14 @@ def alert(session: Session) -> int:
         complain(problem)
     session.terminal.say(f"{len(notifier) - len(problems)} of {len(notifier)} receivers took the message")
     return FAILED if problems else FINE
+
+
+def _settle(store: Store) -> None:
+    """Have a run that was killed in the ledger before it is read. Whoever has the lock now has done that already."""
+    with contextlib.suppress(BusyError):
+        if store.ledger.state().under_way is not None:
+            with store.locked():
+                settle(store)
 
 
 def _receivers(session: Session) -> list[str]:

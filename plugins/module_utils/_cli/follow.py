@@ -10,8 +10,7 @@ import os
 from pathlib import Path
 
 from .._base.clock import StoppedError
-from .._base.errors import MirrorError
-from .._base.lock import BusyError
+from .._base.errors import as_problem
 from .._run.compare import compare as differences
 from .arguments import FAILED, FINE
 from .session import Session
@@ -27,10 +26,12 @@ def follow(session: Session) -> int:
         problem = ""
         try:
             done = engine.follow()
-        except (BusyError, MirrorError) as error:
-            if isinstance(error, StoppedError) or interval is None:
+        except StoppedError:
+            raise
+        except Exception as error:
+            if interval is None:
                 raise
-            problem = str(error)
+            problem = str(as_problem(error))
         else:
             for what, names in (("sealed", done.sealed), ("moved", done.moved), ("removed", done.removed)):
                 for name in names:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,11 +29,12 @@ from .._store.catalogue import write_catalogue
 from .._store.store import Store, StoreError
 from .collect import Collector, survey_retention
 from .follow import Followed, Follower
-from .recovery import recover
+from .recovery import recover, settle
 from .removal import MaxDeleteError, named, surplus
 from .settings import Settings, problem_of
 from .survey import Survey
 from .sync import Options, Sync
+from .watchdog import GiveUp, Watchdog, end_process
 
 
 @dataclass
@@ -71,8 +73,13 @@ class Engine:
         self.clock.check()  # answers that were cut short are nobody's failure
         return Outcome(plan, plan.problems, is_new)
 
-    def run(self, wanted: list[Wanted], state: str = "present", wait: bool = False) -> Outcome:
-        """Do it. With ``wait`` a run that is under way is waited for, else BusyError says who runs."""
+    def run(
+        self, wanted: list[Wanted], state: str = "present", wait: bool = False, give_up: GiveUp = end_process
+    ) -> Outcome:
+        """Do it. With ``wait`` a run that is under way is waited for, else BusyError says who runs.
+
+        Raises StoppedError where it is stopped, LimitError where a limit ends it. ``give_up`` is the ``Watchdog``'s.
+        """
         is_new = self.store.prepare()
         hub = self._hub()
         with self.store.locked(wait), self.progress.written(self.store.root / "ledger" / "progress.json"):
@@ -89,12 +96,21 @@ class Engine:
                 settings.peer_wait,
             )
             sync = Sync(self.store, fetcher, options, self.progress)
+
+            def cut(problem: StoppedError) -> None:
+                sync.end(problem)
+                give_up(problem)
+
             try:
-                sync.start()
-                plan = self._plan(wanted, state, hub)
-                self._check_stop()
-                problems = sync.execute(plan, self.store.ledger.state())
+                with self._watched(hub, cut):
+                    sync.start()
+                    plan = self._plan(wanted, state, hub)
+                    self.clock.check()  # answers that were cut short are nobody's failure
+                    problems = sync.execute(plan, self.store.ledger.state())
                 plan.other_warnings += [*source.warnings, *sync.warnings]
+            except (Exception, KeyboardInterrupt) as problem:
+                sync.end(problem)
+                raise
             finally:
                 fetcher.close()
                 source.close()
@@ -110,13 +126,22 @@ class Engine:
         peer.catalogue()
         if self._is_level(peer):
             return Followed()
-        with self.store.locked(), self._fetchers(peer) as fetchers:
+        hub = self._hub()
+        with self.store.locked(), self._fetchers(peer, hub) as fetchers, self._watched(hub):
             grace = settings.grace * 3600.0
-            follower = Follower(self.store, peer, fetchers, settings.actor, grace, settings.reserve, settings.workers)
+            follower = Follower(
+                self.store, peer, fetchers, settings.actor, grace, settings.reserve, settings.workers, self.progress
+            )
             follower.recover()
             done = follower.follow()
         self._level = None if done.problems else self._both(peer)
         return done
+
+    def _watched(self, hub: Hub, give_up: GiveUp = end_process) -> AbstractContextManager[None]:
+        """Bound what goes on in a run or a pass."""
+        settings = self.settings
+        self.progress.is_told_to_wait = hub.http.gate.is_closed
+        return Watchdog(self.clock, self.progress, settings.time_limit, settings.memory_limit, give_up).watching()
 
     def _is_level(self, peer: Peer) -> bool:
         """Say whether nothing changed on either node since the last pass."""
@@ -143,6 +168,7 @@ class Engine:
         about, grace = {"actor": self.settings.actor}, self.settings.grace * 3600.0
         collector = Collector(self.store, about, grace)
         with self.store.locked():
+            settle(self.store)
             recover(self.store, about, grace)
             plan = self._plan_collection(wanted)
             age = self.store.ledger.state().age_at(self.clock.now())
@@ -186,15 +212,15 @@ class Engine:
         settings = self.settings
         if check or not repair:
             return Scrub(self.store, None, self.progress, settings.actor, rate, check).run(seconds)
-        with self._fetchers(self._peer()) as fetchers:
+        with self._fetchers(self._peer(), self._hub()) as fetchers:
             tokens = {one.repo: one.token for one in wanted if one.token}
             mender = Repair(self.store, fetchers, tokens, settings.reserve)
             return Scrub(self.store, mender, self.progress, settings.actor, rate).run(seconds)
 
     @contextlib.contextmanager
-    def _fetchers(self, peer: Peer | None) -> Iterator[list[Fetcher]]:
+    def _fetchers(self, peer: Peer | None, hub: Hub) -> Iterator[list[Fetcher]]:
         """Lend fetchers in the order in which they are to be asked: the peer's, if there is one, then the Hub's."""
-        sources = [*([PeerSource(peer, self.clock)] if peer else []), self._source(self._hub())]
+        sources = [*([PeerSource(peer, self.clock)] if peer else []), self._source(hub)]
         fetchers = [Fetcher(source, self.store.fs, self.clock) for source in sources]
         try:
             yield fetchers
@@ -221,14 +247,6 @@ class Engine:
                     commit.keep_all()
         survey_retention(self.store, wanted, plan, known.age_at(self.clock.now()), self.settings.grace * 3600.0)
         return plan
-
-    def _check_stop(self) -> None:
-        """End a run that was stopped while the Hub was asked: answers that were cut short are nobody's failure."""
-        try:
-            self.clock.check()
-        except StoppedError:
-            self.store.ledger.append("stopped", actor=self.settings.actor)
-            raise
 
     def _hub(self) -> Hub:
         settings = self.settings

@@ -25,8 +25,14 @@ from .._base.lock import locked
 Record = dict[str, Any]
 #: Seconds by which the store gets older between two runs at most, whatever the clock says: two days of daily runs.
 _LONGEST_PAUSE = 2 * 86400
+#: The name of what fails with a run that died. It is no entry of the whitelist.
+RUN = "run"
 #: Seconds for which a content that arrived wrong is left alone at most.
 LONGEST_DELAY = 7 * 86400
+
+
+#: How a run can end: whole, stopped by somebody, or dead.
+_ENDS = ("run", "stopped", "died")
 
 
 @dataclass
@@ -59,7 +65,8 @@ class State:
     """What the next run, the alerts and the status page go by. Lost, it is rebuilt from the ledger, but for ``bad``.
 
     ``age`` is the store's at the end of the ``last_run``: seconds that no clock that jumps can spend. ``node`` is what
-    keepalived last made of this node of a pair, its ``state`` ``since`` when.
+    keepalived last made of this node of a pair, its ``state`` ``since`` when. ``under_way`` is the run that began and
+    did not record its end yet.
     """
 
     run: int = 0
@@ -68,6 +75,7 @@ class State:
     repos: dict[str, RepoState] = field(default_factory=dict)
     bad: dict[str, Bad] = field(default_factory=dict)
     node: dict[str, str] | None = None
+    under_way: int | None = None
 
     def to_json(self) -> Record:
         """Return a value that ``from_json`` understands."""
@@ -78,7 +86,7 @@ class State:
         """Read what ``to_json`` wrote."""
         repos = {name: RepoState(**fields) for name, fields in value["repos"].items()}
         bad = {name: Bad(**fields) for name, fields in value["bad"].items()}
-        return cls(value["run"], value["age"], value["last_run"], repos, bad, value.get("node"))
+        return cls(value["run"], value["age"], value["last_run"], repos, bad, value.get("node"), value.get("under_way"))
 
     def age_at(self, seconds: float) -> float:
         """Return the store's age at a time: it grows from run to run, and never by more than a pause may take."""
@@ -88,6 +96,10 @@ class State:
     def apply(self, record: Mapping[str, Any]) -> None:
         """Take a record of the ledger into account."""
         self.run = max(self.run, record.get("run", 0))
+        if record["kind"] == "start":
+            self.under_way = record.get("run")
+        elif record["kind"] in _ENDS:
+            self.under_way = None
         if record["kind"] == "run":
             seconds: float = record["seconds"]
             self.age, self.last_run = self.age_at(seconds), seconds
@@ -96,6 +108,12 @@ class State:
                 repo = self.repos.setdefault(name, RepoState())
                 repo.failures += 1
                 repo.message, repo.cause, repo.last_failure = message, cause, seconds
+            if RUN in self.repos:
+                self.succeeded([RUN], seconds)
+        elif record["kind"] == "died":
+            run = self.repos.setdefault(RUN, RepoState())
+            run.failures += 1
+            run.message, run.cause, run.last_failure = record["message"], record["cause"], record["seconds"]
         elif record["kind"] == "alert":
             for name in record["failing"]:
                 self.repos.setdefault(name, RepoState()).alerted = True
