@@ -124,7 +124,7 @@ options:
     type: int
     default: 604800
   memory_limit:
-    description: With how many MiB of memory a run is ended, at least V(512).
+    description: With how many MiB of memory a run is ended, at least V(1024).
     type: int
     default: 4096
   wait:

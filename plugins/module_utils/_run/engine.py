@@ -102,7 +102,7 @@ class Engine:
                 give_up(problem)
 
             try:
-                with self._watched(hub, cut):
+                with self._watched(cut):
                     sync.start()
                     plan = self._plan(wanted, state, hub)
                     self.clock.check()  # answers that were cut short are nobody's failure
@@ -126,8 +126,7 @@ class Engine:
         peer.catalogue()
         if self._is_level(peer):
             return Followed()
-        hub = self._hub()
-        with self.store.locked(), self._fetchers(peer, hub) as fetchers, self._watched(hub):
+        with self.store.locked(), self._fetchers(peer) as fetchers, self._watched():
             grace = settings.grace * 3600.0
             follower = Follower(
                 self.store, peer, fetchers, settings.actor, grace, settings.reserve, settings.workers, self.progress
@@ -137,10 +136,9 @@ class Engine:
         self._level = None if done.problems else self._both(peer)
         return done
 
-    def _watched(self, hub: Hub, give_up: GiveUp = end_process) -> AbstractContextManager[None]:
+    def _watched(self, give_up: GiveUp = end_process) -> AbstractContextManager[None]:
         """Bound what goes on in a run or a pass."""
         settings = self.settings
-        self.progress.is_told_to_wait = hub.http.gate.is_closed
         return Watchdog(self.clock, self.progress, settings.time_limit, settings.memory_limit, give_up).watching()
 
     def _is_level(self, peer: Peer) -> bool:
@@ -205,22 +203,22 @@ class Engine:
         What is rotten is made unreadable and, with ``repair``, fetched again; ``wanted`` says which token opens which
         repository. With ``check`` nothing is changed. Raises BusyError where a scrub is under way; a run may be.
         """
-        for name, value in (("scrub_rate", rate), ("scrub_seconds", seconds or 0)):
+        for name, value in (("scrub_rate", rate), ("scrub_seconds", int(seconds or 0))):
             problem = problem_of(name, value)
             if problem:
                 raise MirrorError(f"{name} {problem}")
         settings = self.settings
         if check or not repair:
             return Scrub(self.store, None, self.progress, settings.actor, rate, check).run(seconds)
-        with self._fetchers(self._peer(), self._hub()) as fetchers:
+        with self._fetchers(self._peer()) as fetchers:
             tokens = {one.repo: one.token for one in wanted if one.token}
             mender = Repair(self.store, fetchers, tokens, settings.reserve)
             return Scrub(self.store, mender, self.progress, settings.actor, rate).run(seconds)
 
     @contextlib.contextmanager
-    def _fetchers(self, peer: Peer | None, hub: Hub) -> Iterator[list[Fetcher]]:
+    def _fetchers(self, peer: Peer | None) -> Iterator[list[Fetcher]]:
         """Lend fetchers in the order in which they are to be asked: the peer's, if there is one, then the Hub's."""
-        sources = [*([PeerSource(peer, self.clock)] if peer else []), self._source(hub)]
+        sources = [*([PeerSource(peer, self.clock)] if peer else []), self._source(self._hub())]
         fetchers = [Fetcher(source, self.store.fs, self.clock) for source in sources]
         try:
             yield fetchers
@@ -251,6 +249,7 @@ class Engine:
     def _hub(self) -> Hub:
         settings = self.settings
         http = Http(self.clock, settings.proxy, limit=settings.bandwidth)
+        self.progress.is_told_to_wait = http.gate.is_closed
         return Hub(settings.endpoint, http, settings.tokens, settings.proxy)
 
     def _source(self, hub: Hub) -> Source:

@@ -44,11 +44,9 @@ class Settings:
 
     def check(self) -> None:
         """Raise MirrorError where something is not within its limits."""
-        for name in CHECKS:
-            value = getattr(self, name, None)
-            problem = None if value is None else problem_of(name, value)
-            if problem:
-                raise MirrorError(f"{name} {problem}")
+        problems = problems_of(vars(self))
+        if problems:
+            raise MirrorError("; ".join(problems))
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,8 @@ class Number:
 
 
 def _endpoint(value: Any) -> str | None:
-    return endpoint_problem(value, "give an access token as token or tokens, the command by its tokens_file")
+    where = "token or tokens (mirror_sync_token, mirror_sync_tokens), the command by its tokens_file"
+    return endpoint_problem(value, f"give an access token as {where}")
 
 
 def _peer(value: Any) -> str | None:
@@ -89,11 +88,18 @@ CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     # well below the time in which a run must make progress
     "peer_wait": Number("seconds", 0, 1800),
     "time_limit": Number("seconds", 60, 366 * 86400),
-    "memory_limit": Number("MiB", 512, 1 << 20),
+    # 8 workers were seen with 280 MB, 64 with 700 MB, stacks of their threads and all
+    "memory_limit": Number("MiB", 1024, 1 << 20),
     "scrub_rate": Number("bytes a second", 1, 10**12, or_none=True),
     "scrub_seconds": Number("seconds", 0, 30 * 86400),
     "threshold": Number("failures in a row", 1, 1000),
 }
+
+
+def problems_of(values: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with several values, those left out that are None or have no limits."""
+    told = {name: problem_of(name, value) for name, value in values.items() if name in CHECKS and value is not None}
+    return [f"{name} {problem}" for name, problem in told.items() if problem]
 
 
 def problem_of(name: str, value: Any) -> str | None:

@@ -136,7 +136,7 @@ def test_where_the_whitelist_may_be(tmp_path: Path, text: str) -> None:
         ),
         ("peer_wait: 1801", "FILE: peer_wait is 1801, it must be a number of seconds, 0 to 1800"),
         ("time_limit: 0", "FILE: time_limit is 0, it must be a number of seconds, 60 to "),
-        ("memory_limit: 100", "FILE: memory_limit is 100, it must be a number of MiB, 512 to "),
+        ("memory_limit: 100", "FILE: memory_limit is 100, it must be a number of MiB, 1024 to "),
         (
             "alerts: {threshold: 1001}",
             "FILE: alerts threshold is 1001, it must be a number of failures in a row, 1 to ",

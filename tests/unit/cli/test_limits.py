@@ -93,10 +93,10 @@ def test_a_run_without_any_progress_is_ended_and_told(cli: Cli, hub: HubProcess,
 
 
 def test_a_run_that_takes_too_much_memory_is_ended_and_told(cli: Cli, alert: Callable[..., str]) -> None:
-    config = cli.write("c.yml", {"models": [TINY], "memory_limit": 512})
-    done = patched(cli, "Hub.info = lambda *_a, **_k: bytearray(1 << 30)", "sync", "--config", config)
-    assert (done.code, done.err) == (6, "hf-mirror: more than 512 MiB of memory (memory_limit): ended\n")
-    assert kinds(cli) == ["start", "died"] and "more than 512 MiB of memory" in alert()
+    config = cli.write("c.yml", {"models": [TINY], "memory_limit": 1024})
+    done = patched(cli, "Hub.info = lambda *_a, **_k: bytearray(2 << 30)", "sync", "--config", config)
+    assert (done.code, done.err) == (6, "hf-mirror: more than 1024 MiB of memory (memory_limit): ended\n")
+    assert kinds(cli) == ["start", "died"] and "more than 1024 MiB of memory" in alert()
 
 
 def watch(progress: Progress, clock: Clock, time_limit: int, what: Callable[[], Any]) -> list[StoppedError]:

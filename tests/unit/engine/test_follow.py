@@ -267,7 +267,7 @@ def test_a_purge_follows(pair: Pair) -> None:
 
 def seals_before_it_is_published(pair: Pair) -> list[str]:
     """Sync ``a``, and let ``b`` follow whenever ``a`` waits for it. Returns what ``b`` sealed meanwhile."""
-    engine = pair.engine("a", peer_wait=3600)
+    engine = pair.engine("a", peer_wait=1800)
     sealed: list[str] = []
 
     def follow_instead_of_waiting(_seconds: float) -> None:
@@ -303,7 +303,7 @@ def test_nor_where_it_comes_back(pair: Pair) -> None:
 
 def test_a_peer_that_is_away_holds_nothing_up(pair: Pair) -> None:
     pair.nodes["b"].kill()
-    outcome = pair.engine("a", peer_wait=3600).run(parse(BOTH))
+    outcome = pair.engine("a", peer_wait=1800).run(parse(BOTH))
     assert not outcome.problems
     assert any("published without the peer" in warning for warning in outcome.plan.warnings)
 
