@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -141,14 +140,6 @@ def _text_path(value: Any) -> str | None:
     return None if isinstance(value, str) and value else "must be a path"
 
 
-_LIMIT = re.compile(r"100%|\d{1,2}%|\d{1,9}", re.ASCII)
-
-
-def _limit(value: Any) -> str | None:
-    fine = isinstance(value, (int, str)) and not isinstance(value, bool) and _LIMIT.fullmatch(str(value))
-    return None if fine else f"is {shown(value)}, it must be a number of repositories or a share like 10%"
-
-
 def _switch(value: Any) -> str | None:
     return None if isinstance(value, bool) else f"is {shown(value)}, it must be true or false"
 
@@ -172,7 +163,6 @@ _CHECKS = {
     "store": _text_path,
     **{one.name: CHECKS[one.name] for one in fields(Settings) if one.name in CHECKS},
     "scrub_rate": CHECKS["scrub_rate"],
-    "max_delete": _limit,
     "xet": _switch,
     "models": _entries,
     "whitelist": _text_path,

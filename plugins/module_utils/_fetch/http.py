@@ -16,7 +16,7 @@ import ssl
 import traceback
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from .._base.clock import Clock
 from .._base.errors import MirrorError
@@ -118,7 +118,14 @@ def pool_of(proxy: str | None, connections: int) -> Any:
         # the system's trust store, so that a private CA installed by the operator counts
         "ssl_context": ssl.create_default_context(),
     }
-    return urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+    if not proxy:
+        return urllib3.PoolManager(**options)
+    parts = urlsplit(proxy)
+    if parts.username is not None:
+        # urllib3 takes none of a URL, and would show it in its errors
+        user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        options["proxy_headers"] = urllib3.make_headers(proxy_basic_auth=user)
+    return urllib3.ProxyManager(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", **options)
 
 
 def unreachable(url: str, error: BaseException) -> UnreachableError:

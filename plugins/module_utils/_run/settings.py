@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,6 +77,13 @@ def _peer(value: Any) -> str | None:
     return endpoint_problem(value, "the peer knows this node by its address (mirror_nginx_peers), no token is needed")
 
 
+def _share(value: Any) -> str | None:
+    fine = isinstance(value, (int, str)) and not isinstance(value, bool) and _SHARE.fullmatch(str(value))
+    return None if fine else f"is {shown(value)}, it must be a number of repositories or a share like 10%"
+
+
+_SHARE = re.compile("100%|[0-9]{1,2}%|[0-9]{1,9}")
+
 CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "endpoint": _endpoint,
     "proxy": proxy_problem,
@@ -85,6 +93,7 @@ CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "bandwidth": Number("bytes a second", 10_000, 10**12, or_none=True),
     "reserve": Number("percent", 0, 99),
     "grace": Number("hours", 0, 87_600),
+    "max_delete": _share,
     # well below the time in which a run must make progress
     "peer_wait": Number("seconds", 0, 1800),
     "time_limit": Number("seconds", 60, 366 * 86400),
