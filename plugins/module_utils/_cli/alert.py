@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 
+from .._base.errors import MirrorError
 from .._base.lock import BusyError
 from .._base.owner import become_owner
-from .._run.recovery import settle
+from .._run.recovery import note_death, settle
 from .._store.store import Store
 from .alerts import due, message, test_message
-from .arguments import FAILED, FINE
+from .arguments import BUSY, DIED, FAILED, FINE, STOPPED
 from .config import ConfigError, read_urls
 from .session import Session
 from .terminal import complain
@@ -31,6 +33,7 @@ def alert(session: Session) -> int:
         problems = notifier.send(*test_message(alerts.language, host), failure=False)
     else:
         _settle(store)
+        _note_refused(store)
         news = due(store.ledger.state().repos, alerts.threshold)
         if not news:
             session.terminal.say("nothing is to be told")
@@ -53,6 +56,16 @@ def _settle(store: Store) -> None:
         if store.ledger.state().under_way is not None:
             with store.locked():
                 settle(store)
+
+
+def _note_refused(store: Store) -> None:
+    """Have in the ledger what systemd says of a run that did not even begin, where that starts this."""
+    result, status = os.environ.get("MONITOR_SERVICE_RESULT"), os.environ.get("MONITOR_EXIT_STATUS", "")
+    # what these codes stand for is in the ledger, or nobody's failure
+    if result == "exit-code" and status not in map(str, (FAILED, BUSY, STOPPED, DIED)):
+        unit = os.environ.get("MONITOR_UNIT", "the sync's unit")
+        cause = f"{unit} ended with exit code {status} before a run began: journalctl -u {unit} says why"
+        note_death(store, MirrorError(cause), run=None)
 
 
 def _receivers(session: Session) -> list[str]:

@@ -24,7 +24,7 @@ def settle(store: Store) -> None:
 
 
 def note_death(store: Store, problem: MirrorError, **about: Any) -> None:
-    """Record that a run died, which people are told."""
+    """Record that a run died, which people are told. ``run`` is None of one that did not even begin."""
     about.update(message=str(problem), cause=problem.cause, seconds=store.clock.now())
     if problem.trace:
         about["trace"] = problem.trace

@@ -95,10 +95,10 @@ class State:
 
     def apply(self, record: Mapping[str, Any]) -> None:
         """Take a record of the ledger into account."""
-        self.run = max(self.run, record.get("run", 0))
+        self.run = max(self.run, record.get("run") or 0)
         if record["kind"] == "start":
             self.under_way = record.get("run")
-        elif record["kind"] in _ENDS:
+        elif record["kind"] in _ENDS and record.get("run", self.under_way) == self.under_way:
             self.under_way = None
         if record["kind"] == "run":
             seconds: float = record["seconds"]

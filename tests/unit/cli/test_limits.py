@@ -177,6 +177,38 @@ def test_the_next_run_finds_out_as_well(large: Cli) -> None:
     assert large("gc").code == 0 and kinds(large).count("died") == 1, "the ledger alone knows, too"
 
 
+def test_a_run_that_does_not_even_begin_is_told(cli: Cli, alert: Callable[..., str]) -> None:
+    """What systemd gives to a unit that it starts with ``OnFailure=``."""
+    config = cli.write("c.yml", [TINY])
+    assert cli("sync", "--config", config).code == 0
+    cli.write("c.yml", [{**TINY, "kep": 1}])
+    assert cli("sync", "--config", config).code == 2
+    assert alert() == "nothing is to be told\n", "a person sees it at the terminal"
+    cli.environment.update(MONITOR_UNIT="hf-mirror-sync.service", MONITOR_SERVICE_RESULT="exit-code")
+    for status in ("1", "3", "4", "6"):
+        cli.environment["MONITOR_EXIT_STATUS"] = status
+        assert alert() == "nothing is to be told\n"
+    cli.environment["MONITOR_EXIT_STATUS"] = "2"
+    assert "hf-mirror-sync.service ended with exit code 2 before a run began: journalctl -u" in alert()
+    assert alert() == "nothing is to be told\n", "once"
+    cli.write("c.yml", [TINY])
+    assert cli("sync", "--config", config).code == 0
+    del cli.environment["MONITOR_SERVICE_RESULT"]
+    assert "1 recovered" in alert()
+
+
+def test_a_refused_run_is_not_taken_for_the_one_under_way(large: Cli, alert: Callable[..., str]) -> None:
+    process = large.start("sync", *_SLOWLY)
+    until(lambda: list(large.store.glob("staging/*.part")))
+    large.environment.update(MONITOR_SERVICE_RESULT="exit-code", MONITOR_EXIT_STATUS="2", MONITOR_UNIT="x")
+    assert "ended with exit code 2" in alert(large)
+    del large.environment["MONITOR_SERVICE_RESULT"]
+    process.kill()
+    process.communicate()
+    assert large("gc").code == 0
+    assert [record["run"] for record in large.ledger() if record["kind"] == "died"] == [None, 1]
+
+
 # ---- errors that nobody foresaw
 
 
