@@ -197,6 +197,16 @@ def test_a_run_that_does_not_even_begin_is_told(cli: Cli, alert: Callable[..., s
     assert "1 recovered" in alert()
 
 
+def test_a_store_that_cannot_be_used_is_told_each_time(cli: Cli, alert: Callable[..., str]) -> None:
+    config = cli.write("c.yml", [TINY])
+    assert cli("sync", "--config", config).code == 0
+    (cli.store / "store.json").write_text("{")
+    assert cli("sync", "--config", config).code == 5
+    cli.environment.update(MONITOR_SERVICE_RESULT="exit-code", MONITOR_EXIT_STATUS="5")
+    for _night in range(2):
+        assert "store.json can't be read" in alert()
+
+
 def test_a_refused_run_is_not_taken_for_the_one_under_way(large: Cli, alert: Callable[..., str]) -> None:
     process = large.start("sync", *_SLOWLY)
     until(lambda: list(large.store.glob("staging/*.part")))
