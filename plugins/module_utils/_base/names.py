@@ -13,7 +13,8 @@ from __future__ import annotations
 import re
 import reprlib
 import unicodedata
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Iterable
+from typing import Any, Callable, ClassVar, TypeVar
 
 #: A commit, as the Hub names it: the whole SHA-1 of Git.
 COMMIT = "[0-9a-f]{40}"
@@ -51,7 +52,8 @@ class NameProblem(ValueError):  # noqa: N818 - it is caught where a name has a p
 
 def shown(value: Any) -> str:
     """Return a value from outside as a message may show it: on one line, and not longer than ``SHOWN``."""
-    return _SHORT.repr(value)
+    text = _SHORT.repr(value)
+    return text if len(text) <= SHOWN + 2 else f"{text[:SHOWN]}..."  # the quotes of a text
 
 
 def clean(text: str) -> str:
@@ -67,7 +69,37 @@ def is_plain(text: str) -> bool:
     return text.isprintable() or not any(unicodedata.category(one) in _UNSAFE or one in _TURNING for one in text)
 
 
-_SHORT = reprlib.Repr()
+def listed(values: Iterable[Any]) -> str:
+    """Return several values from outside as a message may show them: short texts as they are, and the first of many."""
+    known = list(values)
+    more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
+    return ", ".join(map(_plain, known[:_LISTED])) + more
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) and value.isprintable() and len(value) <= SHOWN else shown(value)
+
+
+_LISTED = 10
+
+
+class _Short(reprlib.Repr):
+    """Looks at no more of a value than it shows: YAML's aliases make a few lines into billions of items."""
+
+    def repr1(self, x: Any, level: int) -> str:
+        """Take a value for what it is: Ansible has its own texts, lists and mappings, which are kinds of these."""
+        for kind in (str, int, list, tuple, dict):
+            if isinstance(x, kind):
+                shorten: Callable[[Any, int], str] = getattr(self, f"repr_{kind.__name__}")
+                return shorten(x, level)
+        return super().repr1(x, level)
+
+    def repr_int(self, x: Any, level: int) -> str:
+        """Python refuses to write out an integer of many thousands of digits."""
+        return super().repr_int(x, level) if x.bit_length() < 4 * SHOWN else "a number of very many digits"
+
+
+_SHORT = _Short()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = SHOWN
 _SHORT.maxlevel = 2
 
