@@ -30,6 +30,8 @@ packages=(
 # clients that only the full checks run
 if [ "${TEST_PROFILE:-}" = full ]; then
     packages+=(aria2)
+    # Ubuntu has none but as a snap.
+    [ "$ID" = ubuntu ] || packages+=(chromium)
     # Node's own packages bring npm, and refuse Debian's beside them.
     command -v npm >/dev/null || packages+=(nodejs npm)
 fi
