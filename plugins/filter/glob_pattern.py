@@ -10,7 +10,7 @@ name: glob_pattern
 short_description: Turn a pattern with stars into an expression for nginx
 version_added: 0.1.0
 description:
-  - Returns a regular expression of PCRE for a pattern in which V(*) stands for anything: nothing, or a slash, too.
+  - Returns a regular expression of PCRE for a pattern in which V(*) stands for anything, a slash and nothing, too.
   - However many stars it has, whether a name matches is found in one pass over the name.
   - It has no anchors. It only means the same as the pattern between C(^) and C($).
 positional: _input
