@@ -23,8 +23,8 @@ case "${ID:-$id} $VERSION_ID" in
 esac
 
 packages=(
-    podman netavark aardvark-dns uidmap nftables iptables # run hosts
-    mmdebstrap debian-archive-keyring                    # build their images
+    podman netavark aardvark-dns uidmap nftables iptables iproute2 # run hosts
+    mmdebstrap debian-archive-keyring                             # build their images
     python3-venv git shellcheck ca-certificates openssh-client curl
 )
 # clients that only the full checks run
