@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from .._base.errors import MirrorError
+from .._base.fs import files_below
 from .._plan.facts import Listing, Repo
 from .._plan.plan import RepoFacts
+from .documents import commits_document, refs_document
 from .history import History, Mark, rejected
 
 #: The document that says what is sealed: the last to be written.
@@ -39,7 +41,7 @@ class RepositoryReader:
     def facts(self) -> RepoFacts:
         """Read what is sealed and published."""
         refs = self.refs()
-        snapshots = {entry.name: self._snapshot(entry.name) for entry in _entries(self._rev) if _is_commit(entry)}
+        snapshots = {commit: self._snapshot(commit) for commit in self.sealed()}
         history, marks = self.history(), self.marks()
 
         def sealed(kind: str) -> Iterator[str]:
@@ -72,6 +74,27 @@ class RepositoryReader:
                 found.update(_links(Path(group), f"refs/{group.name}/"))
         return found
 
+    def sealed(self) -> list[str]:
+        """Return the commits that are sealed."""
+        return [entry.name for entry in _entries(self._rev) if _is_commit(entry)]
+
+    def derived(self, refs: Mapping[str, str]) -> dict[Path, bytes]:
+        """Return what must be in the files that are derived from refs and history."""
+        # Hub clients read refs/REF without stripping: no newline
+        right = {self.folder / "refs" / ref: commit.encode() for ref, commit in refs.items()}
+        if refs or (self._mirror / "refs.json").exists():
+            right[self._mirror / "refs.json"] = refs_document(refs)
+        sealed, history = set(self.sealed()), self.happened()
+        for ref in refs:
+            right[self._mirror / "commits" / f"{ref}.json"] = commits_document(history.get(ref, []), sealed)
+        return right
+
+    def copies(self) -> Iterator[Path]:
+        """Yield the files for single refs that are there."""
+        for top in (self.folder / "refs", self._mirror / "commits"):
+            for name in files_below(top):
+                yield top / name
+
     def files(self, commit: str) -> dict[str, tuple[str, int]]:
         """Return the files of a sealed commit: path -> etag and size in bytes."""
         document = self._rev / commit / FACTS
@@ -103,6 +126,14 @@ class RepositoryReader:
         """Return ref -> its publishes, the oldest first."""
         # a repository that comes back goes on counting: the other node must not take it for the older one
         return self._read("history.json") or self._read_file(self._past)
+
+    def happened(self) -> History:
+        """Return the history without what was announced and did not happen: the ref is the truth."""
+        refs, history = self.refs(), self.history()
+        for ref, entries in history.items():
+            while entries and refs.get(ref, "") != entries[-1]["commit"]:
+                entries.pop()
+        return history
 
     def _read(self, name: str) -> dict[str, Any]:
         return self._read_file(self._mirror / name)

@@ -118,7 +118,7 @@ def test_no_spelling_gets_round_the_rules(mirror: Mirror, path: str) -> None:
     assert ask(mirror, path, ALICE).status == 200
 
 
-@pytest.mark.parametrize("path", ["/STAFF/a/resolve/main/config.json", "/_hub/file", "/_hub/document", "/hub/staff--a"])
+@pytest.mark.parametrize("path", ["/STAFF/b/resolve/main/config.json", "/_hub/file", "/_hub/document", "/hub/staff--a"])
 def test_what_is_nowhere(mirror: Mirror, path: str) -> None:
     assert ask(mirror, path, ALICE).status == 404
 
