@@ -10,14 +10,15 @@ import crypto from 'crypto';
 import fs from 'fs';
 import querystring from 'querystring';
 
-// Repositories in one page of a listing; how many are looked at for it; and bytes, unless the first alone has more.
+// Repositories that are looked at for one page of a listing, and its bytes, unless the first alone has more.
 const PAGE = 500;
-const LOOKED_AT = 1000;
 const PAGE_BYTES = 4 << 20;
 
-// Paths that one request may ask for, as on the Hub; and what else a form may have.
+// Paths that one request may ask for, as on the Hub. Beyond so many fields of a form, or commas in JSON, which names may
+// have, too, a body is not parsed: half a million would take a fifth of a second and 80 MB.
 const PATHS = 1000;
-const OTHER_FIELDS = 20;
+const FIELDS = 1020;
+const COMMAS = 10000;
 
 // The width of a number with its line break in paths.txt (_store/path_index.py), and of a digest.
 const NUMBER = 12;
@@ -70,18 +71,18 @@ function pathsInfo(r) {
     }
 }
 
-// What a body asks for; null where it makes no sense. It is cut off where there is too much anyway.
+// What a body asks for: too many paths where it is not worth while to count them, null where it makes no sense.
 function askedPaths(r) {
     const body = r.requestText || '';
+    const isJson = (r.headersIn['Content-Type'] || '').startsWith('application/json');
+    const most = isJson ? COMMAS : FIELDS;
+    const parts = body.split(isJson ? ',' : '&', most + 1);
+    if (parts.length > most) {
+        return parts;
+    }
     try {
-        if ((r.headersIn['Content-Type'] || '').startsWith('application/json')) {
-            return [].concat(JSON.parse(body || '{}').paths || []).slice(0, PATHS + 1).map(String);
-        }
-        const fields = body.split('&', PATHS + OTHER_FIELDS + 1);
-        if (fields.length > PATHS + OTHER_FIELDS) {
-            return fields;
-        }
-        return [].concat(querystring.parse(body, '&', '=', {maxKeys: 0}).paths || []);
+        const given = isJson ? JSON.parse(body || '{}') : querystring.parse(body, '&', '=', {maxKeys: 0});
+        return [].concat(given.paths || []).map(String);
     } catch (e) {
         return null;
     }
@@ -159,7 +160,7 @@ function listing(r) {
             continue;
         }
         // the name of a repository that the caller can't see must not get into the address of the next page
-        if (found.length === limit || lookedAt === LOOKED_AT) {
+        if (found.length === limit || lookedAt === PAGE) {
             next = last;
             break;
         }
@@ -221,8 +222,8 @@ function otherCase(r) {
     }
     // What follows the name stays as the client wrote it, percent signs and all.
     let rest = r.variables.request_uri;
-    const api = /^\/api\//.test(r.uri) ? `/api/${r.variables.hub_kind}` : '';
-    const before = api || (r.variables.hub_prefix ? `/${r.variables.hub_kind}` : '');
+    const kind = r.variables.hub_kind ? `/${r.variables.hub_kind}` : '';
+    const before = r.variables.hub_verb ? kind : `/api${kind}`;
     const words = `${before}/${r.variables.hub_repo_id}`.split('/').slice(1);
     for (let i = 0; i < words.length; i++) {
         const word = /^(?:\/|%2[Ff])+((?:[^\/?%]|%(?!2[Ff]))+)/.exec(rest);

@@ -72,11 +72,24 @@ SEES = {
 }
 
 
+@pytest.mark.parametrize("user", TOKENS)
+@pytest.mark.parametrize("repo", SEES)
+def test_another_case_leads_to_what_may_be_seen(mirror: Mirror, repo: str, user: str) -> None:
+    for path, target in zip(addresses(repo.upper()), addresses(repo), strict=True):
+        for method in ("GET", "HEAD"):
+            answer = ask(mirror, path, TOKENS[user], method)
+            if user in SEES[repo]:
+                assert (answer.status, answer.header("Location")) == (307, target)
+            else:
+                check_refusal(answer, user not in ("", "stranger"), method == "GET" and "/api/" in path)
+
+
 def addresses(repo: str) -> list[str]:
     paths = ("config.json", "deep/weights.bin")
     files = [f"/{repo}/resolve/{ref}/{path}" for ref in ("main", COMMIT) for path in paths]
     api = f"/api/models/{repo}"
     documents = [api, f"{api}/revision/main", f"{api}/tree/main", f"{api}/tree/main/deep?recursive=true", f"{api}/refs"]
+    documents += [f"{api}/auth-check", f"{api}/commits/main", f"{api}/tree/main?cursor=x"]
     return [*files, f"/{repo}/raw/main/config.json", *documents, f"{api}?blobs=true", f"{api}/revision/{COMMIT}"]
 
 
