@@ -320,7 +320,7 @@ def test_paths_info_of_at_most_a_thousand(mirror: Mirror, kind: str) -> None:
     def ask(count: int) -> Answer:
         paths = ["absent"] * (count - 1) + ["config.json"]
         as_json = json.dumps({"paths": paths, "expand": False})
-        form = urlencode([*[("paths", path) for path in paths], ("expand", "False")])
+        form = urlencode([("expand", "False"), *[("paths", path) for path in paths]])
         body = as_json if kind == "application/json" else form
         return ask_paths(mirror, "models/org/name/paths-info/main", body, kind)
 
@@ -349,6 +349,8 @@ def test_a_large_repository_is_not_read_as_a_whole(own_mirror: Mirror) -> None:
     answer = ask_paths(own_mirror, "models/org/large/paths-info/main", urlencode([("paths", path) for path in asked]))
     assert [entry["path"] for entry in answer.json] == asked[:-1]
     assert own_mirror.ask("/api/models?full=true&search=large").json == [whole]
+    many = json.dumps({"paths": [""] * 200_000})
+    assert ask_paths(own_mirror, "models/org/large/paths-info/main", many, "application/json").status == 413
     assert memory(own_mirror) < 50
 
 
