@@ -217,6 +217,7 @@ function otherCase(r) {
         return '';
     }
     const name = folder.slice(folder.lastIndexOf('/') + 1);
+    // never to itself, whatever it was that could not be read
     if (name === asked || !maySee(r, rulesOf(r), nameOf(name), `${folder}/.mirror`)) {
         return '';
     }
