@@ -25,7 +25,7 @@ def is_zip(stream: Stream) -> bool:
 
 def ends_as_zip(stream: Stream) -> bool:
     """Say whether a content ends as a zip: many readers look there alone, and anything may stand before it."""
-    return stream.is_seekable and zipfile.is_zipfile(stream.file())  # type: ignore[arg-type]
+    return stream.is_seekable and zipfile.is_zipfile(stream.file())
 
 
 def is_tar(stream: Stream) -> bool:
@@ -56,7 +56,7 @@ def in_zip(stream: Stream, check_names: bool) -> Iterator[tuple[str, Stream]]:
 
 
 def in_tar(stream: Stream, check_names: bool) -> Iterator[tuple[str, Stream]]:
-    """The same of a tar."""
+    """Return the files in a tar, likewise."""
     mode: Any = "r:" if stream.is_seekable else "r|"
     file: Any = stream.file() if stream.is_seekable else stream
     with tarfile.open(fileobj=file, mode=mode) as archive:
@@ -64,7 +64,7 @@ def in_tar(stream: Stream, check_names: bool) -> Iterator[tuple[str, Stream]]:
             info = archive.next()
             if info is None:
                 return
-            archive.members = []  # type: ignore[misc]  # or it keeps all that it ever saw
+            archive.members = []  # type: ignore[attr-defined]  # or it keeps all that it ever saw
             stream.budget.member()
             if check_names:
                 _check_name(info.name)

@@ -21,7 +21,7 @@ def check(stream: Stream) -> None:
     tail = b""
     for piece in stream.rest():
         text = tail + piece
-        layers.look(text)
+        layers.look(piece, "is an HDF5 file")
         if b"PYTABLES_FORMAT_VERSION" in text or b"pandas_type" in text:
             raise Refused("is an HDF5 file of PyTables, whose attributes are pickles")
         at = text.find(_HEAP)
@@ -30,4 +30,3 @@ def check(stream: Stream) -> None:
                 raise Refused("is an HDF5 file with a packed heap, which can't be looked into")
             at = text.find(_HEAP, at + 1)
         tail = text[-_OVERLAP:]
-    layers.check("is an HDF5 file")

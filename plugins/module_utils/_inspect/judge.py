@@ -57,15 +57,15 @@ def judge(files: Mapping[str, Path], is_safe: bool, clock: Clock) -> dict[str, s
 
 def judge_file(file: Path, name: str, is_safe: bool, clock: Clock) -> set[str]:
     """Return the names of files that belong to a content. Raises Refused where it is not let through."""
-    size = file.stat().st_size
-    with file.open("rb", buffering=0) as source:
-        try:
+    try:
+        size = file.stat().st_size
+        with file.open("rb", buffering=0) as source:
             return _judge(Stream(source, Budget(size, clock), size, seekable=True), name, is_safe, 0)
-        except (Refused, StoppedError):
-            raise
-        except Exception as problem:  # a broken content breaks its readers in more ways than anybody can list
-            text = f"{type(problem).__name__} {problem}"[:200]
-            raise Refused(f"could not be read to its end ({ascii(text)[1:-1]})") from problem
+    except (Refused, StoppedError):
+        raise
+    except Exception as problem:  # a broken content breaks its readers in more ways than anybody can list
+        text = f"{type(problem).__name__} {problem}"[:200]
+        raise Refused(f"could not be read to its end ({ascii(text)[1:-1]})") from problem
 
 
 def _judge(stream: Stream, name: str, is_safe: bool, depth: int) -> set[str]:

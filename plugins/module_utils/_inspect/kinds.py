@@ -71,8 +71,30 @@ KINDS: tuple[Kind, ...] = (
 
 #: Names of what is code however it reads: programs, libraries, scripts, and documents that can hold scripts.
 CODE = frozenset(
-    "py pyc pyw pyd pyx ipynb so dll dylib exe msi com bat cmd ps1 vbs sh bash zsh fish csh pl rb php lua r jl js mjs cjs"
-    " ts jsx tsx jar class wasm c cc cpp cu cuh h hpp rs go java cs swift kt m mm html htm xhtml svg hta desktop".split()
+    {
+        *(
+            "py",
+            "pyc",
+            "pyw",
+            "pyd",
+            "pyx",
+            "ipynb",
+            "rb",
+            "pl",
+            "php",
+            "lua",
+            "r",
+            "jl",
+            "go",
+            "rs",
+            "java",
+            "cs",
+            "swift",
+        ),
+        *("c", "cc", "cpp", "cu", "cuh", "h", "hpp", "m", "mm", "kt", "so", "dll", "dylib", "exe", "msi", "com", "jar"),
+        *("sh", "bash", "zsh", "fish", "csh", "bat", "cmd", "ps1", "vbs", "class", "wasm", "hta", "desktop"),
+        *("js", "mjs", "cjs", "ts", "jsx", "tsx", "html", "htm", "xhtml", "svg"),
+    }
 )
 #: What is worth a name in a message, although it is not let through.
 _OTHERS = {

@@ -15,7 +15,7 @@ from .stream import Stream
 
 #: xz says in its head how much memory it needs to be unpacked: up to 4 GiB. Its highest level asks for 65 MiB.
 _XZ_MEMORY = 128 << 20
-#: What is unpacked at once grows from the smallest that a loader reads, so that nobody gets further in a broken content.
+#: What is unpacked at once grows from less than any loader reads, so that none gets further in a broken content.
 _FIRST, _MOST = 512, 64 << 10
 _ZFILE = 21
 
@@ -103,14 +103,19 @@ class _Unpacked:
 
     def __init__(self, stream: Stream, make: Callable[[], Any]) -> None:
         self._stream, self._make, self._it = stream, make, make()
-        self._input, self._chunk = b"", _FIRST
-        self._output = b""
+        self._chunk = _FIRST
+        self._output = self._rest = b""
         self._is_done = False
 
     def begin(self) -> None:
-        """Unpack the first bytes, which shows whether it is packed at all."""
-        while not self._output and not self._is_done:
-            self._output = self._on(_FIRST)
+        """Unpack the first bytes, which shows whether it is packed at all. Raises Limit, or one of _PROBLEMS."""
+        try:
+            while not self._output and not self._is_done:
+                self._output = self._on(_FIRST)
+        except lzma.LZMAError as problem:
+            if "emory" in str(problem):
+                raise Limit("is packed so that unpacking it takes more memory than it gets") from None
+            raise
 
     def read(self, size: int) -> bytes:
         """Return up to so many bytes. Raises Refused where it is broken."""
@@ -120,31 +125,34 @@ class _Unpacked:
                 out = self._on(size)
         except _PROBLEMS as problem:
             raise Refused(f"is packed and could not be read to its end ({type(problem).__name__} {problem})") from None
-        except MemoryError:
-            raise Limit("is packed so that unpacking it needs more memory than is given for that") from None
         return out
 
     def _on(self, size: int) -> bytes:
         """Return some of what comes next, maybe nothing yet."""
         if self._it.eof:
-            rest = (self._it.unused_data or self._stream.read(self._chunk)).lstrip(b"\0")
-            self._input, fresh = rest, self._make()
-            if not rest:
-                self._is_done = self._stream.is_at_end()
-                self._it = self._it if self._is_done else fresh
-                return b""
-            try:
-                out: bytes = fresh.decompress(rest, size)
-            except _PROBLEMS:  # what stands after the end is nothing packed
-                self._is_done = True
-                return b""
-            self._it = fresh
-            return out
+            return self._next(size)
         piece = b""
         if self._it.needs_input:
             piece = self._stream.read(self._chunk)
             self._chunk = min(self._chunk * 2, _MOST)
             if not piece:
                 raise EOFError("its end is missing")
-        out = self._it.decompress(piece, size)
+        out: bytes = self._it.decompress(piece, size)
+        self._rest = self._it.unused_data
+        return out
+
+    def _next(self, size: int) -> bytes:
+        """Begin with what follows, maybe after zeros."""
+        rest, self._rest = self._rest or self._stream.read(_MOST), b""
+        self._is_done = not rest
+        rest = rest.lstrip(b"\0")
+        if not rest:
+            return b""
+        following = self._make()
+        try:
+            out: bytes = following.decompress(rest, size)
+        except _PROBLEMS:  # what stands there is nothing packed
+            self._is_done = True
+            return b""
+        self._it, self._rest = following, following.unused_data
         return out

@@ -4,9 +4,9 @@
 """Pickles: contents that run what they name when they are loaded.
 
 An unpickler is a machine with a stack; Python's own table of its opcodes (``pickletools``) says what each takes and
-gives. The walk goes through them as an unpickler would, and neither imports nor calls anything. Where an unpickler may go
-on, the walk goes on: it never breaks off earlier, so nothing that is called stays unseen. It judges by what can be
-called, not by a list of names that are known to be bad.
+gives. The walk goes through them as an unpickler would, and neither imports nor calls anything. Where any unpickler may
+go on, the walk goes on, so nothing that is called stays unseen. It judges by whether something can be called, not by a
+list of names that are known to be bad.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ _PROTOCOLS = 5
 _STEPS = 100_000
 #: What is kept of a string, for the message.
 _KEPT = 200
-#: The longest number as text that is looked at.
-_DIGITS = 4096
+#: What is looked at of a line. Nothing that has a longer name can be imported; numbers and texts may be longer.
+_LINE = 4096
+_LONG_LINES = ("INT", "LONG", "FLOAT", "STRING", "UNICODE")
 
 _OPCODES = {ord(opcode.code): opcode for opcode in pickletools.opcodes}
 _MARK = pickletools.markobject
@@ -94,9 +95,9 @@ class _Walk:
             return b""
         count = opcode.arg.n
         if count == pickletools.UP_TO_NEWLINE:
-            line = stream.line(_DIGITS)
+            line = stream.line(_LINE, opcode.name in _LONG_LINES)
             if opcode.name in ("GLOBAL", "INST"):
-                line += b"\n" + stream.line(_DIGITS)
+                line += b"\n" + stream.line(_LINE, is_longer=False)
             return line
         if count < 0:
             size = {
@@ -193,7 +194,7 @@ class _Walk:
 
     def _do_string(self, argument: bytes) -> None:
         line = argument.rstrip()
-        if len(argument) < _DIGITS and (len(line) < 2 or line[:1] != line[-1:] or line[:1] not in (b"'", b'"')):
+        if len(argument) < _LINE and (len(line) < 2 or line[:1] != line[-1:] or line[:1] not in (b"'", b'"')):
             raise _NoPickle
         self._stack.append(line[1:-1][:_KEPT])
 
@@ -264,7 +265,7 @@ class _Walk:
         self._stack.append(self._memo[key])
 
 
-#: Those that change what stands below what they take, with how much they take; of something imported they call a method.
+#: Those that change what stands below what they take, and how much they take; of an import they call a method.
 _TARGETED = {"APPEND": 1, "APPENDS": 0, "SETITEM": 2, "SETITEMS": 0, "ADDITEMS": 0}
 _STRINGS = {
     "UNICODE", "BINSTRING", "SHORT_BINSTRING", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8",
@@ -275,7 +276,7 @@ _NUMBERS = {"INT", "LONG", "FLOAT"}
 
 def _is_number(name: str, line: bytes) -> bool:
     """Say whether any unpickler reads a line as a number: C's reads more than Python's."""
-    if len(line) >= _DIGITS:
+    if len(line) >= _LINE:
         return True
     if name != "FLOAT":
         return bool(_INTEGER.fullmatch(line))

@@ -114,8 +114,11 @@ class Stream:
         self.rewind()
         return head
 
-    def line(self, size: int) -> bytes:
-        """Return a line without its end, no more than so many bytes of it; pass over the rest. Raises EOFError."""
+    def line(self, size: int, is_longer: bool = True) -> bytes:
+        """Return a line without its end, no more than so many bytes of it; pass over the rest. Raises EOFError.
+
+        So it does where a line is longer that may not be.
+        """
         line = b""
         while True:
             if self._at >= len(self._buffer) and not self._fill():
@@ -126,6 +129,8 @@ class Stream:
                 self._at = end + 1
                 return line
             self._at = len(self._buffer)
+            if len(line) == size and not is_longer:
+                raise EOFError
 
     def rest(self) -> Iterator[bytes]:
         """Return what follows, in pieces."""

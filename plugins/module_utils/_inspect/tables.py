@@ -23,17 +23,17 @@ def check_parquet(stream: Stream) -> None:
 
 
 def check_arrow(stream: Stream) -> None:
-    """The same of a file of Arrow, which has its schema at both ends."""
+    """Check a file of Arrow, which has its schema at both ends."""
     _check(stream.head(LONGEST // 4))
     _check(_tail(stream, ARROW, 10))
 
 
 def check_arrow_stream(stream: Stream) -> None:
-    """The same of a stream of Arrow, which datasets keeps: its first message is the schema."""
+    """Check a stream of Arrow, which datasets keeps: its first message is the schema."""
     stream.take(4)
     size = stream.number(4)
     schema = stream.take(size)
-    if not 0 < size or not 0 < int.from_bytes(schema[:4], "little") < size:
+    if not size or not 0 < int.from_bytes(schema[:4], "little") < size:
         raise ValueError("no schema")
     _check(schema)
 

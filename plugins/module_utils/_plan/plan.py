@@ -82,7 +82,6 @@ class CommitPlan:
     paths: tuple[str, ...]
     entries: list[Wanted]
     seal: bool = False
-    no_pickle: bool = False
     list_it: bool = False
     dropped: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
@@ -241,7 +240,6 @@ def plan_repo(
         commit = commits.setdefault(answer.commit, CommitPlan(repo, answer, (), []))
         commit.entries.append(wanted)
         commit.paths = tuple(sorted({*commit.paths, *paths}))
-        commit.no_pickle = commit.no_pickle or wanted.formats == "no-pickle"
         _move(wanted, commit, facts)
     for commit in commits.values():
         # what an entry wants that can't be had just now must not look as though nobody wanted it

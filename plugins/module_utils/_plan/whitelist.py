@@ -9,6 +9,7 @@ a branch or tag name has no slash.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -20,7 +21,7 @@ from .wanted import Wanted
 REPO_TYPES = ("model", "dataset", "space")
 _KEYS = tuple(field.name for field in fields(Wanted))
 _PUBLISH = ("auto", "manual")
-_FORMATS = ("any", "no-pickle")
+_FORMATS = ("any", "no-pickle", "safe")
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?")
 _REPO_ID_LENGTH = 96
 _REVISION = re.compile(r"(?:refs/(?:pr|convert)/)?[A-Za-z0-9_][A-Za-z0-9._+-]*")
@@ -70,8 +71,10 @@ def _parse_entry(entry: Any) -> Wanted:
     files = _strings(given, "files")
     for path in files or ():
         _check_path(path)
-    patterns = {key: _strings(given, key) for key in ("allow_patterns", "ignore_patterns")}
-    for pattern in [*(patterns["allow_patterns"] or ()), *(patterns["ignore_patterns"] or ())]:
+    if "formats_allow" in given and given.get("formats", _FORMATS[0]) == _FORMATS[0]:
+        raise ValueError("formats_allow excepts files from formats: no-pickle or safe, neither of which is set")
+    patterns = {key: _strings(given, key) for key in ("allow_patterns", "ignore_patterns", "formats_allow")}
+    for pattern in itertools.chain.from_iterable(one or () for one in patterns.values()):
         _check_path(pattern.rstrip("/") or "/")
     return Wanted(
         repo_id=_repo_id(given["repo_id"]),
