@@ -85,6 +85,10 @@ def arrow() -> bytes:
     return b"ARROW1\0\0" + arrow_stream() + bytes(32) + struct.pack("<I", 32) + b"ARROW1"
 
 
+def tfrecord() -> bytes:
+    return b"".join(struct.pack("<QI", size, 7) + bytes(size) + bytes(4) for size in (24, 90))
+
+
 def riff(kind: bytes) -> bytes:
     return b"RIFF" + struct.pack("<I", 36) + kind + bytes(32)
 
@@ -93,15 +97,21 @@ def hdf5(attribute: bytes = b'{"class_name": "Dense", "config": {"units": 3}}') 
     return b"\x89HDF\r\n\x1a\n" + bytes(500) + b"FRHP\0\x08\0\0\0" + bytes(90) + attribute + bytes(500)
 
 
+TFLITE = struct.pack("<I", 28) + b"TFL3" + bytes(100)
+GZIP = gzip.compress(b'{"a": 1}\n' * 10)
+
 #: What docs/security.md says of each kind: kind -> (name, content).
 KINDS: dict[str, list[tuple[str, bytes]]] = {
-    "safetensors": [
+    "safetensors, whose header describes the rest to the byte": [
         ("model.safetensors", safetensors("x", 1000)),
         ("empty.safetensors", struct.pack("<Q", 2) + b"{}"),
     ],
-    "GGUF": [("model-q4.gguf", gguf()), ("vocab.gguf", gguf(tensors=0))],
-    "ONNX": [("model.onnx", onnx()), ("constants.onnx", onnx("weights/a.data", in_attribute=True))],
-    "NumPy": [
+    "GGUF, whose lengths lie inside it": [("model-q4.gguf", gguf()), ("vocab.gguf", gguf(tensors=0))],
+    "ONNX, and the files in its folder that it names as its data": [
+        ("model.onnx", onnx()),
+        ("constants.onnx", onnx("weights/a.data", in_attribute=True)),
+    ],
+    "NumPy's `.npy` and `.npz` of numbers or text": [
         ("weights.npy", npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }", bytes(16))),
         ("words.npy", npy("{'descr': '<U7', 'fortran_order': False, 'shape': (1,), }", bytes(28), 3)),
         (
@@ -115,11 +125,12 @@ KINDS: dict[str, list[tuple[str, bytes]]] = {
         ("data-00000.arrow", arrow_stream()),
         ("table.arrow", arrow()),
     ],
-    "MessagePack": [("flax_model.msgpack", msgpack())],
-    "TFLite": [("model.tflite", struct.pack("<I", 28) + b"TFL3" + bytes(100))],
-    "HDF5": [("tf_model.h5", hdf5())],
+    "TFRecord (TensorBoard's logs)": [("events.out.tfevents.1640094759.host.77.0", tfrecord())],
+    "MessagePack (flax)": [("flax_model.msgpack", msgpack())],
+    "TFLite": [("model.tflite", TFLITE)],
+    "HDF5 (Keras, TensorFlow) without Lambda layers": [("tf_model.h5", hdf5())],
     "SentencePiece": [("tokenizer.model", sentencepiece()), ("spiece.model", sentencepiece())],
-    "text": [
+    "text in UTF-8 or UTF-16: JSON, JSON lines, YAML, Markdown, CSV, vocabularies, licences": [
         ("README.md", "# 模型\n\nThe *quick* brown fox\n".encode()),
         ("config.json", json.dumps({"architectures": ["X"], "auto_map": {"AutoModel": "modeling.X"}}).encode()),
         ("tokenizer.json", json.dumps({"model": {"vocab": {"a\u0000b": 0}}}).encode()),
@@ -139,7 +150,7 @@ KINDS: dict[str, list[tuple[str, bytes]]] = {
         ("chat_template.jinja", b"{{ bos_token }}"),
         ("model.hash", b"1a2b3c4d"),
     ],
-    "image, audio, video": [
+    "images (PNG, JPEG, GIF, WebP, BMP, TIFF, AVIF), audio (WAV, FLAC, Ogg, MP3), video (MP4, WebM, AVI)": [
         ("image.png", PNG),
         ("image.jpg", b"\xff\xd8\xff\xe0\0\x10JFIF\0" + bytes(100)),
         ("image.gif", b"GIF89a" + bytes(50)),
@@ -155,11 +166,11 @@ KINDS: dict[str, list[tuple[str, bytes]]] = {
         ("film.mp4", b"\0\0\0\x18ftypmp42" + bytes(50)),
         ("film.webm", b"\x1a\x45\xdf\xa3\x9f" + bytes(50)),
     ],
-    "archive of such": [
+    "zip, tar, gzip, bzip2, xz, zlib with nothing but these in them": [
         ("data.zip", zipped_as("a/b.txt", b"text")),
         ("model.keras", zipped_as("config.json", b'{"module": "keras", "class_name": "Functional"}')),
         ("data.tar", tarred("a.png", PNG)),
         ("data.tar.gz", tarred("a.png", PNG, "w:gz")),
-        ("data.jsonl.gz", gzip.compress(b'{"a": 1}\n' * 10)),
+        ("data.jsonl.gz", GZIP),
     ],
 }

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Callable
 
-from . import gguf, hdf5, media, msgpack, npy, onnx, safetensors, sentencepiece, tables, text
+from . import gguf, hdf5, media, msgpack, npy, onnx, safetensors, sentencepiece, tables, text, tfrecord
 from .refused import Refused
 from .stream import Stream
 
@@ -67,6 +67,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("ONNX", _starts(b"\x08", b"\x12", b"\x1a", b"\x3a", b"\x42"), onnx.check),
     Kind("SentencePiece", _starts(b"\x0a"), sentencepiece.check),
     Kind("MessagePack", msgpack.begins, msgpack.check),
+    Kind("TFRecord", tfrecord.begins, tfrecord.check),
 )
 
 #: Names of what is code however it reads: programs, libraries, scripts, and documents that can hold scripts.

@@ -47,7 +47,7 @@ def _tail(stream: Stream, magic: bytes, length: int) -> bytes:
         tail = file.read()
         size = int.from_bytes(tail[:4], "little")
         if not tail.endswith(magic) or not 0 < size <= end - length - len(magic):
-            raise Refused("is a table without its end")
+            raise ValueError("no end")
         file.seek(end - length - size)
         description: bytes = file.read(size)
     finally:
