@@ -13,6 +13,22 @@ MAGIC = b"\x89HDF\r\n\x1a\n"
 #: A heap can be packed, and hide what is in it: nobody writes such, but anybody can. Version 0, eight bytes an id.
 _HEAP, _HEAP_HEAD = b"FRHP\0", 9
 _OVERLAP = 64
+#: It may begin further behind, each time twice as far; this is as far as is looked where nobody can go back.
+_FIRST_BLOCK, _LAST_BLOCK = 512, 512 << 10
+
+
+def refuse_behind(stream: Stream) -> None:
+    """Raise Refused where readers of HDF5 find one behind something else."""
+    offset = _FIRST_BLOCK
+    try:
+        while stream.is_seekable or offset <= _LAST_BLOCK:
+            stream.rewind()
+            stream.skip(offset)
+            if stream.take(len(MAGIC)) == MAGIC:
+                raise Refused("has an HDF5 file behind something else")
+            offset *= 2
+    except EOFError:
+        return
 
 
 def check(stream: Stream) -> None:

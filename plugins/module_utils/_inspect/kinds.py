@@ -116,6 +116,7 @@ def check_kind(stream: Stream, name: str) -> set[str]:
     suffix = name.rpartition("/")[2].rpartition(".")[2].lower()
     if suffix in CODE:
         raise Refused(f"is code, or a document that can hold code, by its name (.{suffix})")
+    hdf5.refuse_behind(stream)
     for kind in _candidates(stream):
         try:
             return kind.check(stream) or set()

@@ -32,8 +32,8 @@ _OPCODES = {ord(opcode.code): opcode for opcode in pickletools.opcodes}
 _MARK = pickletools.markobject
 _INTEGER = re.compile(rb"\s*[+-]?(?:0[xXoObB][0-9a-fA-F_]+|[0-9_]*)L?\s*(?:\0.*)?", re.DOTALL)
 
-# What stands on the stack: a string is its own beginning, as bytes; all else is one of these, or Imported.
-_ATOM, _BOX = "a value", "a list, dictionary or set"
+# What stands on the stack: a string is its own beginning, as bytes; all else is Imported, or no more than this.
+_VALUE = "a value"
 
 
 class Imported:
@@ -159,7 +159,7 @@ class _Walk:
         if name in _TARGETED:
             self._pop_mark() if _MARK in opcode.stack_before else self._pop(_TARGETED[name])
             (target,) = self._pop(1)
-            if target is not _BOX:
+            if isinstance(target, (Imported, bytes)):
                 self._called(target)
             self._stack.append(target)
             return
@@ -170,7 +170,7 @@ class _Walk:
             self._pop_mark()
             before = before[: before.index(_MARK)]
         self._pop(len(before))
-        pushed = argument if name in _STRINGS else _BOX if name in _BOXES else _ATOM
+        pushed = argument if name in _STRINGS else _VALUE
         self._stack += [pushed] * len(opcode.stack_after)
 
     # ---- what is not told by Python's table
@@ -270,7 +270,6 @@ _TARGETED = {"APPEND": 1, "APPENDS": 0, "SETITEM": 2, "SETITEMS": 0, "ADDITEMS":
 _STRINGS = {
     "UNICODE", "BINSTRING", "SHORT_BINSTRING", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8",
 }  # fmt: skip
-_BOXES = {"EMPTY_LIST", "LIST", "EMPTY_DICT", "DICT", "EMPTY_SET"}
 _NUMBERS = {"INT", "LONG", "FLOAT"}
 
 

@@ -105,7 +105,7 @@ class Stream:
         elif self._seekable:
             self.seek(0)
         else:
-            raise Limit("can't be read twice, which its length would need")
+            raise Limit(f"would have to be read twice, which more than {_HEAD >> 20} MiB of it can't be")
 
     def head(self, size: int = 1024) -> bytes:
         """Return what it begins with. It stands at its start then."""

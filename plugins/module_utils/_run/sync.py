@@ -166,9 +166,8 @@ class Sync:
 
     def _inspect(self, commit: CommitPlan) -> None:
         """Look into what was verified: nothing but what the entries' formats and the lock file say."""
-        if commit.seal or commit.publishes or commit.list_it:
-            for entry in commit.entries:
-                self._judge(entry, commit)
+        for entry in commit.entries:  # what is sealed may be another entry's
+            self._judge(entry, commit)
         for path in commit.paths if commit.seal else ():
             blob = self._store.pool / commit.listing.files[path].etag
             if self._options.lock and not commit.listing.files[path].sha256:

@@ -70,6 +70,7 @@ def test_what_is_harmless_is_not(judged: Judge, name: str) -> None:
         ("model.h5", hdf5(b'{"class_name": "Lambda", "config": {}}'), "is an HDF5 file with a Lambda layer"),
         ("model.h5", hdf5(b'{"class_name": "\\u004cambda"}'), "Lambda layer"),
         ("store.h5", hdf5(b"PYTABLES_FORMAT_VERSION"), "PyTables"),
+        ("behind.png", PNG.ljust(2048) + hdf5(b""), "has an HDF5 file behind something else"),
         ("packed.h5", b"\x89HDF\r\n\x1a\n" + b"FRHP\0\x08\0\x09\0" + bytes(99), "packed heap"),
         ("model.json", b'{"class_name" :\n"Lambda"}', "Lambda layer"),
         (

@@ -94,6 +94,8 @@ def does(unpickler: Any, content: bytes) -> str:
 
 @settings(max_examples=1500, deadline=None)
 @given(st.lists(st.sampled_from(BITS), max_size=14))
+@example([b"\x96" + bytes(8), b"(", b"K\1", b"e", b"ca\nb\n", b")", b"R"])
+@example([b"\x96\1" + bytes(8), b"K\0", b"K\1", b"s", b"ca\nb\n", b")", b"R"])
 @example([b"ca\nb\n", b"]", b"R"])
 @example([b"ca\no\n", b"(", b"e"])
 @example([b"ca\no\n", b"N", b"a"])
