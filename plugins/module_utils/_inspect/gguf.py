@@ -13,7 +13,7 @@ from .stream import Stream
 
 MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
-_KEYS, _TENSORS = 100_000, 200_000
+_KEYS, _TENSORS = 100_000, 100_000
 _LONGEST_KEY, _LONGEST_TEMPLATE, _ELEMENTS, _DEEPEST, _DIMENSIONS = 65_535, 1 << 20, 2_000_000, 4, 8
 #: Bytes of each kind of value; a text and a list say their own.
 _SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}

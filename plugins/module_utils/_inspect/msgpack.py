@@ -8,7 +8,7 @@ from __future__ import annotations
 from .refused import Refused
 from .stream import Stream
 
-_VALUES, _DEEPEST = 1_000_000, 64
+_VALUES, _DEEPEST = 500_000, 64
 #: First byte -> (bytes of the length, what more there is, fixed bytes). Lists and maps are told by themselves.
 _FIXED = {
     0xC0: 0, 0xC2: 0, 0xC3: 0, 0xCA: 4, 0xCB: 8, 0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8, 0xD0: 1, 0xD1: 2, 0xD2: 4, 0xD3: 8,

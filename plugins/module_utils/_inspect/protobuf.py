@@ -12,7 +12,7 @@ from .refused import Refused
 from .stream import Stream
 
 #: Fields of one message with all that is in it.
-_FIELDS = 2_000_000
+_FIELDS = 1_000_000
 _DEEPEST = 64
 
 #: Number of a field -> the fields of the message in it; a text instead is the name under which it is handed out.

@@ -68,16 +68,16 @@ def bombs() -> Iterator[tuple[str, bytes]]:
         yield "deep.safetensors", struct.pack("<Q", len(text) + 1) + b"{" + text
     yield "deep.msgpack", b"\x91" * 1_000_000
     yield "lists.msgpack", b"\xdd\xff\xff\xff\xff" * 100
-    yield "zeros.msgpack", b"\xdd\x00\x1f\xff\xff" + bytes(0x1FFFFF)
+    yield "zeros.msgpack", b"\xdd\x00\x0f\xff\xff" + bytes(0x0FFFFF)
     yield "list.gguf", b"GGUF" + struct.pack("<IQQQ", 3, 0, 1, 1) + b"a" + struct.pack("<IIQ", 9, 9, 1 << 62)
     yield "text.gguf", b"GGUF" + struct.pack("<IQQQ", 3, 0, 1, 1 << 62)
-    yield "tensors.gguf", b"GGUF" + struct.pack("<IQQ", 3, 200_000, 0) + bytes(4_800_000)
+    yield "tensors.gguf", b"GGUF" + struct.pack("<IQQ", 3, 100_000, 0) + bytes(2_400_000)
     graph = message(4, b"If")
     for _number in range(400):
         graph = message(1, message(5, message(6, graph)))
     yield "deep.onnx", b"\x08\x08" + message(7, graph)
     yield "pairs.onnx", b"\x08\x08" + message(7, message(5, message(13, b"x" * 5_000_000)))
-    yield "fields.onnx", b"\x08\x08" + b"\x10\x00" * 2_100_000
+    yield "fields.onnx", b"\x08\x08" + b"\x10\x00" * 1_100_000
     yield "size.onnx", b"\x08\x08\x3a" + varint(1 << 62) + b"x"
     yield "endless.onnx", b"\x08" + b"\xff" * 100
     for header in (
@@ -95,7 +95,7 @@ def bombs() -> Iterator[tuple[str, bytes]]:
     yield "string.pkl", b"\x80\x04\x8e" + struct.pack("<Q", 1 << 62) + b"x"
     yield "line.pkl", b"V" + b"x" * 30_000_000
     yield "lists.pkl", b"]" * 300_000
-    yield "memo.pkl", b"N" + b"".join(b"r" + struct.pack("<I", number) for number in range(150_000))
+    yield "memo.pkl", b"N" + b"".join(b"r" + struct.pack("<I", number) for number in range(110_000))
     yield "footer.parquet", b"PAR1" + b"\xf0\xff\xff\xff" + b"PAR1"
     yield "deep.yaml", b"[" * 900_000
     yield "anchors.yaml", b"a: &a [x, x]\n" + b"".join(b"b%d: [*a, *a]\n" % number for number in range(1000))
