@@ -88,6 +88,18 @@ class Drop(JsonEdit):
 
 
 @dataclass(frozen=True)
+class Rename(JsonEdit):
+    """Have it under another key."""
+
+    at: Place
+    key: str
+
+    def apply(self, holder: Any, key: Any, fill: Fill, raws: list[str]) -> None:
+        if isinstance(holder, dict):
+            holder[fill(self.key)] = holder.pop(key)
+
+
+@dataclass(frozen=True)
 class Twice(JsonEdit):
     """Have the key twice, then with this value."""
 

@@ -22,6 +22,7 @@ from unit.fuzz.answers import (
     Put,
     Raw,
     Recode,
+    Rename,
     Repeat,
     Status,
     Twice,
@@ -41,9 +42,43 @@ PATHS = [
 ]
 #: Names as people write them, and such as no file may have.
 LETTERS = [
-    *["Screenshot\u202f1.png", "a\u00a0b", "a\u3000b", "\ufeffa", "a\u00adb", "\U0001f469\u200d\U0001f680", "\u202egnp.a"],
-    *["\ud800", "a\udfffb", "a\nb", "a\rb", "a\r\nX-A: b", "a\x00b", "\x1b[31mred", "a\u2028b", "a\u2029b", "a\x7f", "\x85"],
-    *["e\u0301", "ﬁ", "\u0130", "a\u200bb", "COM1", "%2e%2e%2f", "a%00b", "a?b#c", "a b", "*", "[a]", "$(touch x)", "{up}"],
+    *[
+        "Screenshot\u202f1.png",
+        "a\u00a0b",
+        "a\u3000b",
+        "\ufeffa",
+        "a\u00adb",
+        "\U0001f469\u200d\U0001f680",
+        "\u202egnp.a",
+    ],
+    *[
+        "\ud800",
+        "a\udfffb",
+        "a\nb",
+        "a\rb",
+        "a\r\nX-A: b",
+        "a\x00b",
+        "\x1b[31mred",
+        "a\u2028b",
+        "a\u2029b",
+        "a\x7f",
+        "\x85",
+    ],
+    *[
+        "e\u0301",
+        "ﬁ",
+        "\u0130",
+        "a\u200bb",
+        "COM1",
+        "%2e%2e%2f",
+        "a%00b",
+        "a?b#c",
+        "a b",
+        "*",
+        "[a]",
+        "$(touch x)",
+        "{up}",
+    ],
 ]
 #: What is of another kind, or much too large, where something else is expected.
 SCALARS = [
@@ -54,21 +89,72 @@ SCALARS = [
 ]
 #: Tokens that are no JSON, or that JSON's readers differ about: (text, times, end).
 TOKENS = [
-    *[("NaN", 1, ""), ("-Infinity", 1, ""), ("1e999", 1, ""), ("-0", 1, ""), ("01", 1, ""), ("'a'", 1, ""), ("", 1, "")],
+    *[
+        ("NaN", 1, ""),
+        ("-Infinity", 1, ""),
+        ("1e999", 1, ""),
+        ("-0", 1, ""),
+        ("01", 1, ""),
+        ("'a'", 1, ""),
+        ("", 1, ""),
+    ],
     *[("[", 50, "]"), ("[", 1000, "]"), ("[", 100_000, "]"), ('{"a":', 1000, "}"), ('{"a":[', 50_000, "]}")],
     *[("1", 5000, ""), ('"\\ud800"', 1, ""), ('"\\uZZZZ"', 1, ""), ('"a\nb"', 1, ""), ('"open', 1, ""), ("5,5", 1, "")],
 ]
 BODIES = [
-    *[b"", b"null", b"true", b"5", b'"text"', b"[]", b"{}", b"[[]]", b"[null]", b"[{}]", b"NaN", b"\xff\xfe\x00", b"\x00"],
-    *[b"<html>502</html>", b"[" * 100_000, b'{"a":' * 5000, b"{}{}", b"{} x", b"\xef\xbb\xbf{}", b"data: {}\n\n", b"1" * 9999],
+    *[
+        b"",
+        b"null",
+        b"true",
+        b"5",
+        b'"text"',
+        b"[]",
+        b"{}",
+        b"[[]]",
+        b"[null]",
+        b"[{}]",
+        b"NaN",
+        b"\xff\xfe\x00",
+        b"\x00",
+    ],
+    *[
+        b"<html>502</html>",
+        b"[" * 100_000,
+        b'{"a":' * 5000,
+        b"{}{}",
+        b"{} x",
+        b"\xef\xbb\xbf{}",
+        b"data: {}\n\n",
+        b"1" * 9999,
+    ],
 ]
-TYPES = ["text/html", "", "application/json; charset=utf-16", "application/json; charset=x", "application/x-ndjson", "\x7f"]
+TYPES = [
+    "text/html",
+    "",
+    "application/json; charset=utf-16",
+    "application/json; charset=x",
+    "application/x-ndjson",
+    "\x7f",
+]
 #: Where an answer sends to.
 WAYS = [
     *["{thief}/x", "{thief}/{repo}/resolve/{commit}/config.json", "//127.0.0.1:1/x", "http://127.0.0.1:1/", "{self}"],
-    *["file:///etc/passwd", "file:{victim}", "/api/models/honest/one/tree/main", "/honest/one/resolve/main/config.json"],
+    *[
+        "file:///etc/passwd",
+        "file:{victim}",
+        "/api/models/honest/one/tree/main",
+        "/honest/one/resolve/main/config.json",
+    ],
     *["", "/", "?", "#", "..", "http://", "http://[::1", "http://[::1]:1/", "http://127.0.0.1:99999/", "http://a b/"],
-    *["ftp://127.0.0.1/x", "data:,x", "javascript:1", "http://user:word@127.0.0.1:1/", "http://0177.1:1/", "\x00", "\xe9"],
+    *[
+        "ftp://127.0.0.1/x",
+        "data:,x",
+        "javascript:1",
+        "http://user:word@127.0.0.1:1/",
+        "http://0177.1:1/",
+        "\x00",
+        "\xe9",
+    ],
     *["{hub}/api/models/{repo}/tree/main?cursor={count}", "x" * 9000, "http://127.1:1/", "http://\u202e/", "http:/x"],
 ]
 LINKS = [
@@ -76,11 +162,75 @@ LINKS = [
     *['<a>; rel="next", <b>; rel="next"', ", " * 3000, "<" * 3000, '<{self}>; rel="next"' * 50],
 ]
 NUMBERS = ["", "-1", "0", "1", "5.5", "0x10", "1e9", "9" * 30, "9" * 5000, "a", " 5 ", "+5", "٣", "5, 5", "5\t"]
-LIMITS = ['"api";r=0;t=5', '"api";r=0;t=' + "9" * 5000, '"resolvers";r=0;t=x', '"' + "a" * 5000, "r=0", '"api";r=-1;t=-1']
-TAGS = ['""', '"', "W/", 'W/"', "0" * 40, '"{sha256}"', '"' + "0" * 64 + '"', '"' + "x" * 9000 + '"', "\xff", '"a", "b"']
-STATUSES = [100, 101, 199, 201, 203, 204, 205, 206, 300, 301, 302, 304, 307, 308, 400, 401, 403, 404, 405, 407, 409, 410]
+LIMITS = [
+    '"api";r=0;t=5',
+    '"api";r=0;t=' + "9" * 5000,
+    '"resolvers";r=0;t=x',
+    '"' + "a" * 5000,
+    "r=0",
+    '"api";r=-1;t=-1',
+]
+TAGS = [
+    '""',
+    '"',
+    "W/",
+    'W/"',
+    "0" * 40,
+    '"{sha256}"',
+    '"' + "0" * 64 + '"',
+    '"' + "x" * 9000 + '"',
+    "\xff",
+    '"a", "b"',
+]
+STATUSES = [
+    100,
+    101,
+    199,
+    201,
+    203,
+    204,
+    205,
+    206,
+    300,
+    301,
+    302,
+    304,
+    307,
+    308,
+    400,
+    401,
+    403,
+    404,
+    405,
+    407,
+    409,
+    410,
+]
 STATUSES += [412, 413, 416, 418, 421, 451, 500, 502, 503, 505, 511, 599, 600, 999]
 ENCODINGS = ["gzip", "deflate", "br", "zstd", "identity", "gzip, gzip, gzip, gzip, gzip, gzip", "x", "compress"]
+
+#: Keys of a peer's documents that look like names, and are others', or none.
+_NAMES = [
+    *[
+        "models--hostile--x",
+        "models--a--b--c",
+        "models--",
+        "datasets--..--..",
+        "models--a/b--c",
+        "spaces--a",
+        "models--a.git--b",
+    ],
+    *[
+        "refs/pr/1",
+        "refs/../../x",
+        "refs/convert/parquet",
+        "main.lock",
+        "a" * 300,
+        "models--" + "a" * 300 + "--b",
+        "{commit}",
+    ],
+    *["0" * 40, "0" * 64, "G" * 40, "0" * 39, "", " ", "main "],
+]
 
 _TEXT = st.text(st.characters(codec=None), max_size=12)
 _VALUES = st.one_of(
@@ -97,7 +247,9 @@ _VALUES = st.one_of(
     ),
 )
 #: Keys that somebody may have given a meaning.
-_KEYS = st.sampled_from(["self", "cls", "args", "kwargs", "__class__", "id", "sha", "path", "lfs", "tags", "type", "oid", ""])
+_KEYS = st.sampled_from(
+    ["self", "cls", "args", "kwargs", "__class__", "id", "sha", "path", "lfs", "tags", "type", "oid", ""]
+)
 
 
 @dataclass(frozen=True)
@@ -114,13 +266,17 @@ class Document:
 
 
 def shortened(text: str, length: int = 300) -> str:
-    return text if len(text) <= length else f"{text[: length // 2]} ... {len(text)} characters ... {text[-length // 2 :]}"
+    return (
+        text if len(text) <= length else f"{text[: length // 2]} ... {len(text)} characters ... {text[-length // 2 :]}"
+    )
 
 
 def places(document: Any, at: Place = ()) -> Iterator[Place]:
     """Yield the places of all values in a document, itself included."""
     yield at
-    below = document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
+    below = (
+        document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
+    )
     for key, value in below:
         yield from places(value, (*at, key))
 
@@ -139,6 +295,11 @@ def json_edits(document: Any, values: st.SearchStrategy[Any] = _VALUES) -> st.Se
         st.builds(lambda at, token: Raw(at, *token), found, st.sampled_from(TOKENS)),
         st.builds(Repeat, below, st.sampled_from([0, 2, 3, 50])),
     )
+
+
+def renamings(keys: list[Place]) -> st.SearchStrategy[Edit]:
+    """Edits of names that are keys in a document."""
+    return st.builds(Rename, st.sampled_from(keys), st.sampled_from([*PATHS, *LETTERS, *_NAMES]))
 
 
 def around(links: bool = False, limit: bool = True) -> st.SearchStrategy[Edit]:
@@ -181,7 +342,9 @@ def file_headers(redirects: bool) -> st.SearchStrategy[Edit]:
         st.builds(Header, st.just("X-Repo-Commit"), _COMMITS),
         st.builds(Header, st.sampled_from(["ETag", "X-Linked-ETag"]), st.sampled_from(TAGS)),
         st.builds(Header, st.just("X-Linked-Size"), st.sampled_from(NUMBERS)),
-        st.builds(Header, st.just("Content-Range"), st.sampled_from(["bytes 0-0/1", "x", "bytes */5", "bytes 5-1/9", ""])),
+        st.builds(
+            Header, st.just("Content-Range"), st.sampled_from(["bytes 0-0/1", "x", "bytes */5", "bytes 5-1/9", ""])
+        ),
         moved,
         *([moved, st.builds(Status, st.sampled_from([301, 302, 303, 307, 308]))] if redirects else []),
         around(),
@@ -208,4 +371,98 @@ OF_HUB: st.SearchStrategy[Document] = st.one_of(
     st.builds(Document, st.just("head"), _edits(file_headers(True)) | _REDIRECT, st.just(False)),
     st.builds(Document, st.just("file"), _edits(file_headers(True)) | _REDIRECT, st.booleans()),
     st.builds(Document, st.just("bytes"), _edits(file_headers(False)) | _REDIRECT, st.booleans()),
+)
+
+# ---- the peer's
+
+_OLD, _NEW = HonestRepo("hostile/old-00"), HonestRepo("hostile/new-00")
+_MARK = {"time": "2026-11-27T10:00:00Z", "actor": "x"}
+_ENTRY = {"serial": 2, "commit": _OLD.commit(1), "time": "2026-11-27T10:00:00Z", "actor": "x"}
+_FILE = [5, "0" * 40, None, None]
+
+
+def _piece(repo: HonestRepo, serials: int) -> dict[str, Any]:
+    return {
+        "history": {"main": [_ENTRY] * serials},
+        "commits": {repo.commit(number): "digest" for number in range(2 - serials, 2)},
+        "pending": {},
+        "marks": {},
+        "retired": [],
+        "collected": [],
+    }
+
+
+#: A catalogue with the places that the real one has; what the real one has there is edited.
+_CATALOGUE = {
+    "format": 1,
+    "repos": {_OLD.folder: _piece(_OLD, 2), _NEW.folder: _piece(_NEW, 1)},
+    "views": [{"repo_id": "honest/one", "repo_type": "model", "views": ["honest"], "files": None, "revision": "main"}],
+    "removed": {},
+    "purged": {"contents": {}, "repos": {}},
+}
+_KEYED: list[Place] = [
+    *[("repos", one.folder) for one in (_OLD, _NEW)],
+    *[("repos", one.folder, "history", "main") for one in (_OLD, _NEW)],
+    *[("repos", one.folder, "commits", one.commit(1)) for one in (_OLD, _NEW)],
+]
+_NAMED = st.sampled_from([*PATHS, *LETTERS, *_NAMES])
+_MARKS = st.sampled_from(
+    [_MARK, {**_MARK, "off": True}, {**_MARK, "off": 5}, {"age": 5}, {"age": "5"}, {"time": 5}, {}, None, 5]
+)
+#: What somebody may add to a catalogue: more of each kind, under any name.
+_MORE: st.SearchStrategy[Edit] = st.one_of(
+    st.builds(lambda name, mark: Put(("purged", "contents", name), mark), _NAMED, _MARKS),
+    st.builds(lambda name, mark: Put(("purged", "repos", name), mark), _NAMED, _MARKS),
+    st.builds(lambda name: Put(("removed", name), {"main": [_ENTRY]}), _NAMED),
+    st.builds(lambda value: Put(("removed", "models--hostile--x"), value), _VALUES),
+    st.builds(
+        lambda ref, value: Put(("repos", _OLD.folder, "pending", ref), value), _NAMED, _VALUES | st.just(_OLD.commit(1))
+    ),
+    st.builds(
+        lambda kind, name, mark: Put(("repos", _OLD.folder, "marks", kind), {name: mark}),
+        st.sampled_from(["pins", "listed", "retired", "x"]),
+        _NAMED | st.just(_OLD.commit(1)),
+        _MARKS,
+    ),
+    st.builds(
+        lambda kind, value: Put(("repos", _OLD.folder, kind, 0), value),
+        st.sampled_from(["retired", "collected"]),
+        _VALUES,
+    ),
+    st.builds(lambda name, value: Put(("repos", _OLD.folder, "commits", name), value), _NAMED, _VALUES),
+    st.builds(lambda ref: Put(("repos", _OLD.folder, "history", ref), [_ENTRY]), _NAMED),
+    st.builds(lambda name: Put(("views", 0, "views"), [name]), _NAMED),
+    st.builds(lambda name: Put(("views", 0, "repo_id"), name), _NAMED),
+    st.builds(
+        lambda at, value: Put(("repos", _OLD.folder, "history", "main", 1, at), value),
+        st.sampled_from(["serial", "commit", "time", "actor", "rollback"]),
+        _VALUES,
+    ),
+)
+_LISTING = {
+    "commit": _OLD.commit(1),
+    "files": dict.fromkeys(_OLD.files(1), _FILE),
+    "folders": {"folder": "0" * 40, "folder/deep": "0" * 40},
+    "info": {"tags": ["a"], "lastModified": "2026-11-27T10:00:00.000Z"},
+}
+_SERVED = {
+    **dict.fromkeys(("_id", "id", "sha", "private", "gated", "usedStorage"), "x"),
+    "siblings": [{"rfilename": "x", "size": 5, "blobId": "0" * 40, "lfs": {"sha256": "0" * 64, "size": 5}}] * 7,
+}
+#: A peer's catalogue, of which there is one for all repositories.
+CATALOGUES: st.SearchStrategy[Document] = st.builds(
+    Document,
+    st.just("catalogue.json"),
+    _edits(st.one_of(json_edits(_CATALOGUE), renamings(_KEYED), _MORE, _MORE, around())),
+)
+#: What a peer says of single repositories, and the contents that it gives.
+OF_PEER: st.SearchStrategy[Document] = st.one_of(
+    st.builds(
+        Document,
+        st.just("upstream"),
+        _edits(json_edits(_LISTING) | renamings([("files", "config.json"), ("folders", "folder")])),
+    ),
+    st.builds(Document, st.just("rev"), _edits(json_edits(_SERVED))),
+    st.builds(Document, st.sampled_from(["upstream", "rev"]), _edits(around()) | _REDIRECT),
+    st.builds(Document, st.just("pool"), _edits(file_headers(True)) | _REDIRECT),
 )

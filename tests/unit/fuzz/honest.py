@@ -27,9 +27,14 @@ class HonestRepo:
         return "--".join([f"{self.repo_type}s", *self.repo_id.split("/")])
 
     @property
+    def name(self) -> str:
+        """How the engine names it to people."""
+        return f"{'' if self.repo_type == 'model' else f'{self.repo_type} '}{self.repo_id}"
+
+    @property
     def entry(self) -> str:
         """How the engine names its entry in the whitelist."""
-        return f"{'' if self.repo_type == 'model' else f'{self.repo_type} '}{self.repo_id}@main"
+        return f"{self.name}@main"
 
     def commit(self, number: int) -> str:
         return sha1(f"{self.folder} {number}")

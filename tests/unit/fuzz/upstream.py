@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A Hub with its content origin, and the other node of a pair, that are honest but for one kind of answer a repository.
 
-Three origins: ``hub`` (which is the peer, too), ``cdn``, and ``thief``, to which only a hostile answer leads.
+Its origins are ``hub``, ``cdn`` and ``peer``, and ``thief``, to which only a hostile answer leads.
 """
 
 from __future__ import annotations
@@ -58,16 +58,14 @@ class Upstream:
             return Answer(body=b'{"stolen": true}', headers={"Content-Type": "application/json"})
         if origin == "cdn":
             return self._content(path, headers)
+        if origin == "peer":
+            found = _PEER.fullmatch(path)
+            return self._of_peer(found, headers) if found and self.peer else _error("EntryNotFound")
         found = _API.fullmatch(path)
         if found:
             return self._api(found, target)
         found = _RESOLVE.fullmatch(path)
-        if found:
-            return self._resolve(found, method, target, headers)
-        found = _PEER.fullmatch(path)
-        if found and self.peer:
-            return self._of_peer(found, headers)
-        return _error("EntryNotFound")
+        return self._resolve(found, method, target, headers) if found else _error("EntryNotFound")
 
     def _repo(self, found: re.Match[str]) -> tuple[HonestRepo, int | None] | None:
         repo = self.repos.get((found["kind"] or "model", found["id"]))
@@ -239,7 +237,7 @@ class _Server(socketserver.ThreadingTCPServer):
 def serving(upstream: Upstream) -> Iterator[Upstream]:
     """Answer at all origins for a while; ``urls`` has their addresses."""
     with contextlib.ExitStack() as stack:
-        for origin in ("hub", "cdn", "thief"):
+        for origin in ("hub", "cdn", "peer", "thief"):
             server = stack.enter_context(_Server(upstream, origin))
             stack.callback(server.shutdown)
             threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()

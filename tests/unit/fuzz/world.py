@@ -10,13 +10,15 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from unit.fuzz.documents import Document
 from unit.fuzz.engine_process import Engine
 from unit.fuzz.honest import HonestRepo
+from unit.fuzz.known import VICTIM
 from unit.fuzz.upstream import Upstream
 
 from storecheck import check_store
@@ -39,7 +41,8 @@ _RAW = re.compile(
     r"0x[0-9a-f]{6,}| object at |Traceback|(?:Key|Type|Attribute|Value|Index|JSONDecode|Recursion|Overflow|OS|Name|Memory"
     r"|UnicodeDecode|UnicodeEncode|Assertion)Error|NoneType"
 )
-_WEEKS = 30 * 86400.0
+#: Seconds after which nothing that went wrong is still waited for.
+LATER = 30 * 86400.0
 
 
 class World:
@@ -50,11 +53,10 @@ class World:
         self.store, self.beside = folder / "world" / "store", folder / "world" / "beside"
         self._fill_beside()
         self._base = folder / "base"
-        self._make_base()
 
     def _fill_beside(self) -> None:
         (self.beside / "deep").mkdir(parents=True)
-        (self.beside / "victim").write_bytes(b"nobody of the mirror may touch or serve this\n")
+        (self.beside / "victim").write_bytes(VICTIM)
         (self.beside / "victim").chmod(0o640)
         (self.beside / "deep" / "config.json").write_text("{}")
         (self.beside / "link").symlink_to("victim")
@@ -62,18 +64,19 @@ class World:
         for name in ("store", "victim", "store.json"):
             (self.folder / name).write_bytes(b"beside, further up\n")
 
-    def _make_base(self) -> None:
-        """Make the store that each run begins with: what is old, and the neighbours, at their first commits."""
-        there = [*OLD, *NEIGHBOURS[:-1]]
-        self.upstream.numbers = dict.fromkeys(there, 0)
-        self.store.mkdir()
-        found = self._sync(there)
-        assert not found["problems"] and not found["error"], found
-        shutil.move(self.store, self._base)
-
     # ---- what is done
 
-    def _sync(self, repos: Sequence[HonestRepo], later: float = 0.0) -> dict[str, Any]:
+    def make_base(self, repos: Sequence[HonestRepo]) -> None:
+        """Make the store that each run begins with: these repositories at their first commits."""
+        self.upstream.numbers = dict.fromkeys(repos, 0)
+        self.store.mkdir()
+        self._must(self.sync(repos))
+        shutil.move(self.store, self._base)
+
+    def _must(self, done: dict[str, Any]) -> None:
+        assert not done["problems"] and not done["error"] and not done["refused"], done
+
+    def sync(self, repos: Sequence[HonestRepo], later: float = 0.0) -> dict[str, Any]:
         wanted = []
         for repo in repos:
             entry: dict[str, Any] = {"repo_id": repo.repo_id, "repo_type": repo.repo_type}
@@ -85,37 +88,8 @@ class World:
             do="sync", store=str(self.store), endpoint=endpoint, token=TOKEN, wanted=wanted, later=later
         )
 
-    def sync_hostile(self, documents: Sequence[Document]) -> list[str]:
-        """Sync with a Hub that answers so, and then with an honest one; return which properties were broken."""
-        repos = {(NEW if one.is_new else OLD)[number]: one for number, one in enumerate(documents)}
-        self._reset([*repos, *NEIGHBOURS])
-        self.upstream.tampering = {(repo.folder, one.kind): one.edits for repo, one in repos.items()}
-        outside = tree(self.folder, self.store)
-        done = self._sync([*repos, *NEIGHBOURS])
-        self.upstream.tampering = {}
-        broken = [*self._ended(done), *self._kept_outside(outside), *self._sound(), *self._tokens()]
-        broken += self._told(done["problems"], [repo.entry for repo in repos])
-        broken += [f"{one.repo_id}, a neighbour: {text}" for one in NEIGHBOURS for text in self._published(one, 1)]
-        broken += self._heal(repos, done["problems"])
-        return [*broken, *self._kept_outside(outside)]
-
-    def _heal(self, repos: Sequence[HonestRepo] | dict[HonestRepo, Document], problems: dict[str, Any]) -> list[str]:
-        # a lie that fits together is believed until the next commit: nobody can know better
-        believed = [one for one in repos if one.entry not in problems and any(self._published(one, 1))]
-        self.upstream.numbers.update(dict.fromkeys(believed, 2))
-        done = self._sync([*repos, *NEIGHBOURS], later=_WEEKS)
-        broken = [f"afterwards: {text}" for text in [*self._ended(done), *self._sound()]]
-        broken += [f"{name} does not heal: {text}" for name, (_kind, text, _cause) in done["problems"].items()]
-        for one in [*repos, *NEIGHBOURS]:
-            number = 2 if one in believed else 1
-            broken += [f"{one.entry} does not heal: {text}" for text in self._published(one, number)]
-        return broken
-
-    def _reset(self, repos: Sequence[HonestRepo]) -> None:
-        shutil.rmtree(self.store, ignore_errors=True)
-        shutil.rmtree(self.beside, ignore_errors=True)
-        for file in (self.folder / "world").iterdir():
-            file.unlink()
+    def reset(self, repos: Sequence[HonestRepo]) -> None:
+        shutil.rmtree(self.folder / "world")
         self._fill_beside()
         copied(self._base, self.store)
         self.upstream.numbers = dict.fromkeys(repos, 1)
@@ -123,25 +97,26 @@ class World:
 
     # ---- what must hold
 
-    def _ended(self, done: dict[str, Any]) -> Iterator[str]:
+    def ended(self, done: dict[str, Any]) -> Iterator[str]:
         """It came to its end, in bounded time and memory, and whatever was wrong was somebody's."""
         if done["error"]:
             where = f"; it was at {done['stderr'][-4000:]}" if "did not end" in done["error"] else ""
             yield f"the run failed: {done['error']}{where}"
-        if done.get("refused"):
-            yield f"the run was refused as a whole: {done['refused']}"
         if "Traceback" in done["stderr"]:
             yield f"a traceback was printed: {done['stderr'][-2000:]}"
         if done["peak"] > MEMORY:
             yield f"the run took {done['peak'] >> 20} MiB of memory"
 
-    def _kept_outside(self, before: dict[str, str]) -> Iterator[str]:
-        after = tree(self.folder, self.store)
+    def outside(self) -> dict[str, str]:
+        return tree(self.folder, self.store)
+
+    def kept_outside(self, before: dict[str, str]) -> Iterator[str]:
+        after = self.outside()
         for name in sorted({*before, *after}):
             if before.get(name) != after.get(name):
                 yield f"outside the store {name} was {before.get(name)}, is {after.get(name)}"
 
-    def _sound(self) -> Iterator[str]:
+    def sound(self) -> Iterator[str]:
         """All that is served was verified, and no name leads out of the store."""
         root = self.store.resolve()
         for path in self.store.rglob("*"):
@@ -162,24 +137,28 @@ class World:
         answer = self.engine.do(do="fsck", store=str(self.store))
         yield from (f"fsck finds {one}" for one in answer.get("damage", [answer.get("error")]))
 
-    def _tokens(self) -> Iterator[str]:
+    def tokens_elsewhere(self) -> Iterator[str]:
         for origin, requests in self.upstream.tokens.items():
             if origin != "hub":
                 yield f"the token went to the {origin}: {requests[0]}"
 
-    def _told(self, problems: dict[str, Any], entries: Sequence[str]) -> Iterator[str]:
+    def told(self, problems: dict[str, Any], entries: Sequence[str]) -> Iterator[str]:
         """Each problem is an entry's, and a sentence."""
         for name, (_kind, text, cause) in problems.items():
             if name not in entries:
                 yield f"{name} failed, which has nothing to do with it: {text}"
-            for told in (text, cause):
-                found = _RAW.search(told)
-                if found or len(told) > 1000 or not told.isprintable() or TOKEN in told or str(self.store) in told:
-                    why = repr(found[0]) if found else f"{len(told)} characters"
-                    yield f"{name}: this is no sentence for people ({why}): {told[:500]!r}"
-                    break
+            yield from self.worded(name, text)
+            if cause != text:
+                yield from self.worded(name, cause)
 
-    def _published(self, repo: HonestRepo, number: int) -> Iterator[str]:
+    def worded(self, name: str, text: str) -> Iterator[str]:
+        """It is for people: one line of words, without the innards of a program."""
+        found = _RAW.search(text)
+        if found or len(text) > 1000 or not text.isprintable() or TOKEN in text or str(self.store) in text:
+            why = repr(found[0]) if found else f"{len(text)} characters"
+            yield f"{name}: this is no sentence for people ({why}): {text[:500]!r}"
+
+    def published(self, repo: HonestRepo, number: int) -> Iterator[str]:
         """Say where a repository is not published as it is at a commit."""
         folder, commit, files = self.store / "hub" / repo.folder, repo.commit(number), repo.files(number)
         rev = folder / ".mirror" / "rev"
@@ -202,12 +181,34 @@ class World:
                 yield f"its view has {sorted(shown)}"
 
 
+def names_of(folder: Path) -> dict[str, str]:
+    """Return what stands for the places of a world in the edits of answers."""
+    world = folder / "world"
+    return {
+        "up": "../" * 14,
+        "store": str(world / "store").lstrip("/"),
+        "victim": str(world / "beside" / "victim"),
+        "beside": str(world / "beside").lstrip("/"),
+        "sha256": hashlib.sha256(VICTIM).hexdigest(),
+    }
+
+
+def harmless(run: Callable[[Sequence[Document]], list[str]], documents: Sequence[Document]) -> None:
+    """Fail where a run over these documents does harm, and say which of them does."""
+    broken = run(documents)
+    if not broken:
+        return
+    alone = {repr(one): run([one]) for one in documents} if len(documents) > 1 else {}
+    found = {text: wrong for text, wrong in alone.items() if wrong} or {repr(list(documents)): broken}
+    pytest.fail("\n\n".join(f"{text}\n  " + "\n  ".join(wrong) for text, wrong in found.items()), pytrace=False)
+
+
 def tree(top: Path, but: Path) -> dict[str, str]:
     """Return all below a folder, with modes, times and contents, but what is in one of its folders."""
     found = {}
     for folder, folders, files in os.walk(top):
         here = Path(folder)
-        folders[:] = [name for name in folders if here / name != but and name != "base"]
+        folders[:] = [name for name in folders if here / name != but and not name.startswith("base")]
         # the store itself may come and go: its folder's own times are its owner's
         for name in [".", *folders, *files]:
             path = here / name
