@@ -23,8 +23,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from unit.fuzz.answers import Answer, Edit, tampered
 from unit.fuzz.honest import PAGE, PREFIXES, HonestRepo, etag
 
-_API = re.compile(r"/api/(?P<kind>model|dataset|space)s/(?P<id>[^/]+/[^/]+)/(?P<what>revision|tree)/(?P<rev>[^/]+)/?")
-_RESOLVE = re.compile(r"/(?:(?P<kind>dataset|space)s/)?(?P<id>[^/]+/[^/]+)/resolve/(?P<rev>[^/]+)/(?P<path>.+)")
+_API = re.compile(r"/api/(?P<kind>model|dataset|space)s/(?P<id>[^/]+/[^/]+)/(?P<what>revision|tree)/(?P<rev>.+)")
+_RESOLVE = re.compile(r"/(?:(?P<kind>dataset|space)s/)?(?P<id>[^/]+/[^/]+)/resolve/(?P<rest>.+)")
 _PEER = re.compile(r"/_peer/(?P<name>catalogue\.json|hub/(?P<folder>[^/]+)/(?P<what>upstream|rev)/.+|pool/.+)")
 _REASONS = {200: "OK", 206: "Partial Content", 302: "Found", 404: "Not Found"}
 
@@ -67,19 +67,22 @@ class Upstream:
         found = _RESOLVE.fullmatch(path)
         return self._resolve(found, method, target, headers) if found else _error("EntryNotFound")
 
-    def _repo(self, found: re.Match[str]) -> tuple[HonestRepo, int | None] | None:
+    def _repo(self, found: re.Match[str]) -> HonestRepo | None:
         repo = self.repos.get((found["kind"] or "model", found["id"]))
-        if repo is None or repo not in self.numbers:
-            return None
-        return repo, repo.number(found["rev"], self.numbers[repo])
+        return repo if repo in self.numbers else None
+
+    def _number(self, repo: HonestRepo, revision: str) -> int | None:
+        """Return which commit a revision means. Who was sent there by a lie finds what fits it, whatever it is called."""
+        number = repo.number(revision, self.numbers[repo])
+        lies = any((repo.folder, kind) in self.tampering for kind in ("info", "head"))
+        return self.numbers[repo] if number is None and lies else number
 
     def _api(self, found: re.Match[str], target: str) -> Answer:
-        known = self._repo(found)
-        if not known:
+        repo = self._repo(found)
+        if not repo:
             return _error("RepoNotFound")
-        repo, number = known
+        number = self._number(repo, found["rev"])
         if number is None:
-            # a hostile info answer may name any commit: what is listed for it is honest
             return _error("RevisionNotFound")
         if found["what"] == "revision":
             return self._send(repo, "info", target, _json(repo.info(number)))
@@ -91,19 +94,20 @@ class Upstream:
         return self._send(repo, "tree", target, answer.but(headers={**answer.headers, "Link": link}))
 
     def _resolve(self, found: re.Match[str], method: str, target: str, headers: Mapping[str, str]) -> Answer:
-        known = self._repo(found)
-        if not known:
+        repo = self._repo(found)
+        if not repo:
             return _error("RepoNotFound")
-        repo, number = known
-        if number is None:
-            return _error("RevisionNotFound")
-        commit = {"X-Repo-Commit": repo.commit(number)}
-        content = repo.files(number).get(found["path"])
-        if content is None:
-            return _error("EntryNotFound", commit)
-        name = etag(found["path"], content)
-        told = {**commit, "ETag": f'"{name}"', "Accept-Ranges": "bytes"}
-        if found["path"].endswith(".bin"):
+        # a revision may be anything, but that a file is what it is
+        path = max((one for one in repo.files(0) if f"/{found['rest']}".endswith(f"/{one}")), key=len, default="")
+        revision = found["rest"][: -len(path) - 1]
+        number = self._number(repo, revision)
+        if number is None or not path:
+            return _error("EntryNotFound")
+        commit = "".join(revision.split()) if repo.number(revision, 0) is None else repo.commit(number)
+        content = repo.files(number)[path]
+        name = etag(path, content)
+        told = {"X-Repo-Commit": commit, "ETag": f'"{name}"', "Accept-Ranges": "bytes"}
+        if path.endswith(".bin"):
             told |= {"X-Linked-ETag": f'"{name}"', "X-Linked-Size": str(len(content))}
             told["Location"] = f"{self.urls['cdn']}/{repo.folder}/{name}"
             answer = Answer(302, told, b"Found")
@@ -171,8 +175,8 @@ def _json(document: Any) -> Answer:
     return Answer(200, {"Content-Type": "application/json; charset=utf-8"}, json.dumps(document).encode())
 
 
-def _error(code: str, headers: Mapping[str, str] | None = None) -> Answer:
-    return Answer(404, {**(headers or {}), "X-Error-Code": code}, b"Not Found")
+def _error(code: str) -> Answer:
+    return Answer(404, {"X-Error-Code": code}, b"Not Found")
 
 
 def _ranged(answer: Answer, headers: Mapping[str, str]) -> Answer:
@@ -213,7 +217,7 @@ class _Handler(socketserver.StreamRequestHandler):
             told["Content-Length"] = str(max(len(answer.body) + answer.lie, 0))
         lines = [f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, 'Odd')}"]
         lines += [f"{name}: {value}" for name, value in told.items()]
-        head = ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape")
+        head = ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "replace")
         self.wfile.write(head if words[0] == "HEAD" else head + answer.body)
         return not answer.is_hostile
 
