@@ -66,11 +66,11 @@ class Engine:
             process.send_signal(signal.SIGUSR1)  # it says among its errors where it is
             time.sleep(0.2)
             self._end()
-            return {"error": f"it did not end within {TIMEOUT:.0f} s", "problems": {}, "peak": 0}
+            return {"error": f"it did not end within {TIMEOUT:.0f} s", "problems": {}, "refused": None, "peak": 0}
         line = process.stdout.readline()
         if not line:
             code = process.wait()
-            return {"error": f"the process ended with {code}", "problems": {}, "peak": 0}
+            return {"error": f"the process ended with {code}", "problems": {}, "refused": None, "peak": 0}
         answer: dict[str, Any] = json.loads(line)
         return answer
 
