@@ -14,9 +14,12 @@ import errno
 import fcntl
 import os
 import shutil
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
+
+from .errors import MirrorError
 
 _LIBC = ctypes.CDLL(None, use_errno=True)  # Python has sync alone, which waits for every file system of the host
 
@@ -24,23 +27,61 @@ _LIBC = ctypes.CDLL(None, use_errno=True)  # Python has sync alone, which waits 
 PAGE = 4096
 
 
+class OutsideError(MirrorError):
+    """Something was about to be done outside the folder that this is for: a fault of this program, or of its folder."""
+
+
 class Fs:
-    """Single steps. None of them leaves a name on a half-written file, except those that say so."""
+    """Single steps. None of them leaves a name on a half-written file, except those that say so.
+
+    With a ``root`` each of them is refused where its path does not lie below it by its letters, or leads through a
+    symbolic link: whatever else went wrong, nothing outside is opened, linked, renamed or removed.
+    """
+
+    _root: str | None = None
+
+    def __init__(self, root: Path | None = None) -> None:
+        self._root = str(root) if root else None
+
+    def _inside(self, path: Path, is_there: bool = False) -> Path:
+        """Return a path that may be used. ``is_there``: what is there is opened, and must be no link itself."""
+        if self._root is None:
+            return path
+        text = str(path)
+        below = text[len(self._root) + 1 :].split("/") if text.startswith(f"{self._root}/") else []
+        if text == self._root:
+            return path
+        if not below or any(part in ("", ".", "..") for part in below) or "\0" in text:
+            raise OutsideError(f"{text!r} is not below {self._root}: nothing was done")
+        at = self._root
+        for part in below if is_there else below[:-1]:
+            at = f"{at}/{part}"
+            try:
+                if stat.S_ISLNK(os.lstat(at).st_mode):
+                    raise OutsideError(f"{at} is a symbolic link, which is not followed: nothing was done to {text}")
+            except FileNotFoundError:
+                break
+        return path
 
     def mkdir(self, folder: Path) -> None:
         """Make a folder and those above it."""
-        folder.mkdir(parents=True, exist_ok=True)
+        self._inside(folder).mkdir(parents=True, exist_ok=True)
+
+    def open_part(self, file: Path) -> BinaryIO:
+        """Open a file to read it and to add to it, unbuffered; make it where it is not there."""
+        return open(self._inside(file, is_there=True), "ab+", buffering=0, opener=no_link)
 
     def write(self, file: Path, content: bytes) -> None:
         """Write a new file and make its content durable; half of it may stay after a crash."""
-        with file.open("xb") as target:
+        with self._inside(file).open("xb") as target:
             target.write(content)
             target.flush()
             os.fsync(target.fileno())
 
     def append(self, file: Path, content: bytes, durable: bool) -> None:
         """Add to a file in a single write. Half of it may stay where the disk is full."""
-        descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+        descriptor = os.open(self._inside(file), flags, 0o644)
         try:
             if os.write(descriptor, content) < len(content):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))
@@ -83,7 +124,7 @@ class Fs:
 
     def sync_dir(self, folder: Path) -> None:
         """Make the names in a folder durable."""
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        descriptor = os.open(self._inside(folder, is_there=True), os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(descriptor)
         finally:
@@ -100,28 +141,30 @@ class Fs:
 
     def link(self, source: Path, name: Path) -> None:
         """Give a file one more name. Raises FileExistsError where the name is taken."""
-        os.link(source, name)
+        if self._root is not None and not stat.S_ISREG(self._inside(source).lstat().st_mode):
+            raise OutsideError(f"{source} is no file: {name} was not linked to it")
+        os.link(source, self._inside(name))
 
     def symlink(self, target: str, link: Path) -> None:
         """Make a symbolic link."""
-        link.symlink_to(target)
+        self._inside(link).symlink_to(target)
 
     def rename(self, source: Path, name: Path) -> None:
         """Give a file or folder another name, at one instant; an older file of that name is gone."""
-        source.replace(name)
+        self._inside(source).replace(self._inside(name))
 
     def unlink(self, name: Path) -> None:
         """Take a name away; nothing happens where it is gone already."""
-        name.unlink(missing_ok=True)
+        self._inside(name).unlink(missing_ok=True)
 
     def rmtree(self, folder: Path) -> None:
         """Remove a folder with all that is in it; not at one instant."""
-        if folder.exists():
+        if self._inside(folder).exists():
             shutil.rmtree(folder)
 
     def freeze(self, file: Path, mode: int, mtime: int) -> None:
         """Set a file's final mode and modification time."""
-        file.chmod(mode)
+        self._inside(file, is_there=True).chmod(mode)
         os.utime(file, (mtime, mtime))
 
     def forbid(self, source: BinaryIO) -> None:

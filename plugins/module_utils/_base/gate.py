@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from .clock import Clock
 
 #: ``RateLimit: "resolvers";r=0;t=23`` (IETF draft-ietf-httpapi-ratelimit-headers, as the Hub sends it).
-_RATE_LIMIT = re.compile(r'"(?P<bucket>[a-z]+)";r=(?P<left>\d+);t=(?P<seconds>\d+)')
+_RATE_LIMIT = re.compile(r'"(?P<bucket>[a-z]+)";r=(?P<left>[0-9]{1,9});t=(?P<seconds>[0-9]{1,9})(?![0-9])')
 _LONGEST_WAIT = 3600  # seconds
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import reprlib
 import unicodedata
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 #: A commit, as the Hub names it: the whole SHA-1 of Git.
 COMMIT = "[0-9a-f]{40}"
@@ -54,9 +54,20 @@ def shown(value: Any) -> str:
     return _SHORT.repr(value)
 
 
+def is_plain(text: str) -> bool:
+    """Say whether a text is on one line, can be written, and is shown in the order in which it is read.
+
+    No control characters, line breaks or lone surrogates, and nothing that turns the direction of what follows.
+    """
+    return text.isprintable() or not any(unicodedata.category(one) in _UNSAFE or one in _TURNING for one in text)
+
+
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = SHOWN
 _SHORT.maxlevel = 2
+
+
+_N = TypeVar("_N", bound="_Name")
 
 
 class _Name(str):
@@ -66,7 +77,7 @@ class _Name(str):
     _PATTERN: ClassVar[re.Pattern[str]]
     _RULE: ClassVar[str]
 
-    def __new__(cls, value: Any) -> _Name:
+    def __new__(cls: type[_N], value: Any) -> _N:
         if type(value) is cls:
             return value
         if not isinstance(value, str) or not cls._PATTERN.fullmatch(value):
@@ -109,7 +120,7 @@ class Ref(_Name):
         """Make it. Raises NameProblem."""
         if isinstance(value, str) and (".." in value or value.endswith(".lock") or len(value) > REF_LENGTH):
             raise NameProblem(f"{shown(value)} {cls._RULE}")
-        return super().__new__(cls, value)  # type: ignore[return-value]
+        return super().__new__(cls, value)
 
 
 class ViewName(_Name):
@@ -123,7 +134,7 @@ class ViewName(_Name):
         """Make it. Raises NameProblem."""
         if isinstance(value, str) and len(value) > VIEW_LENGTH:
             raise NameProblem(f"{shown(value)} has {len(value)} characters, {VIEW_LENGTH} are the most")
-        return super().__new__(cls, value)  # type: ignore[return-value]
+        return super().__new__(cls, value)
 
 
 class RepoPath(str):
@@ -178,7 +189,7 @@ def _check_path(path: str) -> None:
         raise NameProblem(f"{shown(path)} has an empty, '.' or '..' component")
     if any(part.startswith(RESERVED) for part in parts):
         raise NameProblem(f"{shown(path)} can't be mirrored: names that begin with {RESERVED} are the mirror's own")
-    if not path.isprintable() and any(unicodedata.category(one) in _UNSAFE for one in path):
+    if not is_plain(path):
         raise NameProblem(f"{shown(path)} can't be mirrored: it has a control character or a line break")
     if len(parts) > PATH_DEPTH:
         raise NameProblem(f"{shown(path)} is {len(parts)} folders deep, {PATH_DEPTH} are the most")
@@ -193,3 +204,5 @@ def _check_path(path: str) -> None:
 #: Control characters, lone surrogates, line and paragraph separators. All else is a name like others: macOS writes
 #: U+202F into each screenshot's, and emoji are joined by U+200D.
 _UNSAFE = ("Cc", "Cs", "Zl", "Zp")
+#: Embeddings, overrides and isolates of writing from right to left (Unicode's bidirectional algorithm).
+_TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"

@@ -14,8 +14,8 @@ from typing import Any
 
 from .._base.clock import stamp
 from .._base.errors import MirrorError
-from .._plan.facts import Repo
-from .._plan.whitelist import WhitelistError, parse
+from .._base.names import NameProblem, Ref, RepoPath
+from .._plan.facts import Repo, repo_name
 from .access_log import Request
 
 #: Requests of one client for one file are one download if each begins so many seconds after the end of those before it.
@@ -95,7 +95,7 @@ class Download:
     def source(self) -> str:
         """The repository, or the view, as people read it."""
         one = self.request
-        return f"view {one.view}" if one.view else str(Repo(one.repo_type, one.repo_id))
+        return f"view {one.view}" if one.view else repo_name(one.repo_type, one.repo_id)
 
     def add(self, request: Request) -> None:
         """Count a request."""
@@ -281,28 +281,19 @@ def vain(requests: Iterable[Request]) -> Vain:
     for request in requests:
         if request.status not in (404, 302) or request.error not in (_REPO, _REVISION, _ENTRY):
             continue
-        repo = Repo(request.repo_type, request.repo_id)
         revision = request.ref or request.commit or "main"
-        known = repos.get(repo)
-        if known is None or (revision, request.path) not in known.items:
-            if not _can_be(repo, revision, request.path):
-                left_out += 1
-                continue
-            known = repos.setdefault(repo, MissingRepo())
+        try:  # what clients ask for is anybody's words
+            repo = Repo(request.repo_type, request.repo_id)
+            Ref(revision), RepoPath(request.path or "-")
+        except NameProblem:
+            left_out += 1
+            continue
+        known = repos.setdefault(repo, MissingRepo())
         known.add(request)
         known.items.setdefault((revision, request.path), Missing()).add(request)
     for missing in repos.values():
         missing.items = dict(sorted(missing.items.items(), key=lambda item: (-item[1].requests, item[0])))
     return Vain(dict(sorted(repos.items(), key=lambda item: (-item[1].requests, str(item[0])))), left_out)
-
-
-def _can_be(repo: Repo, revision: str, path: str) -> bool:
-    """Say whether a whitelist may name this: what clients ask for is anybody's words."""
-    try:
-        parse([_entry(repo, revision, [path] if path else [])])
-    except WhitelistError:
-        return False
-    return True
 
 
 def _entry(repo: Repo, revision: str, files: list[str]) -> dict[str, Any]:

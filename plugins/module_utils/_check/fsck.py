@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from .._base.names import Etag
 from .._plan.facts import Repo
 from .._store.store import Store
 from .._store.views import Views
@@ -74,7 +75,8 @@ def _views(store: Store, names: Names, pool: Pool) -> Iterator[Finding]:
         link = top / name
         shown.add(os.readlink(link))
         inodes = {entry.name: entry.lstat().st_ino for entry in link.iterdir()} if link.is_dir() else {}
-        fits = views.has(name, {file: by_inode.get(inode, "") for file, inode in inodes.items()})
+        known = {file: Etag(by_inode[inode]) for file, inode in inodes.items() if inode in by_inode}
+        fits = len(known) == len(inodes) and views.has(name, known)
         if not fits or names.damaged.intersection(inodes.values()):
             folder = link.resolve()
             both = [link, folder] if folder.is_dir() and folder.parent == top.resolve() else [link]

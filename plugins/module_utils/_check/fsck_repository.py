@@ -16,16 +16,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .._base import names as grammar
 from .._base.errors import MirrorError
 from .._base.fs import files_below
+from .._base.names import Commit, Etag, RepoPath, Size
+from .._border.listing import served_of
 from .._store.documents import commit_documents, refs_document
 from .._store.inode import is_rotten
 from .._store.repository import Repository
+from .._store.repository_reader import FACTS
 from .._store.store import MTIME
 
 Pool = Mapping[str, os.stat_result]
 #: What a content may be called.
-ETAG = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+ETAG = re.compile(grammar.ETAG)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _BLOB_MODES = (0o444, 0o440)
 #: Near the number of names that ext4 gives a file, a copy takes over the pool's name (``_store.repository``).
@@ -133,8 +137,8 @@ class _Check:
         self._rev = self._mirror / "rev"
         # first of all, from the top: what a publish makes later is then there as well
         self._refs = repository.refs()
-        self._sealed = [entry.name for entry in _entries(self._rev) if _is_sealed(entry)]
-        self._listed: dict[str, dict[str, tuple[str, int]]] = {}
+        self._sealed = [Commit(entry.name) for entry in _entries(self._rev) if _is_sealed(entry)]
+        self._listed: dict[Commit, dict[RepoPath, tuple[Etag, Size]]] = {}
         self._contents = dict(stats(self._folder / "blobs"))
 
     def all(self) -> Iterator[Finding]:
@@ -169,15 +173,14 @@ class _Check:
         elif commit not in self._sealed:
             yield self._names.damage(link, f"names commit {commit}, which is not there")
 
-    def _commit(self, commit: str) -> Iterator[Finding]:
+    def _commit(self, commit: Commit) -> Iterator[Finding]:
         """Follow each listed file of a commit to its content, and compare the documents with the listing."""
         sealed = self._rev / commit
         again = f"rm -rf {quoted(sealed)}"  # a sync then seals it anew
         try:
-            siblings = json.loads((sealed / "info.blobs.json").read_bytes())["siblings"]
-            listed = {s["rfilename"]: (s["lfs"]["sha256"] if "lfs" in s else s["blobId"], s["size"]) for s in siblings}
-        except (OSError, ValueError, KeyError, TypeError) as problem:
-            yield self._names.damage(sealed / "info.blobs.json", f"can't be read: {problem!r}", again)
+            listed = served_of(json.loads((sealed / FACTS).read_bytes()))
+        except (OSError, ValueError) as problem:
+            yield self._names.damage(sealed / FACTS, f"can't be read: {problem!r}", again)
             return
         self._listed[commit] = listed
         for path, (etag, size) in listed.items():
@@ -205,7 +208,7 @@ class _Check:
             self._names.damaged.add(status.st_ino)
             yield self._names.damage(blob, what, f"rm -f {names}", again)
 
-    def _documents(self, commit: str, listed: Mapping[str, Any], again: str) -> Iterator[Finding]:
+    def _documents(self, commit: Commit, listed: Mapping[RepoPath, Any], again: str) -> Iterator[Finding]:
         """Compare the API's answers with what the Hub's listing makes of them."""
         copy = self._mirror / "upstream" / f"{commit}.json"
         try:
@@ -303,7 +306,7 @@ class _Check:
             if snapshot.name not in self._sealed:
                 yield self._names.orphan(snapshot, "is not sealed: a sync that needs it goes on from there")
                 continue
-            listed = self._listed.get(snapshot.name, {})
+            listed = self._listed.get(Commit(snapshot.name), {})
             for name in [one for one in files_below(snapshot) if one not in listed]:
                 yield self._names.orphan(snapshot / name, "is on no listing")
 

@@ -25,7 +25,7 @@ from .._base.gate import Limiter
 from .._base.idle import idle
 from .._base.lock import locked
 from .._base.progress import Progress
-from .._plan.facts import File
+from .._plan.facts import hasher
 from .._store.inode import Inode, is_rotten
 from .._store.store import Store
 from .fsck_repository import ETAG
@@ -223,7 +223,7 @@ class Scrub:
 
     def _verify(self, source: BinaryIO, etag: str, size: int, ends: float) -> str | None:
         """Return what is wrong with a content, None where it is what its name says."""
-        hasher = File(size, etag, etag if len(etag) == 64 else None).hasher()
+        digest = hasher(etag, size)
         descriptor, at = source.fileno(), 0
         # what the page cache has says nothing about the disk
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
@@ -239,13 +239,13 @@ class Scrub:
                 return f"can't be read after {at} of {size} bytes: {problem.strerror}"
             if not count:
                 break
-            hasher.update(self._buffer[:count])
+            digest.update(self._buffer[:count])
             # and what is read here once must not push out what nginx sends
             os.posix_fadvise(descriptor, at, count, os.POSIX_FADV_DONTNEED)
             at += count
             self._report.bytes += count
             self._limiter.take(count)
-        got = hasher.hexdigest()
+        got = digest.hexdigest()
         return None if got == etag else f"its {size} bytes hash to {got}"
 
     def _rot(self, inode: Inode, what: str, size: int) -> Rot:

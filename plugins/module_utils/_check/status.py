@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._base.errors import MirrorError
+from .._base.names import Ref
 from .._base.progress import read
 from .._plan.wanted import Wanted
 from .._store.inventory import retired
@@ -88,10 +89,11 @@ def entries(store: Store, wanted: Iterable[Wanted] | None) -> list[EntryStatus]:
 def _of_repository(store: Store, repository: Repository) -> Iterator[EntryStatus]:
     """Yield an entry for each ref, and for each sealed commit, which a whitelist may name as well."""
     facts = repository.facts()
-    for ref in {*facts.refs, *facts.pending, *facts.snapshots}:
+    by_name = {Ref(commit): commit for commit in facts.snapshots}
+    for ref in {*facts.refs, *facts.pending, *by_name}:
         name = str(Wanted(repository.repo.repo_id, repository.repo.repo_type, ref))
-        commit = ref if ref in facts.snapshots else facts.refs.get(ref)
-        etags = facts.snapshots.get(commit or "", {}).values()
+        commit = by_name.get(ref) or facts.refs.get(ref)
+        etags = facts.snapshots[commit].values() if commit else ()
         size = sum((store.pool / etag).stat().st_size for etag in etags if store.has(etag))
         known = {commit, *facts.history.get(ref, ())} & facts.snapshots.keys()
         yield EntryStatus(

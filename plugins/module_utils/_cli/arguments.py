@@ -9,8 +9,8 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from .._base.names import REPO_TYPES
 from .._check.audit import GAP, KEYS
-from .._plan.whitelist import REPO_TYPES
 
 VERSION = "0.1.0"  # the collection's; a test compares it with galaxy.yml
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from .._base.names import ETAG, Etag, NameProblem, RepoPath
 from .._plan.facts import Repo
 from .._plan.order import repository
 from .._plan.refs import RefError
@@ -15,7 +16,7 @@ from .._store.store import Store
 from .arguments import FINE
 from .session import Session
 
-_ETAG = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_ETAG = re.compile(ETAG)
 
 
 def purge(session: Session) -> int:
@@ -24,7 +25,7 @@ def purge(session: Session) -> int:
     engine = session.local_engine()
     order = Purge(engine.store, engine.settings.actor, options.note, options.lift)
     if _ETAG.fullmatch(options.name):
-        gone = order.content(options.name)
+        gone = order.content(Etag(options.name))
     else:
         repo = repository("purge", options.repo_type, options.name)
         gone = order.repo(repo) if options.file is None else _file(engine.store, order, repo, options.file)
@@ -38,8 +39,12 @@ def purge(session: Session) -> int:
     return FINE
 
 
-def _file(store: Store, order: Purge, repo: Repo, path: str) -> list[str]:
+def _file(store: Store, order: Purge, repo: Repo, name: str) -> list[str]:
     """Purge what a path has in any commit of a repository, from everywhere."""
+    try:
+        path = RepoPath(name)
+    except NameProblem as problem:
+        raise RefError(f"--file {problem}") from None
     mirrored = store.repository(repo)
     # the Hub's listings know it also where it was purged before
     listings = [mirrored.upstream(commit) for commit in mirrored.facts().snapshots]

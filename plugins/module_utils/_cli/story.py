@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._base.errors import MirrorError, sentence
-from .._plan.facts import Repo
+from .._plan.facts import repo_name
 from .._plan.report import human
 
 #: Records that only recovery is interested in, or that are told by the one after them.
@@ -68,7 +68,7 @@ _MARKS = {
 def _words(record: Mapping[str, Any]) -> dict[str, Any]:
     words = dict(record)
     if "repo_id" in record:
-        words["repo"] = Repo(record["repo_type"], record["repo_id"])
+        words["repo"] = repo_name(record["repo_type"], record["repo_id"])
     words["why"] = f": {record['note']}" if record.get("note") else ""
     if "serial" in record:
         words["what"] = "roll-back" if record.get("rollback") else "publish"

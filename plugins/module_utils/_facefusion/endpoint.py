@@ -6,21 +6,24 @@
 from __future__ import annotations
 
 import base64
-import json
+import http.client
 import re
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from .._base.clock import Clock
 from .._base.errors import MirrorError
+from .._base.names import COMMIT, Commit, NameProblem, RepoPath
+from .._border.hub import Tree, info_of
+from .._fetch.answer import PLAIN, document
 from .._fetch.http import (
     NETWORK_ERRORS,
     Http,
     TransportError,
     UnreachableError,
-    content_length,
     discard,
     is_web,
     moved_to,
@@ -32,11 +35,10 @@ from .._fetch.hub import REDIRECTS
 from .._plan.facts import File, Repo
 from .pool import Pool
 
-_LARGEST = 64 << 20  # bytes of a document
 #: A host that is away is known to be so after some seconds, and one that has just been restarted is waited for.
 _ATTEMPTS = 3
 _TOKEN = re.compile("[!-~]+")
-_COMMIT, _SHA256 = re.compile("[0-9a-f]{40}"), re.compile("[0-9a-f]{64}")
+_COMMIT = re.compile(COMMIT)
 
 
 @dataclass(frozen=True)
@@ -98,46 +100,48 @@ class Endpoint:
         """Return where a file of a commit is."""
         return f"{self.endpoint}/{repo.repo_id}/resolve/{quote(revision, safe='')}/{quote(path)}"
 
-    def commit(self, repo_id: str, revision: str) -> str:
+    def commit(self, repo_id: str, revision: str) -> Commit:
         """Return the commit that a revision means now. Raises TransportError where nobody answers."""
         if _COMMIT.fullmatch(revision):
-            return revision
+            return Commit(revision)
         value = self._document(f"{repo_id}/revision/{quote(revision, safe='')}", f"{repo_id}@{revision}")
-        commit = value.get("sha") if isinstance(value, dict) else None
-        if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
-            raise MirrorError(f"{self.endpoint} names no commit for {repo_id}@{revision}: is that a mirror?")
-        return commit
+        try:
+            return info_of(value).commit
+        except NameProblem as problem:
+            raise MirrorError(
+                f"{self.endpoint} names no commit for {repo_id}@{revision}: {problem}; is that a mirror?"
+            ) from None
 
-    def listing(self, repo_id: str, commit: str) -> dict[str, File]:
+    def listing(self, repo_id: str, commit: Commit) -> Mapping[RepoPath, File]:
         """Return the files of a commit with size and hash, by path. Raises TransportError where nobody answers."""
         value = self._document(f"{repo_id}/tree/{commit}?recursive=true", f"{repo_id}@{commit}")
+        tree = Tree()
         try:
-            files = {entry["path"]: _file(entry) for entry in value if entry["type"] == "file"}
-        except (KeyError, TypeError, ValueError, OverflowError) as problem:
-            raise MirrorError(f"{self.endpoint} lists {repo_id}@{commit[:12]} in a way that is unknown") from problem
-        return files
+            tree.add(value)
+        except NameProblem as problem:
+            raise MirrorError(
+                f"{self.endpoint} lists {repo_id}@{commit[:12]} in a way that is unknown: {problem}"
+            ) from None
+        tree.close()
+        return tree.files
 
     def _document(self, path: str, what: str) -> Any:
         url = f"{self.endpoint}/api/models/{path}"
         try:
-            headers = {**self.headers(None), "Accept-Encoding": "identity"}
-            answer = self.http.open("GET", url, headers, bucket="api", attempts=_ATTEMPTS)
+            answer = self.http.open("GET", url, {**self.headers(None), **PLAIN}, bucket="api", attempts=_ATTEMPTS)
             if answer.status != 200:
                 discard(answer)
                 moved = moved_to(url, answer) if answer.status in REDIRECTS else ""
                 raise self._refusal(answer.status, moved, what)
-            text = answer.read(_LARGEST)
-            answer.release_conn()
-            if len(text) < min(content_length(answer) or 0, _LARGEST):
-                raise TransportError(f"{self.endpoint} broke off about {what}", f"{self.endpoint} broke off")
+            return document(answer, self.http.clock)
         except TransportError as problem:
             raise self._explained(problem) from problem
+        except http.client.IncompleteRead as problem:
+            raise TransportError(f"{self.endpoint} broke off about {what}", f"{self.endpoint} broke off") from problem
         except NETWORK_ERRORS as problem:
             raise unreachable(url, problem) from problem
-        try:
-            return json.loads(text)
-        except (ValueError, RecursionError) as problem:
-            raise MirrorError(f"{self.endpoint} answers no JSON about {what}: is that a mirror?") from problem
+        except NameProblem as problem:
+            raise MirrorError(f"{self.endpoint} answers no sense about {what}: {problem}; is that a mirror?") from None
 
     def _refusal(self, status: int, moved: str, what: str) -> MirrorError:
         """Return what to say and to do about an answer."""
@@ -168,11 +172,3 @@ class Endpoint:
         if isinstance(cause, ssl.SSLError) and "ALERT" in str(cause.reason):
             return MirrorError(f"{problem}; give a client_cert that it accepts")
         return problem
-
-
-def _file(entry: Any) -> File:
-    lfs = entry.get("lfs")
-    file = File(int(entry["size"]), entry["oid"], lfs["oid"] if lfs else None)
-    if file.size < 0 or not (_SHA256 if lfs else _COMMIT).fullmatch(file.etag):
-        raise ValueError(entry)
-    return file

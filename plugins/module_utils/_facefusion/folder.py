@@ -21,6 +21,7 @@ from pathlib import Path
 from .._base.errors import MirrorError
 from .._base.fs import Fs, no_link
 from .._base.lock import locked
+from .._base.names import RepoPath
 from .._fetch.fetch import DiskFullError
 from .._plan.facts import File
 from .record import Record, Seen
@@ -34,7 +35,7 @@ _MODE = 0o644  # whoever runs FaceFusion reads them
 class Item:
     """A file that is wanted: its path in the repository, its name in the folder, what it has to be."""
 
-    path: str
+    path: RepoPath
     name: str
     file: File
     #: Whether there is a file of that name, and what is known of it where it is the right one.
@@ -67,7 +68,7 @@ class Folder:
             self.read_record()
             yield refusal
 
-    def look(self, path: str, name: str, file: File) -> Item:
+    def look(self, path: RepoPath, name: str, file: File) -> Item:
         """See whether a file is there and right. It is hashed unless nothing was done to it since the last time."""
         place = self.path / name
         try:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._base.errors import MirrorError
+from .._base.names import RepoPath
 
 #: Repositories with likenesses of real people. FaceFusion keeps their models in a folder for each: ``SCOPE/NAME.dfm``.
 LIKENESSES = "facefusion/deepfacelive-models-"
@@ -34,17 +35,17 @@ class Pair:
         return f"{self.repo_id[len(LIKENESSES) :]}/" if self.repo_id.startswith(LIKENESSES) else ""
 
     @property
-    def model(self) -> str:
+    def model(self) -> RepoPath:
         """The name of the model's file in its repository."""
-        return self.name + (".dfm" if self.folder else ".onnx")
+        return RepoPath(self.name + (".dfm" if self.folder else ".onnx"))
 
     @property
-    def hash(self) -> str:
+    def hash(self) -> RepoPath:
         """The name of the file with its CRC32 in its repository."""
-        return f"{self.name}.hash"
+        return RepoPath(f"{self.name}.hash")
 
     @property
-    def paths(self) -> tuple[str, str]:
+    def paths(self) -> tuple[RepoPath, RepoPath]:
         """The names of both files, the short one first."""
         return self.hash, self.model
 

@@ -13,11 +13,13 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .._base.fs import Fs
+from .._base.names import Commit, RepoPath
 from .._plan.facts import File
 
 FILE = ".hf-mirror.json"
@@ -46,8 +48,8 @@ class Known:
     """What the mirror said last of files of a repository. ``files`` has those that were placed, by path."""
 
     revision: str
-    commit: str
-    files: dict[str, File]
+    commit: Commit
+    files: Mapping[RepoPath, File]
 
 
 class Record:
@@ -64,7 +66,9 @@ class Record:
             if text["format"] == _FORMAT:
                 self._known = {
                     repo: Known(
-                        one["revision"], one["commit"], {path: File(*file) for path, file in one["files"].items()}
+                        one["revision"],
+                        Commit(one["commit"]),
+                        {RepoPath(path): File.of(*file) for path, file in one["files"].items()},
                     )
                     for repo, one in text["repos"].items()
                 }

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Mapping, Sequence
 
 from .._base.errors import MirrorError
+from .._base.names import Etag
 from .._base.progress import Progress
 from .._plan.plan import Fetch
 from .._store.ledger import LONGEST_DELAY, Bad
@@ -34,15 +35,15 @@ class Downloads:
         self._full: DiskFullError | None = None
         self._away: set[Fetcher] = set()
         self._room = threading.Lock()
-        self._under_way: dict[str, int] = {}
-        self._one_at_a_time: dict[str, threading.Lock] = {}
+        self._under_way: dict[Etag, int] = {}
+        self._one_at_a_time: dict[Etag, threading.Lock] = {}
 
     @property
     def received(self) -> int:
         """Return the bytes that came in so far."""
         return sum(fetcher.fetched for fetcher in self._fetchers)
 
-    def begin(self, fetches: Mapping[str, Fetch], bad: Mapping[str, Bad]) -> None:
+    def begin(self, fetches: Mapping[Etag, Fetch], bad: Mapping[str, Bad]) -> None:
         """Say what is to come, by etag."""
         self.bad = dict(bad)
         self._one_at_a_time = {etag: threading.Lock() for etag in fetches}
@@ -115,7 +116,7 @@ def bad_key(action: Fetch) -> str:
     return f"{action.commit} {action.file.etag} {action.path}"
 
 
-def _size_of(store: Store, etag: str) -> int:
+def _size_of(store: Store, etag: Etag) -> int:
     try:
         return store.part(etag).stat().st_size
     except FileNotFoundError:

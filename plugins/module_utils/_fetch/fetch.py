@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from .._base.clock import Clock
-from .._base.fs import PAGE, Fs, no_link
+from .._base.fs import PAGE, Fs
 from .._plan.facts import File
 from .._plan.plan import Fetch
 from .body import Body, FetchError
@@ -84,7 +84,7 @@ class Fetcher:
     @contextlib.contextmanager
     def _open(self, part: Path, name: str) -> Iterator[BinaryIO]:
         """Open a part for this process alone, without the end that an earlier process may not have written well."""
-        with open(part, "ab+", buffering=0, opener=no_link) as target:
+        with self._fs.open_part(part) as target:
             try:
                 fcntl.flock(target, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

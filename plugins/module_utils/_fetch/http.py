@@ -15,8 +15,9 @@ import re
 import ssl
 import traceback
 from collections.abc import Mapping
-from typing import Any
-from urllib.parse import urljoin, urlsplit
+from typing import Any, Callable
+from urllib.parse import unquote, urljoin, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from .._base.clock import Clock
 from .._base.errors import MirrorError
@@ -32,6 +33,8 @@ except ImportError:
 else:
     URLLIB3_ERROR = None
     NETWORK_ERRORS += (urllib3.exceptions.HTTPError,)
+
+Judge = Callable[[str, "int | None", str], None]
 
 _ATTEMPTS = 5
 _REFUSALS = 12
@@ -54,15 +57,13 @@ class UnreachableError(TransportError):
 
 
 class Http:
-    """Requests for all threads of a run, over ``pool`` (``pool_of``). ``limit`` is in bytes a second, 0 for none."""
+    """Requests for all threads of a run, over ``pool``. ``limit`` is in bytes a second, 0 for none."""
 
-    def __init__(
-        self, clock: Clock, proxy: str | None = None, connections: int = 32, limit: int = 0, pool: Any = None
-    ) -> None:
+    def __init__(self, clock: Clock, pool: Any = None, limit: int = 0) -> None:
         self.clock = clock
         self.gate = Gate(clock)
         self.limiter = Limiter(limit, clock)
-        self._pool = pool or pool_of(proxy, connections)
+        self._pool = pool or Pools()
 
     def open(
         self,
@@ -109,16 +110,73 @@ class Http:
         self.clock.sleep(min(0.5 * 2.0 ** (attempt - 1), 30) * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
 
 
-def pool_of(proxy: str | None, connections: int) -> Any:
-    """Return urllib3's pool of connections."""
-    options: dict[str, Any] = {
-        "maxsize": connections,
-        "retries": False,
-        "timeout": urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
-        # the system's trust store, so that a private CA installed by the operator counts
-        "ssl_context": ssl.create_default_context(),
+class Pools:
+    """urllib3's pools of connections: one for those that are made directly, one for each proxy.
+
+    ``proxies`` has their URLs by scheme, as ``proxies_of`` returns them. Where a connection is made directly ``judge``
+    gets host, port and address before anything is sent, and raises where nobody may go; what is behind a proxy is the
+    proxy's business.
+    """
+
+    def __init__(
+        self, proxies: Mapping[str, str] | None = None, judge: Judge | None = None, connections: int = 32
+    ) -> None:
+        self._proxies = dict(proxies or {})
+        self._options: dict[str, Any] = {
+            "maxsize": connections,
+            "retries": False,
+            "timeout": urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
+            # the system's trust store, so that a private CA installed by the operator counts
+            "ssl_context": ssl.create_default_context(),
+        }
+        self._direct = urllib3.PoolManager(**self._options)
+        if judge:
+            self._direct.pool_classes_by_scheme = _judged_by(judge)
+        self._by_proxy = {url: self._manager(url) for scheme, url in self._proxies.items() if scheme != "no"}
+
+    def _manager(self, proxy: str) -> Any:
+        user = urlsplit(proxy).netloc.rpartition("@")[0]
+        headers = urllib3.make_headers(proxy_basic_auth=unquote(user)) if user else None
+        try:
+            return urllib3.ProxyManager(proxy, proxy_headers=headers, **self._options)
+        except (urllib3.exceptions.HTTPError, ValueError):
+            raise MirrorError("the proxy must be an http:// or https:// URL") from None
+
+    def request(self, method: str, url: str, **options: Any) -> Any:
+        """Send a request and return the answer."""
+        parts = urlsplit(url)
+        proxy = self._proxies.get(parts.scheme)
+        if not proxy or proxy_bypass(parts.hostname or "", self._proxies):
+            return self._direct.request(method, url, **options)
+        return self._by_proxy[proxy].request(method, url, **options)
+
+
+def proxies_of(proxy: str | None) -> dict[str, str]:
+    """Return the proxies for requests to the Hub: the one that is given, else the environment's."""
+    if proxy:
+        return {"http": proxy, "https": proxy}
+    return {scheme: url for scheme, url in getproxies().items() if scheme in ("http", "https", "no")}
+
+
+def _judged_by(judge: Judge) -> dict[str, Any]:
+    """Return pools whose connections show their address before anything is sent."""
+
+    class Judged:
+        def _new_conn(self: Any) -> Any:
+            sock = super()._new_conn()  # type: ignore[misc]
+            try:
+                judge(self.host, self.port, sock.getpeername()[0])
+            except BaseException:
+                sock.close()
+                raise
+            return sock
+
+    http_connection = type("JudgedHTTPConnection", (Judged, urllib3.connection.HTTPConnection), {})
+    https_connection = type("JudgedHTTPSConnection", (Judged, urllib3.connection.HTTPSConnection), {})
+    return {
+        "http": type("JudgedHTTPPool", (urllib3.HTTPConnectionPool,), {"ConnectionCls": http_connection}),
+        "https": type("JudgedHTTPSPool", (urllib3.HTTPSConnectionPool,), {"ConnectionCls": https_connection}),
     }
-    return urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
 
 
 def unreachable(url: str, error: BaseException) -> UnreachableError:

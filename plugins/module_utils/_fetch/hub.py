@@ -1,61 +1,62 @@
 # Copyright: modelops.hf_mirror contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Listings, authentication and URLs of the Hub: huggingface_hub's, used here alone."""
+"""What the Hub says of repositories, read as plain JSON and checked; authentication and URLs are huggingface_hub's.
+
+huggingface_hub's own calls parse cards and know each key, so that one odd repository looks like an outage; and no
+version of them has limits, or keeps the token to the Hub's origin while it pages.
+"""
 
 from __future__ import annotations
 
-import os
 import re
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urljoin, urlsplit
 
 from .._base.errors import HeldError, MirrorError
-from .._plan.facts import File, Listing, Repo
-from .._plan.whitelist import is_safe_path
-from .http import Http, TransportError, UnreachableError, discard, origin, reason, unreachable
+from .._base.limits import LISTING_PAGES, LISTING_SECONDS
+from .._base.names import Commit, NameProblem, repo_id, shown
+from .._border.hub import Tree, info_of
+from .._border.json import AnswerProblem
+from .._plan.facts import Listing, Repo
+from .answer import PLAIN, document
+from .http import NETWORK_ERRORS, Http, TransportError, UnreachableError, discard, is_web, moved_to, origin, reason
 
 try:
-    import huggingface_hub
     import huggingface_hub.constants
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
+    from huggingface_hub import hf_hub_url
+    from huggingface_hub.utils import build_hf_headers
 except ImportError:
     HUGGINGFACE_HUB_ERROR: str | None = traceback.format_exc()
 else:
     HUGGINGFACE_HUB_ERROR = None
 
-#: Fields of an info document that describe a repository and don't change with every visitor.
-_CARD = ("author", "created_at", "private", "gated", "disabled", "tags", "pipeline_tag", "library_name", "sdk")
-_TIMEOUT = 30  # seconds
+#: What is asked of an info document; upstreams that don't know ``expand`` answer with all of it.
+_EXPAND = {
+    "model": "author createdAt disabled gated lastModified library_name pipeline_tag private sha tags",
+    "dataset": "author createdAt disabled gated lastModified private sha tags",
+    "space": "author createdAt disabled lastModified private sdk sha tags",
+}
 _ATTEMPTS = 5
+_MAX_REDIRECTS = 5
 REDIRECTS = (301, 302, 303, 307, 308)
+_NEXT = re.compile(r'<([^<>]*)>[^,<>]*;\s*rel="?next"?')
 
 
 class Hub:
     """The upstream, or anything that answers as the Hub does.
 
     ``endpoint`` is a URL such as ``https://huggingface.co``. ``tokens`` has access tokens by name, under ``None`` the
-    one for entries that name none; they go to that origin only. ``proxy`` is an HTTP proxy's URL.
+    one for entries that name none; they go to that origin only.
     """
 
-    def __init__(
-        self, endpoint: str, http: Http, tokens: Mapping[str | None, str] | None = None, proxy: str | None = None
-    ) -> None:
-        parts = urlsplit(endpoint)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise MirrorError(f"endpoint {endpoint!r} is no http:// or https:// URL")
+    def __init__(self, endpoint: str, http: Http, tokens: Mapping[str | None, str] | None = None) -> None:
+        if not is_web(endpoint):
+            raise MirrorError(f"endpoint {shown(endpoint)} is no http:// or https:// URL")
         self.endpoint = endpoint.rstrip("/")
         self.http = http
-        if proxy:
-            # the HTTP libraries under huggingface_hub differ by version; what all of them obey is the environment
-            os.environ.update({"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy, "http_proxy": proxy, "https_proxy": proxy})
         # with telemetry, its first request goes to the public Hub, whatever the endpoint, to ask for names of AI agents
         huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY = True
         self._tokens = tokens or {}
@@ -63,142 +64,168 @@ class Hub:
 
     def headers(self, token: str | None) -> dict[str, str]:
         """Return headers for requests to the Hub's own origin, the token of that name included."""
-        return dict(huggingface_hub.utils.build_hf_headers(token=self._secret(token) or False))
-
-    def _secret(self, token: str | None) -> str | None:
         if token is not None and token not in self._tokens:
             raise MirrorError(f"there is no token named {token}: give it with the other tokens")
-        return self._tokens.get(token)
+        return dict(build_hf_headers(token=self._tokens.get(token) or False))
 
     def file_url(self, repo: Repo, revision: str, path: str) -> str:
         """Return the URL at which the Hub resolves a file."""
-        return str(
-            huggingface_hub.hf_hub_url(
-                repo.repo_id, path, repo_type=repo.repo_type, revision=revision, endpoint=self.endpoint
-            )
-        )
+        return str(hf_hub_url(repo.repo_id, path, repo_type=repo.repo_type, revision=revision, endpoint=self.endpoint))
 
-    def head(self, repo: Repo, revision: str, path: str, token: str | None = None) -> str | None:
+    def head(self, repo: Repo, revision: str, path: str, token: str | None = None) -> Commit | None:
         """Return the commit that a revision means now, or None where the answer does not tell.
 
         One request that counts against the larger limit (``resolvers``). It does not matter whether the file is there.
         """
-        if self._down:
-            raise self._down
         url = self.file_url(repo, revision, path)
-        try:
-            answer = self.http.open("HEAD", url, self.headers(token), bucket="resolvers")
-        except UnreachableError as problem:
-            self._down = problem
-            raise
+        answer = self._open("HEAD", url, self.headers(token), "resolvers")
         discard(answer)
-        moved = urljoin(url, answer.headers.get("Location", ""))
-        if answer.status in REDIRECTS and origin(moved) == origin(url):
-            check_same_repo(repo, moved)
+        if answer.status in REDIRECTS:
+            check_same_repo(repo, url, answer)
         code = answer.headers.get("X-Error-Code")
         if code == "GatedRepo":
             raise gated(repo)
         if code == "RepoNotFound":
             raise self._missing(repo)
         commit = answer.headers.get("X-Repo-Commit")
-        return str(commit) if commit else None
+        return self._commit(commit, repo, revision) if commit else None
+
+    def _commit(self, told: Any, repo: Repo, revision: str) -> Commit:
+        try:
+            return Commit(told)
+        except NameProblem as problem:
+            raise MirrorError(f"{self.endpoint} names no commit for {repo}@{revision}: {problem}") from None
 
     def _missing(self, repo: Repo) -> MirrorError:
         return MirrorError(f"{self.endpoint} has no {repo.repo_type} {repo.repo_id}, or the token does not open it")
 
-    def info(self, repo: Repo, revision: str, token: str | None = None) -> tuple[str, dict[str, Any]]:
+    def info(self, repo: Repo, revision: str, token: str | None = None) -> tuple[Commit, Mapping[str, Any]]:
         """Return the commit that a revision means now, and the repository's card. One request."""
-        api = self._api(token)
         # always with a revision: not every Hub-like upstream answers without
-        answer = self._ask(
-            repo,
-            revision,
-            lambda: api.repo_info(repo.repo_id, repo_type=repo.repo_type, revision=revision, timeout=_TIMEOUT),
-        )
-        if answer.id and answer.id != repo.repo_id:
-            raise renamed(repo, answer.id)
-        if not answer.sha:
-            raise MirrorError(f"{self.endpoint} names no commit for {repo}@{revision}")
-        card = {name: getattr(answer, name, None) for name in _CARD}
-        created = card.pop("created_at")
-        card["createdAt"] = created.strftime("%Y-%m-%dT%H:%M:%S.000Z") if created else None
-        modified = getattr(answer, "last_modified", None)
-        card["lastModified"] = modified.strftime("%Y-%m-%dT%H:%M:%S.000Z") if modified else card["createdAt"]
-        return str(answer.sha), {name: value for name, value in card.items() if value is not None}
+        url = f"{self._api(repo)}/revision/{quote(revision, safe='')}"
+        asked = urlencode([("expand", name) for name in _EXPAND[repo.repo_type].split()])
+        value, _headers = self._ask(repo, revision, f"{url}?{asked}", token, instead=url)
+        try:
+            found = info_of(value)
+        except AnswerProblem as problem:
+            raise self._senseless(repo, revision, problem) from None
+        except NameProblem as problem:
+            raise MirrorError(f"{self.endpoint} names no commit for {repo}@{revision}: {problem}") from None
+        if found.repo_id and found.repo_id != repo.repo_id:
+            raise renamed(repo, found.repo_id)
+        return found.commit, found.card
 
-    def listing(self, repo: Repo, commit: str, card: dict[str, Any], token: str | None = None) -> Listing:
+    def listing(self, repo: Repo, commit: Commit, card: Mapping[str, Any], token: str | None = None) -> Listing:
         """List all files of a commit with size and hash. One request for each page."""
-        api = self._api(token)
-        files: dict[str, File] = {}
-        folders: dict[str, str] = {}
-        for entry in self._ask(repo, commit, lambda: self._tree(api, repo, commit)):
-            if not is_safe_path(entry.path):
-                raise MirrorError(f"{repo}@{commit} lists a file name that can't be mirrored: {entry.path!r}")
-            if hasattr(entry, "tree_id"):
-                folders[entry.path] = entry.tree_id
-            else:
-                lfs = entry.lfs
-                files[entry.path] = File(
-                    entry.size, entry.blob_id, lfs.sha256 if lfs else None, lfs.pointer_size if lfs else None
-                )
-        return Listing(commit, files, folders, card)
+        tree = Tree()
+        for page in self._pages(repo, commit, token):
+            try:
+                tree.add(page)
+            except AnswerProblem as problem:
+                raise self._senseless(repo, commit, problem) from None
+        tree.close()
+        return Listing(commit, tree.files, tree.folders, card, tree.refused)
 
-    def _api(self, token: str | None) -> Any:
-        return huggingface_hub.HfApi(self.endpoint, token=self._secret(token) or False)
+    def _pages(self, repo: Repo, commit: Commit, token: str | None) -> Iterator[Any]:
+        """Yield the pages of a listing, each once."""
+        url = f"{self._api(repo)}/tree/{commit}"
+        query = "recursive=true"
+        until = self.http.clock.monotonic() + LISTING_SECONDS
+        seen: set[str] = set()
+        while query not in seen:
+            seen.add(query)
+            if len(seen) > LISTING_PAGES:
+                raise MirrorError(f"{self.endpoint} lists {repo} in more than {LISTING_PAGES} pages")
+            page, headers = self._ask(repo, commit, f"{url}?{query}", token)
+            yield page
+            link = _NEXT.search(headers.get("Link", "")[:_LONGEST_LINK])
+            if not link:
+                return
+            if self.http.clock.monotonic() > until:
+                raise MirrorError(f"{self.endpoint} does not list {repo} in {LISTING_SECONDS} seconds")
+            # what follows is the same address with another question: wherever else the link may lead is not asked
+            query = urlencode(parse_qsl(urlsplit(link[1]).query, keep_blank_values=True))
+        raise MirrorError(f"{self.endpoint} lists {repo} in pages that lead in a circle")
 
-    def _tree(self, api: Any, repo: Repo, commit: str) -> list[Any]:
-        return list(api.list_repo_tree(repo.repo_id, recursive=True, repo_type=repo.repo_type, revision=commit))
+    def _api(self, repo: Repo) -> str:
+        return f"{self.endpoint}/api/{repo.repo_type}s/{repo.repo_id}"
 
-    def _ask(self, repo: Repo, revision: str, call: Callable[[], Any]) -> Any:
-        """Call huggingface_hub, again where that may help, and say what is wrong in our words."""
+    def _senseless(self, repo: Repo, revision: str, problem: NameProblem) -> MirrorError:
+        return MirrorError(f"{self.endpoint} answers about {repo}@{revision[:12]} what makes no sense: {problem}")
+
+    def _open(self, method: str, url: str, headers: Mapping[str, str], bucket: str) -> Any:
+        """Send a request, unless nobody was there already."""
+        if self._down:
+            raise self._down
+        try:
+            return self.http.open(method, url, headers, bucket=bucket)
+        except UnreachableError as problem:
+            self._down = problem
+            raise
+
+    def _ask(
+        self, repo: Repo, revision: str, url: str, token: str | None, instead: str | None = None
+    ) -> tuple[Any, Mapping[str, str]]:
+        """Return the document at a URL of the API, and its headers. ``instead`` is asked for where that is refused."""
         attempt = 0
         while True:
             attempt += 1
-            if self._down:
-                raise self._down
-            self.http.gate.wait("api")
+            answer = self._follow(repo, url, token)
+            if answer.status == 400 and instead:
+                discard(answer)
+                url, instead = instead, None
+                continue
+            if answer.status != 200:
+                discard(answer)
+                raise self._refusal(repo, revision, answer)
             try:
-                return self._translate(repo, revision, call)
-            except _RefusedError as refused:
+                return document(answer, self.http.clock), answer.headers
+            except AnswerProblem as problem:
+                raise self._senseless(repo, revision, problem) from None
+            except NETWORK_ERRORS as problem:
                 if attempt >= _ATTEMPTS:
-                    raise MirrorError(str(refused), cause=refused.cause) from None
-                self.http.gate.refused("api", refused.headers, attempt)
-            except TransportError as problem:
-                if attempt >= _ATTEMPTS:
-                    # one answer that makes no sense may be one repository's, no answer is everybody's
-                    self._down = problem if isinstance(problem, UnreachableError) else None
-                    raise
+                    cause = f"{self.endpoint} breaks off its answers"
+                    raise TransportError(f"{cause} about {repo}: {reason(problem)}", cause=cause) from problem
                 self.http.backoff(attempt)
 
-    def _translate(self, repo: Repo, revision: str, call: Callable[[], Any]) -> Any:
+    def _follow(self, repo: Repo, url: str, token: str | None) -> Any:
+        """Send a request of the API, also to where the Hub moved it on its own origin. No other one is asked."""
+        headers = {**self.headers(token), **PLAIN}
+        for _hop in range(_MAX_REDIRECTS):
+            answer = self._open("GET", url, headers, "api")
+            if answer.status not in REDIRECTS:
+                return answer
+            discard(answer)
+            moved = self._moved(url, answer)
+            if origin(moved) != origin(url):
+                raise MirrorError(f"{self.endpoint} sends to {shown(moved)} for what it says of {repo}: refused")
+            url = moved
+        raise MirrorError(f"{self.endpoint}: more than {_MAX_REDIRECTS} redirects about {repo}")
+
+    def _moved(self, url: str, answer: Any) -> str:
         try:
-            return call()
-        except GatedRepoError:
-            raise gated(repo) from None
-        except RepositoryNotFoundError:
-            raise self._missing(repo) from None
-        except RevisionNotFoundError:
-            raise MirrorError(f"{repo} has no revision {revision}") from None
-        except HfHubHTTPError as problem:
-            status = getattr(problem.response, "status_code", 0)
-            text = f"{self.endpoint} answers {status} about {repo}"
-            cause = f"{self.endpoint} answers {status}"
-            if status == 429:
-                raise _RefusedError(text, cause, dict(problem.response.headers)) from problem
-            if status >= 500:
-                raise TransportError(text, cause=cause) from problem
-            raise MirrorError(f"{text}: {reason(problem)}", cause=cause) from problem
-        # connection errors are requests', httpx' or httpx2's, depending on huggingface_hub's version
-        except Exception as problem:
-            raise unreachable(self.endpoint, problem) from problem
+            return moved_to(url, answer)
+        except NETWORK_ERRORS as problem:
+            raise MirrorError(str(problem)) from None
+
+    def _refusal(self, repo: Repo, revision: str, answer: Any) -> MirrorError:
+        code, status = answer.headers.get("X-Error-Code"), answer.status
+        if code == "GatedRepo":
+            return gated(repo)
+        if code == "RevisionNotFound":
+            return MirrorError(f"{repo} has no revision {revision}")
+        # unless it is known, the Hub does not tell what is missing from what is not for everybody
+        if code == "RepoNotFound" or (status in (401, 404) and not code):
+            return self._missing(repo)
+        words = answer.headers.get("X-Error-Message", "")
+        text, cause = f"{self.endpoint} answers {status} about {repo}", f"{self.endpoint} answers {status}"
+        if status >= 500:
+            return TransportError(text, cause=cause)
+        return MirrorError(f"{text}: {shown(words)}" if words else text, cause=cause)
 
 
-class _RefusedError(MirrorError):
-    """The Hub answers 429."""
-
-    def __init__(self, text: str, cause: str, headers: Mapping[str, str]) -> None:
-        super().__init__(text, cause=cause)
-        self.headers = headers
+#: Characters of a header that names the next page.
+_LONGEST_LINK = 8192
 
 
 def gated(repo: Repo) -> HeldError:
@@ -208,12 +235,22 @@ def gated(repo: Repo) -> HeldError:
 
 def renamed(repo: Repo, name: str) -> HeldError:
     """Return what to say when a repository has another name now."""
+    try:
+        repo_id(name)
+    except NameProblem:
+        return HeldError(f"the Hub calls {repo} {shown(name)} now: held")
     return HeldError(f"the Hub calls {repo} {name} now: held; write {name} if it is still what you want")
 
 
-def check_same_repo(repo: Repo, url: str) -> None:
-    """Raise HeldError where a redirect of the Hub's own origin leads to another repository."""
-    path = unquote(urlsplit(url).path)
+def check_same_repo(repo: Repo, url: str, answer: Any) -> None:
+    """Raise HeldError where a redirect on the Hub's own origin leads to another repository."""
+    try:
+        moved = urljoin(url, answer.headers.get("Location", ""))
+        if origin(moved) != origin(url):
+            return
+    except ValueError:
+        return
+    path = unquote(urlsplit(moved).path)
     prefix = "" if repo.repo_type == "model" else f"{repo.repo_type}s/"
     found = re.match(rf"/{prefix}(?P<name>[^/]+(?:/[^/]+)?)/resolve/", path)
     if found and found["name"] != repo.repo_id:

@@ -28,7 +28,7 @@ _FRUITLESS = 4
 _STALL_BYTES, _STALL_SECONDS = 32 << 10, 30.0
 #: Seconds before its end at which a signed address is not used any more.
 _MARGIN = 30
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
 
 
 class RangesIgnoredError(FetchError):
@@ -46,6 +46,9 @@ class Address:
 
 class Source:
     """The Hub's files, over HTTP or, with ``xet``, out of Xet where they are there. ``received`` counts bytes."""
+
+    #: Whether it may send elsewhere for the bytes.
+    redirects = True
 
     def __init__(self, hub: Hub, clock: Clock, xet: Xet | None = None) -> None:
         self.hub, self.clock, self._xet = hub, clock, xet
@@ -237,13 +240,13 @@ class HttpBody(Body):
             answer = self._http.open("GET", url, headers, bucket="resolvers" if at_hub and not hop else None)
             if at_hub:
                 self._check_hub(answer)
-            if answer.status not in REDIRECTS:
+            if answer.status not in REDIRECTS or not self._source.redirects:
                 self._address = Address(url, at_hub, _expiry(url))
                 return answer
             discard(answer)
+            if at_hub:
+                check_same_repo(action.repo, url, answer)
             url = moved_to(url, answer)
-            if origin(url) == origin(hub_url):
-                check_same_repo(action.repo, url)
         raise FetchError(f"{self._name}: more than {_MAX_REDIRECTS} redirects")
 
     def _check_hub(self, answer: Any) -> None:

@@ -217,7 +217,7 @@ class Xet:
             url, secret = answer.headers["X-Xet-Cas-Url"], answer.headers["X-Xet-Access-Token"]
             # by the Hub's own clock: this host's may be wrong
             left = int(answer.headers["X-Xet-Token-Expiration"]) - (mktime_tz(asked) if asked else self._clock.now())
-        except (KeyError, ValueError):
+        except (KeyError, ValueError, OverflowError):
             left = 0
         if answer.status != 200 or left <= 0:
             raise XetError(f"{origin_name(key.url)} gives no token for its Xet store ({answer.status})")

@@ -10,13 +10,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .._base.names import REPO_TYPES, Commit, Etag, NameProblem, RepoPath, Size, repo_id, shown
+
 
 @dataclass(frozen=True)
 class Repo:
-    """A repository by its type (model, dataset, space) and id."""
+    """A repository by its type (model, dataset, space) and id. Raises NameProblem where none can be called so."""
 
     repo_type: str
     repo_id: str
+
+    def __post_init__(self) -> None:
+        if self.repo_type not in REPO_TYPES:
+            raise NameProblem(f"{shown(self.repo_type)} is none of {', '.join(REPO_TYPES)}")
+        repo_id(self.repo_id)
 
     @property
     def folder(self) -> str:
@@ -27,55 +34,81 @@ class Repo:
     def of_folder(cls, name: str) -> Repo | None:
         """Return the repository that a cache folder belongs to, or None."""
         kind, *parts = name.split("--")
-        known = kind in ("models", "datasets", "spaces") and 1 <= len(parts) <= 2 and all(parts)
-        return cls(kind[:-1], "/".join(parts)) if known else None
+        try:
+            return cls(kind[:-1], "/".join(parts)) if kind.endswith("s") else None
+        except NameProblem:
+            return None
 
     def __str__(self) -> str:
-        return self.repo_id if self.repo_type == "model" else f"{self.repo_type} {self.repo_id}"
+        return repo_name(self.repo_type, self.repo_id)
+
+
+def repo_name(repo_type: str, repo_id: str) -> str:
+    """Return what a repository is called in messages; one that there can't be, too."""
+    return repo_id if repo_type == "model" else f"{repo_type} {repo_id}"
 
 
 @dataclass(frozen=True)
 class File:
     """A file as the Hub declares it: size in bytes, Git object id, and the SHA-256 of LFS content."""
 
-    size: int
-    oid: str
-    sha256: str | None = None
-    pointer_size: int | None = None
+    size: Size
+    oid: Etag
+    sha256: Etag | None = None
+    pointer_size: Size | None = None
+
+    @classmethod
+    def of(cls, size: Any, oid: Any, sha256: Any = None, pointer_size: Any = None) -> File:
+        """Return a file for what was told of it. Raises NameProblem where that can't be right."""
+        file = cls(
+            Size(size),
+            Etag(oid),
+            None if sha256 is None else Etag(sha256),
+            None if pointer_size is None else Size(pointer_size),
+        )
+        if file.oid.is_sha256:
+            raise NameProblem(f"{shown(oid)} is no SHA-1 of a Git object")
+        if file.sha256 is not None and not file.sha256.is_sha256:
+            raise NameProblem(f"{shown(sha256)} is no SHA-256")
+        return file
 
     @property
-    def etag(self) -> str:
+    def etag(self) -> Etag:
         """The name of the content: SHA-256 for LFS, else the SHA-1 of the Git blob."""
         return self.sha256 or self.oid
 
     def hasher(self) -> Any:
         """Return a hashlib object that arrives at ``etag`` once the content went through it."""
-        if self.sha256:
-            return hashlib.sha256()
-        # Git's own naming of blobs, which the Hub uses as ETag: identity, not protection
-        return hashlib.sha1(b"blob %d\0" % self.size, usedforsecurity=False)
+        return hasher(self.etag, self.size)
+
+
+def hasher(etag: str, size: int) -> Any:
+    """Return a hashlib object that arrives at ``etag`` once a content of so many bytes went through it."""
+    if len(etag) == 64:
+        return hashlib.sha256()
+    # Git's own naming of blobs, which the Hub uses as ETag: identity, not protection
+    return hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
 
 
 @dataclass(frozen=True)
 class Listing:
-    """All files of a repository at one commit, folders with their tree ids, and what its card says."""
+    """All files of a repository at one commit, folders with their tree ids, and what its card says.
 
-    commit: str
-    files: Mapping[str, File]
-    folders: Mapping[str, str] = field(default_factory=dict)
+    ``refused`` has the names of files that can't be had, whoever wants them, and why.
+    """
+
+    commit: Commit
+    files: Mapping[RepoPath, File]
+    folders: Mapping[RepoPath, Etag] = field(default_factory=dict)
     info: Mapping[str, Any] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return a value that ``from_json`` understands."""
-        return {
+        value = {
             "commit": self.commit,
             "files": {path: [f.size, f.oid, f.sha256, f.pointer_size] for path, f in sorted(self.files.items())},
             "folders": dict(sorted(self.folders.items())),
             "info": dict(self.info),
         }
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Listing:
-        """Read what ``to_json`` wrote."""
-        files = {path: File(*fields) for path, fields in value["files"].items()}
-        return cls(value["commit"], files, value["folders"], value["info"])
+        return {**value, "refused": dict(sorted(self.refused.items()))} if self.refused else value

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .._base.errors import HeldError, MirrorError
+from .._base.names import Commit, Etag, NameProblem, RepoPath, Size
 from .facts import Listing
 from .wanted import Wanted
 
@@ -31,8 +32,10 @@ class LockFile:
             raise MirrorError(f"the lock file has no version {VERSION}: write it anew")
         try:
             for entry in value["entries"].values():
-                str(entry["commit"]), [(file["size"], file["sha256"]) for file in entry["files"].values()]
-        except (KeyError, TypeError, AttributeError) as problem:
+                Commit(entry["commit"])
+                for path, file in entry["files"].items():
+                    RepoPath(path), Size(file["size"]), Etag(file["sha256"])
+        except (KeyError, TypeError, AttributeError, NameProblem) as problem:
             raise MirrorError(f"the lock file can't be read: {type(problem).__name__} {problem}") from problem
         return cls(value["entries"])
 
@@ -40,9 +43,9 @@ class LockFile:
         """Return a value that ``from_json`` understands."""
         return {"version": VERSION, "entries": dict(self._entries)}
 
-    def commit(self, wanted: Wanted) -> str:
+    def commit(self, wanted: Wanted) -> Commit:
         """Return the commit that an entry is locked to."""
-        return str(self._entry(wanted)["commit"])
+        return Commit(self._entry(wanted)["commit"])
 
     def _entry(self, wanted: Wanted) -> Mapping[str, Any]:
         try:
@@ -54,7 +57,7 @@ class LockFile:
     def check(self, wanted: Wanted, listing: Listing) -> Listing:
         """Return the listing if it is what the lock says, else raise HeldError."""
         files = self._entry(wanted)["files"]
-        paths = wanted.select(listing.files)
+        paths = wanted.select(listing.files, listing.refused)
         if set(paths) != set(files):
             differing = ", ".join(sorted(set(paths).symmetric_difference(files)))
             raise HeldError(f"{wanted} and the lock file differ in {differing}: write it anew")

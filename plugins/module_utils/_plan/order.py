@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from .._base.names import Ref
 from .facts import Repo
 from .plan import Publish, RepoFacts
 from .refs import Change, Marking, RefError, freeze, pin, promote, resolve, rollback
@@ -32,7 +33,7 @@ class Order:
 
     verb: str
     repo: Repo
-    revision: str
+    revision: Ref
     commit: str | None = None
 
     @classmethod
@@ -41,7 +42,7 @@ class Order:
         wanted = _parse(verb, repo_type, repo_id, revision)
         if wanted.is_commit and verb not in _OF_COMMITS:
             raise RefError(f"{revision} is a commit: {verb} needs a branch or a tag")
-        return cls(verb, wanted.repo, revision, commit)
+        return cls(verb, wanted.repo, wanted.revision, commit)
 
     def __call__(self, facts: RepoFacts) -> Change:
         """Return what is to be done. Raises RefError where it can't be."""

@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from typing import Union
 
 from .._base.errors import HeldError, MirrorError
+from .._base.names import Commit, Etag, Ref, RepoPath, ViewName
 from .facts import File, Listing, Repo
 from .wanted import Wanted, substance
 
 #: A listing, or why there is none.
 Upstream = Union[Listing, MirrorError]
+#: The files of a commit: path -> etag.
+Snapshot = Mapping[RepoPath, Etag]
 
 
 @dataclass(frozen=True)
@@ -29,17 +32,17 @@ class RepoFacts:
     listing got shorter.
     """
 
-    refs: Mapping[str, str] = field(default_factory=dict)
-    snapshots: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    history: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    serials: Mapping[str, int] = field(default_factory=dict)
-    pending: Mapping[str, str] = field(default_factory=dict)
-    rejected: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    frozen: frozenset[str] = frozenset()
-    pins: frozenset[str] = frozenset()
-    listed: frozenset[str] = frozenset()
-    retired: Mapping[str, float] = field(default_factory=dict)
-    narrowed: Mapping[str, float] = field(default_factory=dict)
+    refs: Mapping[Ref, Commit] = field(default_factory=dict)
+    snapshots: Mapping[Commit, Snapshot] = field(default_factory=dict)
+    history: Mapping[Ref, tuple[Commit, ...]] = field(default_factory=dict)
+    serials: Mapping[Ref, int] = field(default_factory=dict)
+    pending: Mapping[Ref, Commit] = field(default_factory=dict)
+    rejected: Mapping[Ref, frozenset[Commit]] = field(default_factory=dict)
+    frozen: frozenset[Ref] = frozenset()
+    pins: frozenset[Commit] = frozenset()
+    listed: frozenset[Commit] = frozenset()
+    retired: Mapping[Commit, float] = field(default_factory=dict)
+    narrowed: Mapping[Commit, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,8 @@ class Fetch:
     """Bring a file of a commit into the pool; ``token`` names the token to use."""
 
     repo: Repo
-    commit: str
-    path: str
+    commit: Commit
+    path: RepoPath
     file: File
     token: str | None = None
 
@@ -61,9 +64,9 @@ class Publish:
     """
 
     repo: Repo
-    ref: str
-    old: str | None
-    new: str
+    ref: Ref
+    old: Commit | None
+    new: Commit
     serial: int
     is_rollback: bool = False
 
@@ -79,16 +82,16 @@ class CommitPlan:
 
     repo: Repo
     listing: Listing
-    paths: tuple[str, ...]
+    paths: tuple[RepoPath, ...]
     entries: list[Wanted]
     seal: bool = False
     no_pickle: bool = False
     list_it: bool = False
-    dropped: tuple[str, ...] = ()
-    added: tuple[str, ...] = ()
+    dropped: tuple[RepoPath, ...] = ()
+    added: tuple[RepoPath, ...] = ()
     fetches: list[Fetch] = field(default_factory=list)
     publishes: list[Publish] = field(default_factory=list)
-    pending: list[str] = field(default_factory=list)
+    pending: list[Ref] = field(default_factory=list)
 
     def keep_all(self) -> None:
         """Leave in the listing what was to be dropped from it."""
@@ -99,7 +102,7 @@ class CommitPlan:
             self.seal = bool(self.added or self.fetches)
 
     @property
-    def etags(self) -> set[str]:
+    def etags(self) -> set[Etag]:
         """Return the contents of its files."""
         return {self.listing.files[path].etag for path in self.paths}
 
@@ -134,8 +137,8 @@ class Removal:
     """What leaves the store: whole repositories, single refs, views."""
 
     repos: tuple[Repo, ...] = ()
-    refs: tuple[tuple[Repo, str], ...] = ()
-    views: tuple[str, ...] = ()
+    refs: tuple[tuple[Repo, Ref], ...] = ()
+    views: tuple[ViewName, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.repos or self.refs or self.views)
@@ -150,10 +153,10 @@ class Retention:
     """
 
     repo: Repo
-    retire: tuple[str, ...] = ()
-    spare: tuple[str, ...] = ()
-    collect: tuple[str, ...] = ()
-    trim: tuple[str, ...] = ()
+    retire: tuple[Commit, ...] = ()
+    spare: tuple[Commit, ...] = ()
+    collect: tuple[Commit, ...] = ()
+    trim: tuple[Commit, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.retire or self.spare or self.collect or self.trim)
@@ -179,7 +182,7 @@ class Plan:
     repos: list[RepoPlan] = field(default_factory=list)
     upstream: dict[Wanted, Upstream] = field(default_factory=dict)
     facts: dict[Repo, RepoFacts] = field(default_factory=dict)
-    views: dict[str, dict[str, str]] = field(default_factory=dict)
+    views: dict[ViewName, dict[str, Etag]] = field(default_factory=dict)
     other_problems: dict[str, MirrorError] = field(default_factory=dict)
     other_warnings: list[str] = field(default_factory=list)
     removal: Removal = field(default_factory=Removal)
@@ -206,7 +209,7 @@ class Plan:
         return [*(warning for repo in self.repos for warning in repo.warnings), *self.other_warnings]
 
     @property
-    def fetches(self) -> dict[str, Fetch]:
+    def fetches(self) -> dict[Etag, Fetch]:
         """Return what is to be fetched, each content once however many commits have it."""
         return {f.file.etag: f for repo in self.repos for commit in repo.commits for f in commit.fetches}
 
@@ -227,12 +230,12 @@ def plan_repo(
     (commit, path, etag) why it is not to be asked for again yet.
     """
     plan = RepoPlan(repo)
-    commits: dict[str, CommitPlan] = {}
+    commits: dict[Commit, CommitPlan] = {}
     for wanted, answer in upstream.items():
         try:
             if isinstance(answer, MirrorError):
                 raise answer
-            paths = wanted.select(answer.files)
+            paths = wanted.select(answer.files, answer.refused)
             _hold(wanted, answer, paths, facts)
             _refuse_bad(answer, paths, pool, bad)
         except MirrorError as problem:
@@ -255,7 +258,7 @@ def plan_repo(
     return plan
 
 
-def _hold(wanted: Wanted, listing: Listing, paths: list[str], facts: RepoFacts) -> None:
+def _hold(wanted: Wanted, listing: Listing, paths: list[RepoPath], facts: RepoFacts) -> None:
     """Refuse to follow an upstream that went back in time or dropped everything."""
     published = facts.refs.get(wanted.revision)
     if wanted.is_commit or published in (None, listing.commit):
@@ -266,7 +269,7 @@ def _hold(wanted: Wanted, listing: Listing, paths: list[str], facts: RepoFacts) 
             " allow_rewind to follow it",
             cause="the upstream went back to a commit that was published earlier: held; set allow_rewind to follow it",
         )
-    before = substance(facts.snapshots.get(published or "", {}))
+    before = substance(facts.snapshots.get(published, {}) if published else ())
     if before and not substance(paths):
         raise HeldError(
             f"{wanted} has none of its {len(before)} files any more at {listing.commit[:12]}: held",
@@ -275,7 +278,7 @@ def _hold(wanted: Wanted, listing: Listing, paths: list[str], facts: RepoFacts) 
 
 
 def _refuse_bad(
-    listing: Listing, paths: Iterable[str], pool: Container[str], bad: Mapping[tuple[str, str, str], str]
+    listing: Listing, paths: Iterable[RepoPath], pool: Container[str], bad: Mapping[tuple[str, str, str], str]
 ) -> None:
     for path in paths:
         etag = listing.files[path].etag
@@ -317,12 +320,12 @@ def _complete(commit: CommitPlan, facts: RepoFacts, pool: Container[str], rotten
             commit.fetches.append(Fetch(commit.repo, commit.listing.commit, path, file, token))
 
 
-def plan_views(published: Mapping[Wanted, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+def plan_views(published: Mapping[Wanted, Snapshot]) -> dict[ViewName, dict[str, Etag]]:
     """Return view -> file name -> etag from what each entry has published (path -> etag).
 
     Raises MirrorError when two different files of one name meet in a view.
     """
-    views: dict[str, dict[str, str]] = {}
+    views: dict[ViewName, dict[str, Etag]] = {}
     origin: dict[tuple[str, str], Wanted] = {}
     for wanted, files in published.items():
         for view in wanted.views:
@@ -336,13 +339,13 @@ def plan_views(published: Mapping[Wanted, Mapping[str, str]]) -> dict[str, dict[
     return views
 
 
-def current_files(wanted: Wanted, facts: RepoFacts) -> dict[str, str]:
+def current_files(wanted: Wanted, facts: RepoFacts) -> Snapshot:
     """Return path -> etag of what an entry has published."""
-    commit = wanted.revision if wanted.is_commit else facts.refs.get(wanted.revision, "")
-    return dict(facts.snapshots.get(commit, {}))
+    commit = wanted.commit or facts.refs.get(wanted.revision)
+    return facts.snapshots.get(commit, {}) if commit else {}
 
 
-def chosen(wanted: Wanted, files: Mapping[str, str]) -> dict[str, str]:
+def chosen(wanted: Wanted, files: Snapshot) -> Snapshot:
     """Return those of the published files that an entry names; what could not be had is left out."""
     try:
         return {path: files[path] for path in wanted.select(files)}

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Optional, Union
 
 from .._base.errors import MirrorError
+from .._base.names import Commit, Ref
 from .facts import Repo
 from .plan import Publish, RepoFacts
 
@@ -36,7 +37,7 @@ class Marking:
 Change = Optional[Union[Publish, Marking]]
 
 
-def promote(repo: Repo, facts: RepoFacts, ref: str, commit: str | None = None) -> Change:
+def promote(repo: Repo, facts: RepoFacts, ref: Ref, commit: str | None = None) -> Change:
     """Publish a commit that is here, the pending one if none is named."""
     if commit is None:
         commit = facts.pending.get(ref)
@@ -45,7 +46,7 @@ def promote(repo: Repo, facts: RepoFacts, ref: str, commit: str | None = None) -
     return _publish(repo, facts, ref, resolve(repo, facts, commit))
 
 
-def rollback(repo: Repo, facts: RepoFacts, ref: str, commit: str | None = None) -> Change:
+def rollback(repo: Repo, facts: RepoFacts, ref: Ref, commit: str | None = None) -> Change:
     """Publish a commit again that this ref named before, the last one if none is named."""
     now = facts.refs.get(ref)
     if now is None:
@@ -56,26 +57,26 @@ def rollback(repo: Repo, facts: RepoFacts, ref: str, commit: str | None = None) 
         if not here:
             raise RefError(f"{repo}@{ref} has no earlier commit that is still here")
         return _publish(repo, facts, ref, here[0], is_rollback=True)
-    commit = resolve(repo, facts, commit)
-    if commit != now and commit not in before:
-        raise RefError(f"{repo}@{ref} never named {commit[:12]}: promote it instead")
-    return _publish(repo, facts, ref, commit, is_rollback=True)
+    named = resolve(repo, facts, commit)
+    if named != now and named not in before:
+        raise RefError(f"{repo}@{ref} never named {named[:12]}: promote it instead")
+    return _publish(repo, facts, ref, named, is_rollback=True)
 
 
-def pin(repo: Repo, facts: RepoFacts, commit: str, is_set: bool = True) -> Change:
+def pin(repo: Repo, facts: RepoFacts, commit: Ref, is_set: bool = True) -> Change:
     """Keep a commit for as long as it is pinned, whatever is published; or end that."""
     name = resolve(repo, facts, facts.refs.get(commit, commit))
     return Marking(repo, "pins", name, is_set) if (name in facts.pins) != is_set else None
 
 
-def freeze(repo: Repo, facts: RepoFacts, ref: str, is_set: bool = True) -> Change:
+def freeze(repo: Repo, facts: RepoFacts, ref: Ref, is_set: bool = True) -> Change:
     """Let a ref stay where it is, whatever the upstream does; or let it follow again."""
     if ref not in facts.refs:
         raise RefError(f"{repo}@{ref} is not published")
     return Marking(repo, "frozen", ref, is_set) if (ref in facts.frozen) != is_set else None
 
 
-def resolve(repo: Repo, facts: RepoFacts, commit: str) -> str:
+def resolve(repo: Repo, facts: RepoFacts, commit: str) -> Commit:
     """Return the whole id of a commit that is here. Seven digits of it are enough, if it is the only one."""
     if not re.fullmatch(r"[0-9a-f]+", commit) or not _SHORTEST <= len(commit) <= 40:
         raise RefError(f"{commit!r} is no commit: at least {_SHORTEST} hexadecimal digits are needed")
@@ -85,7 +86,7 @@ def resolve(repo: Repo, facts: RepoFacts, commit: str) -> str:
     return found[0]
 
 
-def _publish(repo: Repo, facts: RepoFacts, ref: str, commit: str, is_rollback: bool = False) -> Change:
+def _publish(repo: Repo, facts: RepoFacts, ref: Ref, commit: Commit, is_rollback: bool = False) -> Change:
     old = facts.refs.get(ref)
     if old == commit:
         return None

@@ -82,7 +82,9 @@ def table(plan: Plan) -> list[tuple[str, str, str, str, str, str]]:
             fetches = [fetch for fetch in commit.fetches if coming[fetch.file.etag] is fetch]
             sizes = (str(len(fetches)), human(sum(fetch.file.size for fetch in fetches)))
             new = commit.listing.commit[:12]
-            moves = [(publish.ref, (publish.old or "-")[:12], new) for publish in commit.publishes]
+            moves: list[tuple[str, str, str]] = [
+                (publish.ref, (publish.old or "-")[:12], new) for publish in commit.publishes
+            ]
             moves += [(ref, "-", f"{new} (pending)") for ref in commit.pending]
             if not moves and commit.seal:
                 moves = [("-", "-", new)]
@@ -114,7 +116,7 @@ def _repo(repo: RepoPlan) -> dict[str, Any]:
             {
                 "commit": commit.listing.commit,
                 "files": len(commit.paths),
-                "bytes": sum(commit.listing.files[path].size for path in commit.paths),
+                "bytes": sum(int(commit.listing.files[path].size) for path in commit.paths),
             }
             for commit in repo.commits
             if commit.seal

@@ -12,17 +12,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
+from .._base.names import Commit, Ref
 from .facts import Repo
 from .plan import Removal, RepoFacts, RepoPlan, Retention
 from .wanted import Wanted
 
 
-def roots(facts: RepoFacts, wanted: Iterable[Wanted]) -> set[str]:
+def roots(facts: RepoFacts, wanted: Iterable[Wanted]) -> set[Commit]:
     """Return the commits that something names: refs, the last published of them, pins, pending, listed by id.
 
     Of a ref that ``wanted`` does not name, all that it ever named stays: nobody said how many.
     """
-    keep: dict[str, int] = {}
+    keep: dict[Ref, int] = {}
     for one in wanted:
         keep[one.revision] = max(one.keep, keep.get(one.revision, 0))
     found = {*facts.refs.values(), *facts.pins, *facts.pending.values(), *facts.listed}
@@ -35,7 +36,8 @@ def roots(facts: RepoFacts, wanted: Iterable[Wanted]) -> set[str]:
 def plan_retention(repo: Repo, facts: RepoFacts, wanted: Iterable[Wanted], age: float, grace: float) -> Retention:
     """Plan one repository. ``age`` is the store's, ``grace`` what must have passed since a retirement, in seconds."""
     rooted = roots(facts, wanted)
-    retire, collect = [], []
+    retire: list[Commit] = []
+    collect: list[Commit] = []
     for commit in sorted(facts.snapshots.keys() - rooted):
         since = facts.retired.get(commit)
         # an age that is yet to come is none: the ledger was lost

@@ -6,14 +6,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from .._base.errors import MirrorError
+from .._base.names import COMMIT, Commit, Ref, RepoPath, ViewName, shown
 from .facts import Repo
 
-_COMMIT = re.compile(r"[0-9a-f]{40}")
+_COMMIT = re.compile(COMMIT)
+#: The branch that every repository has.
+MAIN = Ref("main")
+_NONE: Mapping[str, str] = {}
 #: Files that say something about a repository and are not what anybody mirrors it for.
 _ACCESSORIES = (".gitattributes", "README.md")
 
@@ -28,14 +32,14 @@ class Wanted:
 
     repo_id: str
     repo_type: str = "model"
-    revision: str = "main"
-    files: tuple[str, ...] | None = None
+    revision: Ref = MAIN
+    files: tuple[RepoPath, ...] | None = None
     allow_patterns: tuple[str, ...] | None = None
     ignore_patterns: tuple[str, ...] | None = None
     publish: str = "auto"
     token: str | None = None
     keep: int = 2
-    views: tuple[str, ...] = ()
+    views: tuple[ViewName, ...] = ()
     labels: tuple[str, ...] = ()
     formats: str = "any"
     allow_rewind: bool = False
@@ -54,13 +58,22 @@ class Wanted:
         """True where the revision is a commit and not a name that can move."""
         return bool(_COMMIT.fullmatch(self.revision))
 
-    def select(self, paths: Iterable[str]) -> list[str]:
+    @property
+    def commit(self) -> Commit | None:
+        """Return the revision where it is a commit."""
+        return Commit(self.revision) if self.is_commit else None
+
+    def select(self, paths: Iterable[RepoPath], refused: Mapping[str, str] = _NONE) -> list[RepoPath]:
         """Return those of a listing's paths that are wanted.
 
         Patterns work as those of ``huggingface_hub.snapshot_download``: ``*`` crosses slashes, a final slash means all
-        below. Raises MirrorError when a file of ``files`` is not among the paths or no path matches.
+        below. Raises MirrorError when a file of ``files`` is not among the paths, no path matches, or one that is
+        wanted is among those that are ``refused`` (name -> why).
         """
         available = sorted(paths)
+        for name, why in refused.items():
+            if name in self.files if self.files is not None else self._allows(name):
+                raise MirrorError(f"the Hub lists {shown(name)} in {self}: {why}; leave it out with ignore_patterns")
         if not available:
             raise MirrorError(f"{self} has no files at the Hub")
         if self.files is not None:

@@ -3,8 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The whitelist: what is wanted. Pure: no Ansible, no network, no disk.
 
-Limits on names are the Hub's own (``huggingface_hub.utils.validate_repo_id``), narrowed by what plain nginx can serve:
-a branch or tag name has no slash.
+What names may be is ``names``' concern: the Hub's own limits, narrowed by what plain nginx can serve.
 """
 
 from __future__ import annotations
@@ -12,20 +11,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, Callable, TypeVar
 
 from .._base.errors import MirrorError
+from .._base.names import REPO_TYPES, NameProblem, Ref, RepoPath, ViewName, repo_id
 from .wanted import Wanted
 
-REPO_TYPES = ("model", "dataset", "space")
 _KEYS = tuple(field.name for field in fields(Wanted))
 _PUBLISH = ("auto", "manual")
 _FORMATS = ("any", "no-pickle")
-_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?")
-_REPO_ID_LENGTH = 96
-_REVISION = re.compile(r"(?:refs/(?:pr|convert)/)?[A-Za-z0-9_][A-Za-z0-9._+-]*")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_VIEW = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*")
+
+
+_T = TypeVar("_T")
 
 
 class WhitelistError(MirrorError):
@@ -67,33 +65,36 @@ def _parse_entry(entry: Any) -> Wanted:
         raise ValueError("repo_id is missing")
     if "files" in given and ("allow_patterns" in given or "ignore_patterns" in given):
         raise ValueError("files and patterns exclude each other")
-    files = _strings(given, "files")
-    for path in files or ():
-        _check_path(path)
+    files = tuple(map(_path, _strings(given, "files") or ())) or None
     patterns = {key: _strings(given, key) for key in ("allow_patterns", "ignore_patterns")}
     for pattern in [*(patterns["allow_patterns"] or ()), *(patterns["ignore_patterns"] or ())]:
-        _check_path(pattern.rstrip("/") or "/")
+        _path(pattern.rstrip("/") or "/")
     return Wanted(
-        repo_id=_repo_id(given["repo_id"]),
+        repo_id=_named("repo_id", repo_id, given["repo_id"]),
         repo_type=_one_of(given, "repo_type", REPO_TYPES),
-        revision=_revision(given.get("revision", "main")),
+        revision=_named("revision", Ref, given.get("revision", "main")),
         files=files,
         **patterns,
         publish=_one_of(given, "publish", _PUBLISH),
         token=_word("token", given["token"]) if "token" in given else None,
         keep=_keep(given.get("keep", Wanted.keep)),
-        views=_views(_strings(given, "views") or ()),
+        views=tuple(_named("view", ViewName, view) for view in _strings(given, "views") or ()),
         labels=tuple(_word("labels", label) for label in _strings(given, "labels") or ()),
         formats=_one_of(given, "formats", _FORMATS),
         allow_rewind=_flag(given, "allow_rewind"),
     )
 
 
-def _views(views: tuple[str, ...]) -> tuple[str, ...]:
-    for view in views:
-        if not _VIEW.fullmatch(view):
-            raise ValueError(f"view {view!r} is no folder name of letters, digits, '-', '_' and '.'")
-    return views
+def _named(key: str, kind: Callable[[Any], _T], value: Any) -> _T:
+    """Return a name that was checked, or say of which key it is."""
+    try:
+        return kind(value)
+    except NameProblem as problem:
+        raise ValueError(f"{key} {problem}") from None
+
+
+def _path(path: str) -> RepoPath:
+    return _named("file name", RepoPath, path)
 
 
 def _word(key: str, value: Any) -> str:
@@ -123,29 +124,6 @@ def _one_of(given: Mapping[str, Any], key: str, choices: tuple[str, ...]) -> str
     return str(value)
 
 
-def _repo_id(value: Any) -> str:
-    parts = value.split("/") if isinstance(value, str) else []
-    if (
-        not 1 <= len(parts) <= 2
-        or len(value) > _REPO_ID_LENGTH
-        or not all(_NAME.fullmatch(part) for part in parts)
-        or "--" in value
-        or ".." in value
-        or value.endswith(".git")
-    ):
-        raise ValueError(f"repo_id {value!r} is not of the form ORGANISATION/NAME")
-    return str(value)
-
-
-def _revision(value: Any) -> str:
-    if not isinstance(value, str) or not _REVISION.fullmatch(value) or ".." in value or value.endswith(".lock"):
-        raise ValueError(
-            f"revision {value!r} is no branch or tag without a slash, no refs/pr/N or refs/convert/NAME and no commit"
-            " of 40 hex digits (numbers must be quoted in YAML)"
-        )
-    return value
-
-
 def _strings(given: Mapping[str, Any], key: str) -> tuple[str, ...] | None:
     if key not in given:
         return None
@@ -156,26 +134,6 @@ def _strings(given: Mapping[str, Any], key: str) -> tuple[str, ...] | None:
     if twice:
         raise ValueError(f"{key} has {', '.join(twice)} twice")
     return tuple(value)
-
-
-def _check_path(path: str) -> None:
-    """Refuse a path that would leave the repository, or that our own documents need."""
-    if path.startswith("/"):
-        raise ValueError(f"file name {path!r} is absolute, it must be relative to the repository")
-    parts = path.split("/")
-    if any(part in ("", ".", "..") for part in parts):
-        raise ValueError(f"file name {path!r} has an empty, '.' or '..' component")
-    if any(part.startswith(".mirror.") for part in parts) or not path.isprintable():
-        raise ValueError(f"file name {path!r} can't be mirrored")
-
-
-def is_safe_path(path: str) -> bool:
-    """Say whether a path of an upstream listing may become a file of the store."""
-    try:
-        _check_path(path)
-    except ValueError:
-        return False
-    return True
 
 
 def _conflicts(wanted: list[tuple[str, Wanted]]) -> list[str]:

@@ -34,7 +34,7 @@ def differences(here: Catalogue, there: Catalogue) -> Iterator[Difference]:
     """Yield what differs. Pure."""
     for repo in sorted({*here.pieces, *there.pieces}, key=str):
         yield from _of_repo(repo, here.pieces.get(repo, Piece()), there.pieces.get(repo, Piece()))
-    mine, theirs = ({view for entry in one.views for view in entry["views"]} for one in (here, there))
+    mine, theirs = ({view for entry in one.views for view in entry.views} for one in (here, there))
     for view in sorted(mine ^ theirs):
         yield Difference(f"view {view}", "is there", str(view in mine), str(view in theirs))
 

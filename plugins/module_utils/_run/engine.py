@@ -13,13 +13,15 @@ from pathlib import Path
 from .._base.clock import Clock, StoppedError
 from .._base.errors import MirrorError
 from .._base.fs import Fs
+from .._base.inside import network
 from .._base.progress import Progress
 from .._check.repair import Repair
 from .._check.scrub import Report, Scrub
 from .._fetch.fetch import Fetcher
-from .._fetch.http import Http
+from .._fetch.http import Http, Pools, proxies_of
 from .._fetch.hub import Hub
 from .._fetch.peer import Peer, PeerSource
+from .._fetch.reach import Reach
 from .._fetch.source import Source
 from .._fetch.xet import Xet
 from .._plan.lockfile import LockFile
@@ -47,6 +49,7 @@ class Settings:
     store: Path
     endpoint: str = "https://huggingface.co"
     proxy: str | None = None
+    allow_networks: tuple[str, ...] = ()
     tokens: Mapping[str | None, str] = field(default_factory=dict, repr=False)
     workers: int = 8
     bandwidth: int = 0
@@ -258,8 +261,9 @@ class Engine:
 
     def _hub(self) -> Hub:
         settings = self.settings
-        http = Http(self.clock, settings.proxy, limit=settings.bandwidth)
-        return Hub(settings.endpoint, http, settings.tokens, settings.proxy)
+        reach = Reach(settings.endpoint, map(network, settings.allow_networks))
+        http = Http(self.clock, Pools(proxies_of(settings.proxy), reach.check), settings.bandwidth)
+        return Hub(settings.endpoint, http, settings.tokens)
 
     def _source(self, hub: Hub) -> Source:
         return Source(hub, self.clock, Xet(hub.http) if self.settings.xet else None)

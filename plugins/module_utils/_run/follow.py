@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._base.errors import MirrorError
+from .._base.names import Commit, RepoPath
 from .._base.progress import Progress
 from .._fetch.download import Downloads
 from .._fetch.fetch import Fetcher
@@ -22,10 +23,10 @@ from .._fetch.peer import Peer
 from .._plan.facts import Listing, Repo
 from .._plan.plan import Fetch
 from .._store.catalogue import Catalogue, Piece, write_catalogue
-from .._store.history import merge_history
+from .._store.history import Mark, merge_history
 from .._store.purged import read_purged
 from .._store.store import Store
-from .._store.view_update import entries_of, note_entries, noted_entries, update_views
+from .._store.view_update import note_entries, noted_entries, update_views
 from .._store.views import Views
 from .follow_plan import FollowPlan, is_removed, plan_follow, plan_removal
 from .purge import Purge, pending_purges
@@ -78,7 +79,12 @@ class Follower:
         """Make one pass. Raises PeerError where the peer can't be asked."""
         self._grow_older()
         theirs = self._peer.catalogue()
-        done = Followed()
+        done = Followed(
+            problems={
+                name: MirrorError(f"{self._peer.endpoint} tells of {name}: {why}")
+                for name, why in theirs.problems.items()
+            }
+        )
         purges = pending_purges(self._store, theirs.purged)
         if purges.contents or purges.repos:
             done.removed += Purge(self._store, str(self._about["actor"])).apply(purges)
@@ -135,7 +141,7 @@ class Follower:
             write_catalogue(self._store, repo)
         self._publish(plan, theirs.pieces[repo], about, done)
 
-    def _seal(self, repo: Repo, commit: str, about: dict[str, Any]) -> bool:
+    def _seal(self, repo: Repo, commit: Commit, about: dict[str, Any]) -> bool:
         """Have a commit as the peer has it, but for what was purged here. Says whether there was anything to do."""
         repository, purged = self._store.repository(repo), read_purged(self._store)
         listing, listed = self._peer.listing(repo, commit)
@@ -148,7 +154,7 @@ class Follower:
             seal(self._store, repository, listing, paths, about)
         return True
 
-    def _fetch(self, repo: Repo, listing: Listing, paths: Iterable[str]) -> None:
+    def _fetch(self, repo: Repo, listing: Listing, paths: Iterable[RepoPath]) -> None:
         missing = {
             listing.files[path].etag: Fetch(repo, listing.commit, path, listing.files[path])
             for path in paths
@@ -187,8 +193,8 @@ class Follower:
         repository = self._store.repository(plan.repo)
         facts = repository.facts()
         named = {*facts.refs.values(), *facts.pending.values(), *facts.pins, *facts.listed}
-        marks = {commit: {"age": self._age} for commit in plan.retire if commit not in named}
-        spared = dict.fromkeys(plan.spare)
+        marks: dict[str, Mark | None] = {commit: {"age": self._age} for commit in plan.retire if commit not in named}
+        spared: dict[str, Mark | None] = dict.fromkeys(plan.spare)
         if marks or spared:
             repository.mark({"retired": {**marks, **spared}})
         collect = tuple(commit for commit in plan.collect if commit not in named and commit in facts.snapshots)
@@ -199,7 +205,7 @@ class Follower:
 
     def _views(self, theirs: Catalogue, done: Followed) -> None:
         """Have the peer's views of what is published here."""
-        wanted = entries_of(theirs.views)
+        wanted = theirs.views
         names = {view for one in wanted for view in one.views}
         shown = Views(self._store)
         # a peer that lost its store must not take the views with it

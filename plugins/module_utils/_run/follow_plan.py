@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from .._base.names import Commit, Ref
 from .._plan.facts import Repo
 from .._store.catalogue import Piece
 from .._store.history import Entry, History, merge_history, merge_marks
@@ -28,13 +29,13 @@ class FollowPlan:
     """
 
     repo: Repo
-    seal: tuple[str, ...] = ()
-    histories: Mapping[str, list[Entry]] = field(default_factory=dict)
-    pending: Mapping[str, str] | None = None
+    seal: tuple[Commit, ...] = ()
+    histories: Mapping[Ref, list[Entry]] = field(default_factory=dict)
+    pending: Mapping[Ref, Commit] | None = None
     marks: bool = False
-    retire: tuple[str, ...] = ()
-    spare: tuple[str, ...] = ()
-    collect: tuple[str, ...] = ()
+    retire: tuple[Commit, ...] = ()
+    spare: tuple[Commit, ...] = ()
+    collect: tuple[Commit, ...] = ()
     remove: bool = False
 
     def __bool__(self) -> bool:

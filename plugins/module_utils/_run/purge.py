@@ -12,6 +12,7 @@ from typing import Any
 
 from .._base.clock import seconds_of, stamp
 from .._base.errors import MirrorError
+from .._base.names import Commit, Etag
 from .._plan.facts import Repo
 from .._store.catalogue import write_catalogue
 from .._store.history import Mark
@@ -38,7 +39,7 @@ class Purge:
             Purged(repos={repo.folder: self._mark_after(read_purged(self._store).repos.get(repo.folder))})
         )
 
-    def content(self, etag: str) -> list[str]:
+    def content(self, etag: Etag) -> list[str]:
         """Purge a content from all repositories, and return what was taken down."""
         return self.apply(Purged(contents={etag: self._mark_after(read_purged(self._store).contents.get(etag))}))
 
@@ -63,7 +64,7 @@ class Purge:
         )
         return self._clear(left) if left.contents or left.repos else []
 
-    def _is_here(self, etag: str) -> bool:
+    def _is_here(self, etag: Etag) -> bool:
         places = [self._store.pool, *(repository.folder / "blobs" for repository in self._store.repositories())]
         return any((place / etag).exists() for place in places)
 
@@ -80,7 +81,7 @@ class Purge:
         write_catalogue(self._store)
         return gone
 
-    def _take_down(self, etag: str) -> list[str]:
+    def _take_down(self, etag: Etag) -> list[str]:
         gone, changed = [], {}
         for repository in self._store.repositories():
             with repository.locked():
@@ -104,7 +105,7 @@ class Purge:
         self._store.fs.sync_dir(self._store.pool)
         return gone
 
-    def _narrow(self, repository: Repository, commit: str, etag: str) -> list[str]:
+    def _narrow(self, repository: Repository, commit: Commit, etag: Etag) -> list[str]:
         """Take a content out of what a commit lists."""
         about: dict[str, Any] = {"repo_type": repository.repo.repo_type, "repo_id": repository.repo.repo_id}
         with repository.locked():

@@ -90,7 +90,8 @@ def diff_commits(store: Store, repo: Repo, old: str, new: str) -> list[FileChang
     """Return what differs between two commits that are here; a ref stands for the commit that it names."""
     repository = _existing(store, repo)
     facts = repository.facts()
-    before, after = (repository.files(resolve(repo, facts, facts.refs.get(name, name))) for name in (old, new))
+    named = {str(ref): str(commit) for ref, commit in facts.refs.items()}
+    before, after = (repository.files(resolve(repo, facts, named.get(name, name))) for name in (old, new))
     return [
         FileChange(path, before.get(path), after.get(path))
         for path in sorted(before.keys() | after.keys())

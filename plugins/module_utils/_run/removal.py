@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 
 from .._base.errors import MirrorError
+from .._base.names import Ref
 from .._plan.facts import Repo
 from .._plan.plan import Plan, Removal
 from .._plan.wanted import Wanted
@@ -23,8 +24,8 @@ class MaxDeleteError(MirrorError):
 def named(store: Store, wanted: Iterable[Wanted]) -> Removal:
     """Return the removal of the named revisions; a repository none of whose refs is left goes as a whole."""
     repos: list[Repo] = []
-    refs: list[tuple[Repo, str]] = []
-    by_repo: dict[Repo, set[str]] = {}
+    refs: list[tuple[Repo, Ref]] = []
+    by_repo: dict[Repo, set[Ref]] = {}
     for one in wanted:
         by_repo.setdefault(one.repo, set()).add(one.revision)
     for repo, revisions in by_repo.items():
@@ -43,7 +44,7 @@ def surplus(store: Store, wanted: Iterable[Wanted], max_delete: str, plan: Plan)
     ``plan`` drops from listings counts, too. Raises MaxDeleteError where more would go.
     """
     entries = list(wanted)
-    kept: dict[Repo, set[str]] = {}
+    kept: dict[Repo, set[Ref]] = {}
     for one in entries:
         kept.setdefault(one.repo, set()).add(one.revision)
     present = [repository.repo for repository in store.repositories()]
@@ -55,14 +56,14 @@ def surplus(store: Store, wanted: Iterable[Wanted], max_delete: str, plan: Plan)
     return Removal(repos, refs, views)
 
 
-def _revisions(store: Store, repo: Repo) -> set[str]:
+def _revisions(store: Store, repo: Repo) -> set[Ref]:
     """Return what can be taken away: refs, pending ones, too, and commits that were listed by their ids."""
     repository = store.repository(repo)
     try:
         facts = repository.facts()
     except MirrorError:  # told by who plans for it
         return set(repository.refs())
-    return {*facts.refs, *facts.pending, *facts.listed}
+    return {*facts.refs, *facts.pending, *map(Ref, facts.listed)}
 
 
 def _limit(store: Store, removal: Removal, dropped: int, max_delete: str) -> None:
@@ -89,14 +90,14 @@ def _size(store: Store, repo: Repo) -> int:
     return sum(blob.stat().st_size for blob in (store.repository(repo).folder / "blobs").glob("*"))
 
 
-def _size_of_revision(store: Store, repo: Repo, revision: str) -> int:
+def _size_of_revision(store: Store, repo: Repo, revision: Ref) -> int:
     """Return the bytes of a revision that no other names."""
     try:
         facts = store.repository(repo).facts()
     except MirrorError:  # it can't be taken away
         return 0
-    commit = facts.refs.get(revision, revision)
+    commit = facts.refs.get(revision) or next((one for one in facts.snapshots if str(one) == revision), None)
     others = {*(name for ref, name in facts.refs.items() if ref != revision), *facts.pins, *facts.pending.values()}
     kept = {etag for other in others for etag in facts.snapshots.get(other, {}).values()}
-    etags = set() if commit in others else set(facts.snapshots.get(commit, {}).values()) - kept
+    etags = set() if commit in others or not commit else set(facts.snapshots.get(commit, {}).values()) - kept
     return sum((store.pool / etag).stat().st_size for etag in etags if store.has(etag))

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from .._base import fs as _fs
 from .._base.clock import stamp
+from .._base.names import Commit
 from .._plan.facts import Repo
 from .._plan.plan import Retention
 from .._store.history import Mark
@@ -40,10 +41,13 @@ class Retirement:
         """Retire what nothing names, and take back what something names again."""
         about = {"age": age}
         if retention.retire or retention.spare:
-            changes = {**dict.fromkeys(retention.retire, about), **dict.fromkeys(retention.spare)}
+            changes: dict[str, Mark | None] = {
+                **dict.fromkeys(retention.retire, about),
+                **dict.fromkeys(retention.spare),
+            }
             self._repository.mark({"retired": changes})
 
-    def collect(self, commits: Iterable[str]) -> int:
+    def collect(self, commits: Iterable[Commit]) -> int:
         """Take retired commits away, with the contents that nothing else names. Returns the bytes freed."""
         self._named()
         self._dig()
@@ -53,7 +57,7 @@ class Retirement:
         self._fs.sync_dir(self._rev)
         return self._bury()
 
-    def trim(self, commits: Iterable[str]) -> int:
+    def trim(self, commits: Iterable[Commit]) -> int:
         """Take away the links that a commit's listing dropped, and the contents. Returns the bytes freed."""
         names = tuple(commits)
         self._named()
@@ -150,7 +154,7 @@ def graves(trash: Path) -> list[Repo]:
     return [repo for repo in found if repo]
 
 
-def freed(going: Mapping[Repository, Iterable[str]]) -> int:
+def freed(going: Mapping[Repository, Iterable[Commit]]) -> int:
     """Return the bytes that are freed when these commits go: of the contents that nothing else names."""
     names: dict[int, int] = {}
     status: dict[int, os.stat_result] = {}

@@ -8,13 +8,16 @@ from __future__ import annotations
 from typing import Any
 
 from .._base.errors import MirrorError
+from .._base.names import RepoPath
 from .._plan.facts import Listing
 from .._store.purged import read_purged
 from .._store.repository import Repository
 from .._store.store import Store
 
 
-def seal(store: Store, repository: Repository, listing: Listing, paths: tuple[str, ...], about: dict[str, Any]) -> None:
+def seal(
+    store: Store, repository: Repository, listing: Listing, paths: tuple[RepoPath, ...], about: dict[str, Any]
+) -> None:
     """Make a commit complete with just these paths. The repository's lock must be held; ``about`` is for the ledger.
 
     Raises PurgedError where one of them was taken down, be it while it came in.

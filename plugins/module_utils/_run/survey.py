@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from .._base.errors import MirrorError
+from .._base.names import Commit
 from .._base.progress import Progress
 from .._fetch.hub import Hub
 from .._plan.facts import Listing, Repo
@@ -19,6 +20,7 @@ from .._plan.plan import (
     Plan,
     RepoFacts,
     RepoPlan,
+    Snapshot,
     Upstream,
     chosen,
     current_files,
@@ -76,7 +78,7 @@ class Survey:
                 listing = self._lock.check(wanted, self._locked_listing(wanted, self._lock))
             else:
                 listing = self._listing(wanted, facts)
-            for path in wanted.select(listing.files):
+            for path in wanted.select(listing.files, listing.refused):
                 self._purged.check_content(listing.files[path].etag, f"{path} of {wanted.repo}")
         except MirrorError as problem:
             return problem
@@ -87,8 +89,8 @@ class Survey:
 
     def _listing(self, wanted: Wanted, facts: RepoFacts) -> Listing:
         repo, ref = wanted.repo, wanted.revision
-        if wanted.is_commit:
-            return self._at_commit(wanted, ref)
+        if wanted.commit:
+            return self._at_commit(wanted, wanted.commit)
         if ref in facts.frozen:
             return self._at_commit(wanted, facts.refs[ref])
         known = facts.pending.get(ref) or facts.refs.get(ref)
@@ -104,7 +106,7 @@ class Survey:
             return self._at_commit(wanted, facts.refs[ref])
         return self._store.repository(repo).upstream(commit) or self._hub.listing(repo, commit, card, wanted.token)
 
-    def _at_commit(self, wanted: Wanted, commit: str) -> Listing:
+    def _at_commit(self, wanted: Wanted, commit: Commit) -> Listing:
         repo = wanted.repo
         known = self._store.repository(repo).upstream(commit)
         if known:
@@ -126,12 +128,12 @@ class Survey:
 
     def plan_views(self, plan: Plan, facts: Mapping[Repo, RepoFacts]) -> None:
         """Find the views that the plan would change."""
-        published: dict[Wanted, Mapping[str, str]] = {}
+        published: dict[Wanted, Snapshot] = {}
         for repo in [one for one in plan.repos if one.repo in facts]:
             for wanted in [one for one in plan.upstream if one.views and one.repo == repo.repo]:
                 commit = _coming(repo, wanted)
                 if commit:
-                    files: dict[str, str] = {path: commit.listing.files[path].etag for path in commit.paths}
+                    files: Snapshot = {path: commit.listing.files[path].etag for path in commit.paths}
                 else:
                     files = current_files(wanted, facts[repo.repo])
                 published[wanted] = chosen(wanted, files)
@@ -143,9 +145,9 @@ class Survey:
         shown = Views(self._store)
         # what a repository that can't be read has in a view is not known: such a view stays as it is
         unknown = {view for one in plan.upstream if one.repo not in facts for view in one.views}
-        for name, files in views.items():
-            if files and name not in unknown and not shown.has(name, files):
-                plan.views[name] = files
+        for name, shown_files in views.items():
+            if shown_files and name not in unknown and not shown.has(name, shown_files):
+                plan.views[name] = shown_files
 
 
 class _Pool:

@@ -14,6 +14,7 @@ from typing import Any, Callable
 
 from .._base.clock import StoppedError, stamp
 from .._base.errors import MirrorError
+from .._base.names import Ref
 from .._base.progress import Progress
 from .._fetch.body import FetchError
 from .._fetch.download import Downloads
@@ -190,11 +191,11 @@ class Sync:
     def _remove(self, plan: Plan) -> None:
         about: dict[str, Any] = {"run": self._run, "actor": self._options.actor}
 
-        def withdraw(repo: Repo, ref: str) -> None:
+        def withdraw(repo: Repo, ref: Ref) -> None:
             with self._store.repository(repo).locked():
                 self._ledger.append("withdraw", **about, repo_type=repo.repo_type, repo_id=repo.repo_id, ref=ref)
                 repository = self._store.repository(repo)
-                if ref in repository.facts().listed:
+                if ref in map(str, repository.facts().listed):
                     repository.mark({"listed": {ref: None}})
                 else:
                     repository.withdraw(ref, self._options.actor)

@@ -13,22 +13,30 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Callable, TypeVar
 
 from .._base import fs as _fs
 from .._base.errors import MirrorError
+from .._base.limits import PEER_ENTRIES, PEER_REFS
 from .._base.lock import locked
+from .._base.names import Commit, NameProblem, Ref, shown
+from .._border.history import history_of
+from .._border.json import AnswerProblem, items, mapping, sequence
 from .._plan.facts import Repo
+from .._plan.wanted import Wanted
 from .history import History, Mark
 from .purged import Purged, read_purged
 from .repository import Repository
-from .repository_reader import SHARED_MARKS
+from .repository_reader import SHARED_MARKS, marks_by_name
 from .store import Store
-from .view_update import noted_entries
+from .view_update import entry_of, noted_entries
 
 FORMAT = 1
+_DIGEST = re.compile("[0-9a-f]{32}")
+_T = TypeVar("_T")
 #: Publishes of a ref that the other node is told: more than it can miss while it is waited for.
 _TOLD = 20
 
@@ -42,11 +50,11 @@ class Piece:
     """
 
     history: History = field(default_factory=dict)
-    commits: Mapping[str, str] = field(default_factory=dict)
-    pending: Mapping[str, str] = field(default_factory=dict)
+    commits: Mapping[Commit, str] = field(default_factory=dict)
+    pending: Mapping[Ref, Commit] = field(default_factory=dict)
     marks: Mapping[str, Mapping[str, Mark]] = field(default_factory=dict)
-    retired: tuple[str, ...] = ()
-    collected: tuple[str, ...] = ()
+    retired: tuple[Commit, ...] = ()
+    collected: tuple[Commit, ...] = ()
 
     @property
     def refs(self) -> dict[str, tuple[int, str]]:
@@ -65,10 +73,28 @@ class Piece:
         }
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Piece:
-        """Read what ``to_json`` wrote."""
-        retired, collected = tuple(value["retired"]), tuple(value["collected"])
-        return cls(value["history"], value["commits"], value["pending"], value["marks"], retired, collected)
+    def from_json(cls, value: Any) -> Piece:
+        """Read what ``to_json`` wrote. Raises NameProblem."""
+        told = mapping(value, "a repository")
+
+        def commits(name: str) -> tuple[Commit, ...]:
+            return tuple(map(Commit, sequence(told.get(name), name, PEER_ENTRIES)))
+
+        marks = mapping(told.get("marks"), "marks")
+        return cls(
+            history_of(told.get("history")),
+            {Commit(commit): _digest(one) for commit, one in items(told.get("commits"), "commits", PEER_ENTRIES)},
+            {Ref(ref): Commit(commit) for ref, commit in items(told.get("pending"), "pending", PEER_REFS)},
+            {kind: marks_by_name(kind, marks[kind]) for kind in SHARED_MARKS if kind in marks},
+            commits("retired"),
+            commits("collected"),
+        )
+
+
+def _digest(value: Any) -> str:
+    if not isinstance(value, str) or not _DIGEST.fullmatch(value):
+        raise AnswerProblem(f"{shown(value)} is no digest")
+    return value
 
 
 @dataclass(frozen=True)
@@ -76,45 +102,58 @@ class Catalogue:
     """What a store has.
 
     ``views`` are the entries whose files views hold; ``removed`` has the histories of repositories that
-    were taken away; ``purged`` is what must not come back.
+    were taken away; ``purged`` is what must not come back. ``problems`` names what could not be read, and why.
     """
 
     pieces: Mapping[Repo, Piece] = field(default_factory=dict)
-    views: list[dict[str, Any]] = field(default_factory=list)
+    views: tuple[Wanted, ...] = ()
     removed: Mapping[Repo, History] = field(default_factory=dict)
     purged: Purged = field(default_factory=Purged)
+    problems: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return a value that ``from_json`` understands."""
         return {
             "format": FORMAT,
             "repos": {repo.folder: piece.to_json() for repo, piece in self.pieces.items()},
-            "views": self.views,
+            "views": [dataclasses.asdict(one) for one in self.views],
             "removed": {repo.folder: history for repo, history in self.removed.items()},
             "purged": self.purged.to_json(),
         }
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Catalogue:
-        """Read what ``to_json`` wrote. Raises MirrorError where it is none."""
+    def from_json(cls, value: Any) -> Catalogue:
+        """Read what ``to_json`` wrote. Raises NameProblem where it is none; one repository's problem is that one's."""
+        told = mapping(value, "it")
+        if told.get("format") != FORMAT:
+            raise AnswerProblem(f"it has format {shown(told.get('format'))}, this collection knows {FORMAT}")
+        problems: dict[str, str] = {}
+        return cls(
+            dict(_by_repo(told.get("repos"), Piece.from_json, problems)),
+            tuple(_read_views(told.get("views"), problems)),
+            dict(_by_repo(told.get("removed"), history_of, problems)),
+            Purged.from_json(told.get("purged")),
+            problems,
+        )
+
+
+def _by_repo(value: Any, read: Callable[[Any], _T], problems: dict[str, str]) -> Iterator[tuple[Repo, _T]]:
+    for name, told in items(value, "what is told of repositories", PEER_ENTRIES):
+        repo = Repo.of_folder(name)
         try:
-            if value["format"] != FORMAT:
-                raise MirrorError(f"the catalogue has format {value['format']}, this collection knows {FORMAT}")
-            return cls(
-                {_repo(name): Piece.from_json(piece) for name, piece in value["repos"].items()},
-                value["views"],
-                {_repo(name): history for name, history in value["removed"].items()},
-                Purged.from_json(value["purged"]),
-            )
-        except (KeyError, TypeError, AttributeError) as problem:
-            raise MirrorError(f"the catalogue can't be understood: {problem!r}") from problem
+            if repo is None:
+                raise AnswerProblem("that is no repository's folder")
+            yield repo, read(told)
+        except NameProblem as problem:
+            problems[str(repo or shown(name))] = str(problem)
 
 
-def _repo(name: str) -> Repo:
-    repo = Repo.of_folder(name)
-    if repo is None or "/" in name:
-        raise MirrorError(f"the catalogue names {name!r}, which is no repository")
-    return repo
+def _read_views(value: Any, problems: dict[str, str]) -> Iterator[Wanted]:
+    for told in sequence(value, "views", PEER_ENTRIES):
+        try:
+            yield entry_of(told)
+        except MirrorError as problem:
+            problems["views"] = str(problem)
 
 
 def read_catalogue(store: Store) -> Catalogue:
@@ -123,7 +162,7 @@ def read_catalogue(store: Store) -> Catalogue:
     for repository in store.repositories():
         with contextlib.suppress(MirrorError):  # what can't be read is told by who works with it
             pieces[repository.repo] = piece_of(repository)
-    return Catalogue(pieces, _views(store), _removed(store, pieces), read_purged(store))
+    return Catalogue(pieces, tuple(noted_entries(store)), _removed(store, pieces), read_purged(store))
 
 
 def piece_of(repository: Repository) -> Piece:
@@ -136,11 +175,11 @@ def piece_of(repository: Repository) -> Piece:
         dict(facts.pending),
         {kind: marks[kind] for kind in SHARED_MARKS if marks.get(kind)},
         tuple(sorted(facts.retired)),
-        tuple(sorted(marks.get("collected", ()))),
+        tuple(sorted(map(Commit, marks.get("collected", {})))),
     )
 
 
-def digest(repository: Repository, commit: str) -> str:
+def digest(repository: Repository, commit: Commit) -> str:
     """Return the digest of what a sealed commit lists: files, sizes, hashes, card."""
     return hashlib.sha256(repository.document(commit)).hexdigest()[:32]
 
@@ -158,9 +197,10 @@ def write_catalogue(store: Store, repo: Repo | None = None) -> Catalogue:
 
 def _saved(store: Store) -> Catalogue:
     try:
-        return Catalogue.from_json(json.loads((store.root / "catalogue.json").read_bytes()))
-    except (OSError, ValueError, MirrorError):
+        saved = Catalogue.from_json(json.loads((store.root / "catalogue.json").read_bytes()))
+    except (OSError, ValueError):
         return read_catalogue(store)
+    return read_catalogue(store) if saved.problems else saved
 
 
 def _with_repo(store: Store, catalogue: Catalogue, repo: Repo) -> Catalogue:
@@ -168,18 +208,13 @@ def _with_repo(store: Store, catalogue: Catalogue, repo: Repo) -> Catalogue:
     repository = store.repository(repo)
     if repository.folder.is_dir():
         pieces[repo] = piece_of(repository)
-    return Catalogue(pieces, _views(store), _removed(store, pieces), read_purged(store))
+    return Catalogue(pieces, tuple(noted_entries(store)), _removed(store, pieces), read_purged(store))
 
 
 def _removed(store: Store, present: Mapping[Repo, Piece]) -> dict[Repo, History]:
     found = (Repo.of_folder(file.stem) for file in sorted((store.root / "removed").glob("*.json")))
     gone = [repo for repo in found if repo and repo not in present]
     return {repo: store.repository(repo).history() for repo in gone}
-
-
-def _views(store: Store) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(json.dumps([dataclasses.asdict(one) for one in noted_entries(store)]))
-    return found
 
 
 @contextlib.contextmanager

@@ -13,10 +13,11 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .._base.names import Commit, Ref, RepoPath
 from .._plan.facts import Listing, Repo
 
 
-def commit_documents(repo: Repo, listing: Listing, paths: Iterable[str]) -> dict[str, bytes]:
+def commit_documents(repo: Repo, listing: Listing, paths: Iterable[RepoPath]) -> dict[str, bytes]:
     """Return every document under ``.mirror/rev/COMMIT/``, by relative name."""
     mirrored = sorted(paths)
     documents = {
@@ -33,11 +34,11 @@ def commit_documents(repo: Repo, listing: Listing, paths: Iterable[str]) -> dict
     return documents
 
 
-def refs_document(refs: Mapping[str, str]) -> bytes:
+def refs_document(refs: Mapping[Ref, Commit]) -> bytes:
     """Return ``.mirror/refs.json``. The mirror can't tell a tag from a branch: both are listed as branches."""
     answer: dict[str, list[dict[str, str]]] = {"branches": [], "converts": [], "tags": [], "pullRequests": []}
     for name, commit in sorted(refs.items()):
-        group, short, ref = "branches", name, f"refs/heads/{name}"
+        group, short, ref = "branches", str(name), f"refs/heads/{name}"
         if name.startswith("refs/"):
             group = "pullRequests" if name.startswith("refs/pr/") else "converts"
             short, ref = name.split("/", 2)[2], name
@@ -45,7 +46,7 @@ def refs_document(refs: Mapping[str, str]) -> bytes:
     return _text(answer)
 
 
-def _info(repo: Repo, listing: Listing, paths: list[str], blobs: bool) -> dict[str, Any]:
+def _info(repo: Repo, listing: Listing, paths: list[RepoPath], blobs: bool) -> dict[str, Any]:
     siblings: list[dict[str, Any]] = []
     for path in paths:
         sibling: dict[str, Any] = {"rfilename": path}
@@ -68,14 +69,14 @@ def _info(repo: Repo, listing: Listing, paths: list[str], blobs: bool) -> dict[s
         **listing.info,
         "sha": listing.commit,
         "siblings": siblings,
-        "usedStorage": sum(listing.files[path].size for path in paths),
+        "usedStorage": sum(int(listing.files[path].size) for path in paths),
     }
     if repo.repo_type == "model":
         document["modelId"] = repo.repo_id
     return document
 
 
-def _entry(listing: Listing, path: str) -> dict[str, Any]:
+def _entry(listing: Listing, path: RepoPath) -> dict[str, Any]:
     file = listing.files.get(path)
     if file is None:
         # some upstreams list no folders; clients want an oid of each
@@ -87,11 +88,11 @@ def _entry(listing: Listing, path: str) -> dict[str, Any]:
     return entry
 
 
-def _folders(paths: list[str]) -> list[str]:
-    found: set[str] = set()
+def _folders(paths: list[RepoPath]) -> list[RepoPath]:
+    found: set[RepoPath] = set()
     for path in paths:
         parts = path.split("/")[:-1]
-        found.update("/".join(parts[: depth + 1]) for depth in range(len(parts)))
+        found.update(RepoPath("/".join(parts[: depth + 1])) for depth in range(len(parts)))
     return sorted(found)
 
 

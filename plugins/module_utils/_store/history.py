@@ -10,10 +10,13 @@ back, ``rollback``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
+from .._base.names import Commit, Ref
+
+_Key = TypeVar("_Key", bound=str)
 Entry = dict[str, Any]
-History = dict[str, list[Entry]]
+History = dict[Ref, list[Entry]]
 #: What is noted about a commit or ref: when, by whom, why. ``off`` where it was taken away.
 Mark = dict[str, Any]
 #: Publishes of a ref that are remembered.
@@ -34,7 +37,7 @@ def merge_history(mine: Sequence[Entry], theirs: Sequence[Entry]) -> list[Entry]
     return [found[serial] for serial in sorted(found)][-LENGTH:]
 
 
-def merge_marks(mine: Mapping[str, Mark], theirs: Mapping[str, Mark]) -> dict[str, Mark]:
+def merge_marks(mine: Mapping[_Key, Mark], theirs: Mapping[_Key, Mark]) -> dict[_Key, Mark]:
     """Return marks as both nodes come to have them: of each the later one."""
     found = dict(mine)
     for name, mark in theirs.items():
@@ -43,10 +46,10 @@ def merge_marks(mine: Mapping[str, Mark], theirs: Mapping[str, Mark]) -> dict[st
     return found
 
 
-def rejected(entries: Iterable[Entry]) -> frozenset[str]:
+def rejected(entries: Iterable[Entry]) -> frozenset[Commit]:
     """Return the commits that a rollback left and that nobody published again."""
-    found: set[str] = set()
-    before = ""
+    found: set[Commit] = set()
+    before: Any = ""
     for entry in entries:
         found.discard(entry["commit"])
         if entry.get("rollback"):

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .._base.errors import MirrorError
+from .._base.names import Commit, Ref
 from .._plan.facts import Repo
 from .._plan.plan import RepoFacts
 from .history import Entry
@@ -30,7 +31,7 @@ def inventory(store: Store) -> list[dict[str, Any]]:
     return found
 
 
-def retired(facts: RepoFacts) -> dict[str, float]:
+def retired(facts: RepoFacts) -> dict[Commit, float]:
     """Return the retired commits with the ages at which they were; what a person named since then is none."""
     named = {*facts.refs.values(), *facts.pins}
     return {commit: since for commit, since in facts.retired.items() if commit not in named}
@@ -52,7 +53,7 @@ def _item(repo: Repo, refs: list[Any], commits: list[Any], problem: str | None =
     return {**about, "refs": refs, "commits": commits, "problem": problem}
 
 
-def _ref(facts: RepoFacts, ref: str, history: list[Entry]) -> dict[str, Any]:
+def _ref(facts: RepoFacts, ref: Ref, history: list[Entry]) -> dict[str, Any]:
     versions = [
         {
             "serial": entry["serial"],

@@ -12,7 +12,11 @@ from typing import Any
 
 from .._base import fs as _fs
 from .._base.errors import MirrorError
+from .._base.limits import PEER_ENTRIES
 from .._base.lock import locked
+from .._base.names import Etag, shown
+from .._border.history import marks_of
+from .._border.json import AnswerProblem, mapping
 from .._plan.facts import Repo
 from .history import Mark, merge_marks
 from .store import Store
@@ -26,7 +30,7 @@ class PurgedError(MirrorError):
 class Purged:
     """Marks by etag, and by the folder's name of a repository."""
 
-    contents: Mapping[str, Mark] = field(default_factory=dict)
+    contents: Mapping[Etag, Mark] = field(default_factory=dict)
     repos: Mapping[str, Mark] = field(default_factory=dict)
 
     def check_repo(self, repo: Repo) -> None:
@@ -35,13 +39,13 @@ class Purged:
         if mark and not mark.get("off"):
             raise PurgedError(f"{repo} was purged{_words(mark)}: take it off the whitelist")
 
-    def check_content(self, etag: str, name: str) -> None:
+    def check_content(self, etag: Etag, name: str) -> None:
         """Raise PurgedError where a content was taken down; ``name`` says what has it."""
         if self.has(etag):
             words = _words(self.contents[etag])
             raise PurgedError(f"{name} was purged{words}: leave it out with ignore_patterns", cause=f"purged{words}")
 
-    def has(self, etag: str) -> bool:
+    def has(self, etag: Etag) -> bool:
         """Say whether a content was taken down."""
         return etag in self.contents and not self.contents[etag].get("off")
 
@@ -54,9 +58,15 @@ class Purged:
         return {"contents": self.contents, "repos": self.repos}
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Purged:
-        """Read what ``to_json`` wrote."""
-        return cls(value["contents"], value["repos"])
+    def from_json(cls, value: Any) -> Purged:
+        """Read what ``to_json`` wrote. Raises NameProblem."""
+        told = mapping(value, "purged")
+        contents = marks_of(told.get("contents"), "purged contents", PEER_ENTRIES)
+        repos = marks_of(told.get("repos"), "purged repositories", PEER_ENTRIES)
+        for name in repos:
+            if Repo.of_folder(name) is None:
+                raise AnswerProblem(f"{shown(name)} is no repository's folder")
+        return cls({Etag(etag): mark for etag, mark in contents.items()}, repos)
 
 
 def read_purged(store: Store) -> Purged:
@@ -66,7 +76,7 @@ def read_purged(store: Store) -> Purged:
         return Purged.from_json(json.loads(file.read_bytes()))
     except FileNotFoundError:
         return Purged()
-    except (ValueError, KeyError, TypeError) as problem:
+    except ValueError as problem:
         raise MirrorError(f"{file} can't be read: {problem}") from problem
 
 

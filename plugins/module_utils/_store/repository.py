@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from .._base import fs as _fs
 from .._base.clock import Clock, stamp
 from .._base.fs import Fs
 from .._base.lock import locked
+from .._base.names import Commit, Etag, Ref, RepoPath
 from .._plan.facts import Listing, Repo
 from .._plan.plan import Publish
 from .documents import commit_documents, refs_document
@@ -49,7 +51,7 @@ class Repository(RepositoryReader):
         yield build
         self._fs.rmtree(build)
 
-    def seal(self, listing: Listing, paths: tuple[str, ...]) -> None:
+    def seal(self, listing: Listing, paths: tuple[RepoPath, ...]) -> None:
         """Make a commit complete by name: every blob is there, then the snapshot, then the documents.
 
         Raises FileNotFoundError where the pool lacks a blob.
@@ -62,14 +64,17 @@ class Repository(RepositoryReader):
             file = listing.files[path]
             blob = self.folder / "blobs" / file.etag
             self._link_blob(file.etag, blob)
-            if blob.stat().st_size != file.size:
-                raise RepositoryError(f"{blob} has {blob.stat().st_size} bytes, the Hub declares {file.size}")
+            status = blob.lstat()
+            if not stat.S_ISREG(status.st_mode):
+                raise RepositoryError(f"{blob} is no file: move it away")
+            if status.st_size != file.size:
+                raise RepositoryError(f"{blob} has {status.st_size} bytes, the Hub declares {file.size}")
         self._fs.sync_dir(self.folder / "blobs")
         with self._building() as build:
             if listing.info.get("gated") or listing.info.get("private"):
                 self._gate(build)
             self._link_snapshot(build, listing, paths)
-            upstream = json.dumps(listing.to_json(), ensure_ascii=False).encode()
+            upstream = json.dumps(listing.to_json()).encode()  # ASCII: a name that is refused may be no UTF-8
             _fs.replace_file(self._fs, self._mirror / "upstream" / f"{listing.commit}.json", upstream, build)
             self._document(build, listing.commit, commit_documents(self.repo, listing, paths))
 
@@ -78,8 +83,8 @@ class Repository(RepositoryReader):
         if not self.is_gated:
             _fs.replace_file(self._fs, self._mirror / "gated", b"", build)
 
-    def _link_blob(self, etag: str, blob: Path) -> None:
-        if blob.exists():
+    def _link_blob(self, etag: Etag, blob: Path) -> None:
+        if os.path.lexists(blob):
             return
         try:
             self._fs.link(self._pool / etag, blob)
@@ -92,7 +97,7 @@ class Repository(RepositoryReader):
             self._copy_in_pool(etag)
             self._fs.link(self._pool / etag, blob)
 
-    def _copy_in_pool(self, etag: str) -> None:
+    def _copy_in_pool(self, etag: Etag) -> None:
         old = self._pool / etag
         with self._building() as build:
             self._fs.write(build / etag, old.read_bytes())
@@ -103,7 +108,7 @@ class Repository(RepositoryReader):
             self._fs.rename(build / etag, old)
             self._fs.sync_dir(self._pool)
 
-    def _document(self, build: Path, commit: str, documents: Mapping[str, bytes]) -> None:
+    def _document(self, build: Path, commit: Commit, documents: Mapping[str, bytes]) -> None:
         sealed = self._rev / commit
         if sealed.exists():
             # more files of a commit that is served: each document is replaced at one instant, the links are there
@@ -127,7 +132,7 @@ class Repository(RepositoryReader):
             self._fs.unlink(sealed / name)
             self._fs.sync_dir((sealed / name).parent)
 
-    def _link_snapshot(self, build: Path, listing: Listing, paths: tuple[str, ...]) -> None:
+    def _link_snapshot(self, build: Path, listing: Listing, paths: tuple[RepoPath, ...]) -> None:
         snapshot = self.folder / "snapshots" / listing.commit
         target = snapshot if snapshot.exists() else build / "snapshot"
         for folder in sorted({target, *((target / path).parent for path in paths)}):
@@ -158,11 +163,11 @@ class Repository(RepositoryReader):
             entry["rollback"] = True
         self._move(publish.ref, [*self.history().get(publish.ref, []), entry])
 
-    def follow(self, ref: str, entries: list[Entry]) -> None:
+    def follow(self, ref: Ref, entries: list[Entry]) -> None:
         """Take over a history from the other node, and let the ref name what its last entry says."""
         self._move(ref, entries)
 
-    def _move(self, ref: str, entries: list[Entry]) -> None:
+    def _move(self, ref: Ref, entries: list[Entry]) -> None:
         """Announce where a ref goes, then move it; an empty commit takes it away."""
         with self._building() as build:
             self._write("history.json", {**self.history(), ref: entries[-LENGTH:]}, build)
@@ -181,15 +186,15 @@ class Repository(RepositoryReader):
             _fs.replace_link(self._fs, link, "../" * ref.count("/") + commit, build)
             self._derive(build)
 
-    def _entry(self, commit: str, serial: int, actor: str) -> Entry:
-        return {"serial": serial, "commit": commit, "time": stamp(self._clock.now()), "actor": actor}
+    def _entry(self, commit: Commit | None, serial: int, actor: str) -> Entry:
+        return {"serial": serial, "commit": commit or "", "time": stamp(self._clock.now()), "actor": actor}
 
-    def set_pending(self, ref: str, commit: str) -> None:
+    def set_pending(self, ref: Ref, commit: Commit) -> None:
         """Note that a sealed commit waits for a person to publish it."""
         with self._building() as build:
-            self._write("pending.json", {**self._read("pending.json"), ref: commit}, build)
+            self._write("pending.json", {**self.pending(), ref: commit}, build)
 
-    def replace_pending(self, pending: Mapping[str, str]) -> None:
+    def replace_pending(self, pending: Mapping[Ref, Commit]) -> None:
         """Let just these sealed commits wait."""
         with self._building() as build:
             self._write("pending.json", dict(pending), build)
@@ -218,21 +223,21 @@ class Repository(RepositoryReader):
         with self._building() as build:
             self._write("marks.json", {kind: found for kind, found in marks.items() if found}, build)
 
-    def withdraw(self, ref: str, actor: str) -> None:
+    def withdraw(self, ref: Ref, actor: str) -> None:
         """Take a ref away, and what waits for it; its commits stay served by their ids.
 
         That it was frozen goes first: published again one day, it is to follow the upstream.
         """
         if ref in self.marks().get("frozen", ()):
             self.mark({"frozen": {ref: None}})
-        pending = self._read("pending.json")
+        pending = self.pending()
         if pending.pop(ref, None):
             self.replace_pending(pending)
         if ref not in self.refs():
             return
         entries = self.history().get(ref, [])
         serial = entries[-1]["serial"] + 1 if entries else 1
-        self._move(ref, [*entries, self._entry("", serial, actor)])
+        self._move(ref, [*entries, self._entry(None, serial, actor)])
 
     def last_words(self, actor: str) -> History:
         """Return the history with all refs taken away: what is to be remembered of a repository that goes."""
@@ -241,7 +246,7 @@ class Repository(RepositoryReader):
         except RepositoryError:  # what is broken must go all the same
             return {}
         return {
-            ref: [*entries, self._entry("", entries[-1]["serial"] + 1, actor)] if entries[-1]["commit"] else entries
+            ref: [*entries, self._entry(None, entries[-1]["serial"] + 1, actor)] if entries[-1]["commit"] else entries
             for ref, entries in history.items()
             if entries
         }
@@ -266,19 +271,19 @@ class Repository(RepositoryReader):
             _fs.replace_file(self._fs, file, content, build)
         for file in self._surplus(refs):
             self._fs.unlink(file)
-        pending = self._read("pending.json")
+        pending = self.pending()
         waiting = {ref: commit for ref, commit in pending.items() if refs.get(ref) != commit}
         if waiting != pending:
             self._write("pending.json", waiting, build)
 
-    def _stale(self, refs: Mapping[str, str]) -> dict[Path, bytes]:
+    def _stale(self, refs: Mapping[Ref, Commit]) -> dict[Path, bytes]:
         # Hub clients read refs/REF without stripping: no newline
         right = {self.folder / "refs" / ref: commit.encode() for ref, commit in refs.items()}
         if refs or (self._mirror / "refs.json").exists():
             right[self._mirror / "refs.json"] = refs_document(refs)
         return {file: content for file, content in right.items() if not file.exists() or file.read_bytes() != content}
 
-    def _surplus(self, refs: Mapping[str, str]) -> list[Path]:
+    def _surplus(self, refs: Mapping[Ref, Commit]) -> list[Path]:
         top = self.folder / "refs"
         return [top / name for name in _fs.files_below(top) if name not in refs]
 
@@ -319,6 +324,6 @@ class Repository(RepositoryReader):
         """Return the history without what was announced and did not happen: the ref is the truth."""
         refs, history = self.refs(), self.history()
         for ref, entries in history.items():
-            while entries and refs.get(ref, "") != entries[-1]["commit"]:
+            while entries and (refs.get(ref) or "") != entries[-1]["commit"]:
                 entries.pop()
         return history

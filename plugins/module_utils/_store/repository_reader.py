@@ -7,19 +7,28 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from .._base.errors import MirrorError
+from .._base.limits import PEER_ENTRIES
+from .._base.names import COMMIT, Commit, Etag, NameProblem, Ref, RepoPath, Size, shown
+from .._border.history import history_of, marks_of
+from .._border.json import mapping
+from .._border.listing import listing_of, served_of
 from .._plan.facts import Listing, Repo
 from .._plan.plan import RepoFacts
 from .history import History, Mark, rejected
 
+_COMMIT = re.compile(COMMIT)
 #: The document that says what is sealed: the last to be written.
 FACTS = "info.blobs.json"
 #: Marks that both nodes of a pair have: what was taken away stays noted, so that the other one does not bring it back.
 SHARED_MARKS = ("frozen", "listed", "pins")
+#: All marks. Those of refs are ``frozen``, the others are of commits.
+KINDS = (*SHARED_MARKS, "retired", "narrowed", "collected")
 
 
 class RepositoryError(MirrorError):
@@ -39,20 +48,23 @@ class RepositoryReader:
     def facts(self) -> RepoFacts:
         """Read what is sealed and published."""
         refs = self.refs()
-        snapshots = {entry.name: self._snapshot(entry.name) for entry in _entries(self._rev) if _is_commit(entry)}
+        sealed_ids = [Commit(entry.name) for entry in _entries(self._rev) if _is_commit(entry)]
+        snapshots = {commit: self._snapshot(commit) for commit in sealed_ids}
         history, marks = self.history(), self.marks()
 
-        def sealed(kind: str) -> Iterator[str]:
-            return (name for name, mark in marks.get(kind, {}).items() if name in snapshots and not mark.get("off"))
+        def sealed(kind: str) -> Iterator[Commit]:
+            for name, mark in marks.get(kind, {}).items():
+                if not mark.get("off") and name in snapshots:
+                    yield Commit(name)
 
         return RepoFacts(
             refs,
             snapshots,
             {ref: tuple(e["commit"] for e in entries if e["commit"]) for ref, entries in history.items()},
             {ref: entries[-1]["serial"] for ref, entries in history.items() if entries},
-            {ref: commit for ref, commit in self._read("pending.json").items() if commit in snapshots},
+            {ref: commit for ref, commit in self.pending().items() if commit in snapshots},
             {ref: rejected(entries) for ref, entries in history.items()},
-            frozenset(ref for ref, mark in marks.get("frozen", {}).items() if ref in refs and not mark.get("off")),
+            frozenset(ref for ref in refs if not marks.get("frozen", {}).get(ref, {"off": True}).get("off")),
             frozenset(sealed("pins")),
             frozenset(sealed("listed")),
             {commit: marks["retired"][commit]["age"] for commit in sealed("retired")},
@@ -64,27 +76,26 @@ class RepositoryReader:
         """Say whether the Hub gates it or keeps it private, or did when one of its commits came."""
         return (self._mirror / "gated").exists()
 
-    def refs(self) -> dict[str, str]:
-        """Return ref -> commit."""
-        found = _links(self._rev, "")
+    def refs(self) -> dict[Ref, Commit]:
+        """Return ref -> commit. Raises RepositoryError where a link of that folder is none of ours."""
+        found = dict(_links(self._rev, ""))
         for group in _entries(self._rev / "refs"):
             if group.is_dir():
                 found.update(_links(Path(group), f"refs/{group.name}/"))
         return found
 
-    def files(self, commit: str) -> dict[str, tuple[str, int]]:
+    def files(self, commit: Commit) -> dict[RepoPath, tuple[Etag, Size]]:
         """Return the files of a sealed commit: path -> etag and size in bytes."""
         document = self._rev / commit / FACTS
         try:
-            siblings = json.loads(document.read_bytes())["siblings"]
-            return {s["rfilename"]: (s["lfs"]["sha256"] if "lfs" in s else s["blobId"], s["size"]) for s in siblings}
-        except (OSError, ValueError, KeyError, TypeError) as problem:
+            return served_of(json.loads(document.read_bytes()))
+        except (OSError, ValueError) as problem:
             raise RepositoryError(f"{document} can't be read: {problem}") from problem
 
-    def _snapshot(self, commit: str) -> dict[str, str]:
+    def _snapshot(self, commit: Commit) -> dict[RepoPath, Etag]:
         return {path: etag for path, (etag, _size) in self.files(commit).items()}
 
-    def check_complete(self, commit: str) -> None:
+    def check_complete(self, commit: Commit) -> None:
         """See that every file of a commit is there and can be read. Raises RepositoryError."""
         for path, (etag, size) in self.files(commit).items():
             link = self.folder / "snapshots" / commit / path
@@ -97,38 +108,57 @@ class RepositoryReader:
 
     def marks(self) -> dict[str, dict[str, Mark]]:
         """Return what people and runs noted about commits and refs: kind -> commit or ref -> mark."""
-        return self._read("marks.json")
+        found = self._read("marks.json")
+        try:
+            return {kind: marks_by_name(kind, found[kind]) for kind in KINDS if kind in found}
+        except NameProblem as problem:
+            raise RepositoryError(f"{self._mirror / 'marks.json'} can't be read: {problem}") from None
 
     def history(self) -> History:
         """Return ref -> its publishes, the oldest first."""
         # a repository that comes back goes on counting: the other node must not take it for the older one
-        return self._read("history.json") or self._read_file(self._past)
+        try:
+            return history_of(self._read("history.json") or self._read_file(self._past))
+        except NameProblem as problem:
+            raise RepositoryError(f"{self._mirror / 'history.json'} can't be read: {problem}") from None
+
+    def pending(self) -> dict[Ref, Commit]:
+        """Return ref -> the commit that waits for a person to publish it."""
+        try:
+            return {Ref(ref): Commit(commit) for ref, commit in self._read("pending.json").items()}
+        except NameProblem as problem:
+            raise RepositoryError(f"{self._mirror / 'pending.json'} can't be read: {problem}") from None
 
     def _read(self, name: str) -> dict[str, Any]:
         return self._read_file(self._mirror / name)
 
     def _read_file(self, file: Path) -> dict[str, Any]:
         try:
-            found: dict[str, Any] = json.loads(file.read_bytes())
+            return dict(mapping(json.loads(file.read_bytes()), "it"))
         except (FileNotFoundError, NotADirectoryError):
             return {}
         except ValueError as problem:
             raise RepositoryError(f"{file} can't be read: {problem}") from problem
-        return found
 
-    def document(self, commit: str) -> bytes:
+    def document(self, commit: Commit) -> bytes:
         """Return the document that says what a sealed commit lists."""
         return (self._rev / commit / FACTS).read_bytes()
 
-    def upstream(self, commit: str) -> Listing | None:
+    def upstream(self, commit: Commit) -> Listing | None:
         """Return the Hub's listing of a commit if it was seen before: a commit never changes."""
         file = self._mirror / "upstream" / f"{commit}.json"
         try:
-            return Listing.from_json(json.loads(file.read_bytes()))
+            return listing_of(json.loads(file.read_bytes()))
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (ValueError, KeyError, TypeError) as problem:
+        except ValueError as problem:
             raise RepositoryError(f"{file} can't be read: {problem}; remove it, it is only a copy") from problem
+
+
+def marks_by_name(kind: str, value: Any) -> dict[str, Mark]:
+    """Return the marks of one kind, by commit or ref. Raises NameProblem."""
+    name_of = Ref if kind == "frozen" else Commit
+    return {name_of(name): mark for name, mark in marks_of(value, kind, PEER_ENTRIES).items()}
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
@@ -140,11 +170,15 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         return []
 
 
-def _links(folder: Path, prefix: str) -> dict[str, str]:
-    """Return name -> last part of the target of the symbolic links in a folder."""
-    links = [entry for entry in _entries(folder) if entry.is_symlink()]
-    return {f"{prefix}{link.name}": os.path.basename(os.readlink(link)) for link in links}
+def _links(folder: Path, prefix: str) -> Iterator[tuple[Ref, Commit]]:
+    """Yield name and last part of the target of the symbolic links in a folder. Raises RepositoryError."""
+    for link in _entries(folder):
+        if link.is_symlink():
+            try:
+                yield Ref(f"{prefix}{link.name}"), Commit(os.path.basename(os.readlink(link)))
+            except NameProblem as problem:
+                raise RepositoryError(f"{shown(link.path)} leads to no commit: {problem}") from None
 
 
 def _is_commit(entry: os.DirEntry[str]) -> bool:
-    return len(entry.name) == 40 and entry.is_dir(follow_symlinks=False)
+    return bool(_COMMIT.fullmatch(entry.name)) and entry.is_dir(follow_symlinks=False)

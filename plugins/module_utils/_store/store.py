@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
+import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -17,6 +19,7 @@ from .._base.clock import Clock
 from .._base.errors import MirrorError
 from .._base.fs import Fs
 from .._base.lock import held, locked
+from .._base.names import ETAG, Etag
 from .._plan.facts import Repo
 from .history import History
 from .inode import Inode, Names, is_rotten
@@ -24,6 +27,7 @@ from .ledger import Ledger
 from .repository import Repository
 
 FORMAT = 1
+_ETAG = re.compile(ETAG)
 #: Every blob's modification time: both nodes of a pair must send the same Last-Modified.
 MTIME = 1_577_836_800  # 2020-01-01T00:00:00Z
 #: In the trash: REPOSITORY@ has what leaves a repository that stays (``_run.retire``). No repository's folder ends so.
@@ -43,7 +47,7 @@ class Store:
 
     def __init__(self, root: Path, fs: Fs | None = None, clock: Clock | None = None) -> None:
         self.root = root
-        self.fs = fs or Fs()
+        self.fs = fs or Fs(root)
         self.clock = clock or Clock()
         self.hub = root / "hub"
         self.pool = root / "pool"
@@ -120,12 +124,13 @@ class Store:
             if repo and (folder / ".mirror").is_dir():
                 yield self.repository(repo)
 
-    def has(self, etag: str) -> bool:
+    def has(self, etag: Etag) -> bool:
         """Say whether the pool has a content that nobody found rotten."""
         try:
-            return not is_rotten((self.pool / etag).stat())
+            status = (self.pool / etag).lstat()
         except FileNotFoundError:
             return False
+        return stat.S_ISREG(status.st_mode) and not is_rotten(status)
 
     def rotten(self) -> frozenset[str]:
         """Return the contents of the pool that were found rotten."""
@@ -136,11 +141,11 @@ class Store:
                     found.add(entry.name)
         return frozenset(found)
 
-    def part(self, etag: str) -> Path:
+    def part(self, etag: Etag) -> Path:
         """Return where a content is put together."""
         return self.staging / f"{etag}.part"
 
-    def adopt(self, part: Path, etag: str) -> None:
+    def adopt(self, part: Path, etag: Etag) -> None:
         """Take a verified file into the pool, for what is rotten, too. A commit's seal makes its name durable."""
         self.freeze(part)
         name = self.pool / etag
@@ -195,10 +200,10 @@ class Store:
         # names that a killed run gave may not be durable yet, and what follows counts on them
         self.fs.sync_all(self.root)
         done = Names(self.root, self.fs).finish()
-        for part in self.staging.glob("*.part"):
-            status = part.stat()
+        for part in [one for one in self.staging.glob("*.part") if _ETAG.fullmatch(one.stem)]:
+            status = part.lstat()
             # one with more names is a content, maybe a rotten one, and must not be written again
-            if self.has(part.stem) or status.st_nlink > 1:
+            if self.has(Etag(part.stem)) or status.st_nlink > 1 or not stat.S_ISREG(status.st_mode):
                 self.fs.unlink(part)
                 done.append(f"{part.name} was verified and in the pool already")
             elif not status.st_mode & 0o200:

@@ -16,12 +16,13 @@ from typing import Any
 
 from .._base import fs as _fs
 from .._base.errors import MirrorError
+from .._base.limits import PEER_ENTRIES
+from .._border.json import mapping, sequence
 from .._plan.plan import chosen, current_files, plan_views
 from .._plan.wanted import Wanted
+from .._plan.whitelist import WhitelistError, parse
 from .store import Store
 from .views import Views
-
-_TUPLES = ("files", "allow_patterns", "ignore_patterns", "views", "labels")
 
 
 def update_views(store: Store, wanted: Iterable[Wanted], drop_empty: bool = False) -> list[MirrorError]:
@@ -83,21 +84,19 @@ def noted_entries(store: Store) -> list[Wanted]:
     """Return the entries that have views. Raises MirrorError where the note can't be read."""
     file = _file(store)
     try:
-        return entries_of(json.loads(file.read_bytes()))
+        return [entry_of(value) for value in sequence(json.loads(file.read_bytes()), "it", PEER_ENTRIES)]
     except FileNotFoundError:
         return []
-    except (ValueError, TypeError, AttributeError) as problem:
+    except (ValueError, WhitelistError) as problem:
         raise MirrorError(f"{file} can't be read: {problem}; remove it, the next sync writes it") from problem
 
 
-def entries_of(values: Iterable[dict[str, Any]]) -> list[Wanted]:
-    """Return entries from what ``dataclasses.asdict`` made of them and JSON of that."""
-    return [_entry(fields) for fields in values]
-
-
-def _entry(fields: dict[str, Any]) -> Wanted:
-    tuples = {name: tuple(fields[name]) for name in _TUPLES if fields.get(name) is not None}
-    return Wanted(**{**fields, **tuples})
+def entry_of(value: Any) -> Wanted:
+    """Return an entry from what ``dataclasses.asdict`` made of it and JSON of that. Raises WhitelistError."""
+    told = mapping(value, "an entry of views")
+    # what was left out is empty there
+    (wanted,) = parse([{key: one for key, one in told.items() if one not in ([], ())}], ["an entry of views"])
+    return wanted
 
 
 def _file(store: Store) -> Path:

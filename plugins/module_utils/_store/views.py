@@ -8,12 +8,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 
 from .._base import fs as _fs
 from .._base.lock import locked
+from .._base.names import VIEW, Etag, ViewName
 from .store import Store
+
+_VIEW = re.compile(VIEW)
 
 
 class Views:
@@ -27,18 +31,19 @@ class Views:
         """Hold the lock of those who change views: a person rolls back while a sync goes on."""
         return locked(self._store.root / "locks" / "views", wait=True)
 
-    def names(self) -> list[str]:
+    def names(self) -> list[ViewName]:
         """Return the names of all views."""
-        return sorted(entry.name for entry in self._top.iterdir() if entry.is_symlink()) if self._top.is_dir() else []
+        found = self._top.iterdir() if self._top.is_dir() else ()
+        return sorted(ViewName(entry.name) for entry in found if entry.is_symlink() and _VIEW.fullmatch(entry.name))
 
-    def has(self, name: str, files: Mapping[str, str]) -> bool:
+    def has(self, name: ViewName, files: Mapping[str, Etag]) -> bool:
         """Say whether a view holds exactly these files (name -> etag)."""
         try:
             return os.readlink(self._top / name) == _folder(name, files)
         except FileNotFoundError:
             return False
 
-    def set(self, name: str, files: Mapping[str, str]) -> None:
+    def set(self, name: ViewName, files: Mapping[str, Etag]) -> None:
         """Replace a view: a folder under a name of its own, then the symbolic link to it. Wants ``locked`` first."""
         folder = self._top / _folder(name, files)
         if not folder.exists():
@@ -51,12 +56,12 @@ class Views:
         _fs.replace_link(self._fs, self._top / name, folder.name, self._store.staging)
         self._tidy()
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: ViewName) -> None:
         """Take a view away."""
         with self.locked():
             self.drop(name)
 
-    def drop(self, name: str) -> None:
+    def drop(self, name: ViewName) -> None:
         """Take a view away. Wants ``locked`` first."""
         self._fs.unlink(self._top / name)
         self._fs.sync_dir(self._top)
@@ -74,7 +79,7 @@ class Views:
                 self._fs.rmtree(entry)
 
 
-def _folder(name: str, files: Mapping[str, str]) -> str:
+def _folder(name: ViewName, files: Mapping[str, Etag]) -> str:
     """Name a view's folder after its content, so that one look at the link tells whether it is up to date."""
     digest = hashlib.sha256(json.dumps(sorted(files.items())).encode()).hexdigest()
     return f".{name}.{digest[:16]}"

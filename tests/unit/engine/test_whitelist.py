@@ -61,7 +61,7 @@ def test_accepted(entry: dict[str, Any], wanted: Wanted) -> None:
         ([{"repo_id": "../b"}], r"repo_id '\.\./b'"),
         ([{"repo_id": "a/.."}], "repo_id"),
         ([{"repo_id": "a/b c"}], "repo_id"),
-        ([{"repo_id": "a/" + "b" * 95}], "repo_id"),
+        ([{"repo_id": "a/" + "b" * 97}], "repo_id"),
         ([{"repo_id": 7}], "repo_id 7"),
         ([{"repo_id": "a/b\n"}], "repo_id"),
         ([{"repo_id": "a/b", "repo_type": "models"}], "repo_type 'models'"),

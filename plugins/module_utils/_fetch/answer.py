@@ -1,0 +1,55 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The body of an answer that is a document: read within limits of bytes and time, whoever sends it and however."""
+
+from __future__ import annotations
+
+import http.client
+from typing import Any
+
+from .._base.clock import Clock
+from .._base.limits import ANSWER_BYTES, ANSWER_SECONDS
+from .._border.json import AnswerProblem, read_json
+from .http import content_length
+
+#: What asks for a document sends this: a body that was packed could become anything.
+PLAIN = {"Accept-Encoding": "identity"}
+_BLOCK = 1 << 16
+
+
+def document(answer: Any, clock: Clock) -> Any:
+    """Return what an answer's JSON says, and let its connection go.
+
+    Raises AnswerProblem, one of NETWORK_ERRORS where it is cut short, and StoppedError.
+    """
+    try:
+        text = _body(answer, clock)
+        answer.release_conn()
+    finally:
+        if not answer.closed:
+            answer.close()
+    return read_json(text)
+
+
+def _body(answer: Any, clock: Clock) -> bytes:
+    packed = answer.headers.get("Content-Encoding", "identity").strip().lower()
+    if packed not in ("", "identity"):
+        raise AnswerProblem(f"it is packed ({packed[:20]}) although that was not asked for")
+    told = content_length(answer)
+    if told is not None and told > ANSWER_BYTES:
+        raise AnswerProblem(f"it has {told} bytes, {ANSWER_BYTES} are the most")
+    text, until = bytearray(), clock.monotonic() + ANSWER_SECONDS
+    while True:
+        block = answer.read1(_BLOCK, decode_content=False)
+        if not block:
+            break
+        text += block
+        clock.check()
+        if len(text) > ANSWER_BYTES:
+            raise AnswerProblem(f"it has more than {ANSWER_BYTES} bytes")
+        if clock.monotonic() > until:
+            raise AnswerProblem(f"it did not come in {ANSWER_SECONDS} seconds")
+    if told is not None and len(text) < told:
+        raise http.client.IncompleteRead(b"", told - len(text))
+    return bytes(text)

@@ -1,0 +1,56 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a run may connect to: what an upstream answers must not lead it into the network that the mirror stands in."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterable
+
+from .._base.errors import MirrorError
+from .._base.inside import Network, is_inside
+from .http import origin
+
+
+class InsideError(MirrorError):
+    """An upstream sent to an address that is none of its business."""
+
+
+class Reach:
+    """The addresses that an ``endpoint`` may send to, judged when a connection is made: names can mean anything.
+
+    An endpoint inside may send to others inside; of a public one only ``networks`` are excepted.
+    """
+
+    def __init__(self, endpoint: str, networks: Iterable[Network] = ()) -> None:
+        _scheme, self._host, self._port = origin(endpoint)
+        self._endpoint, self._networks = endpoint, tuple(networks)
+        self._lock = threading.Lock()
+        #: Whether the endpoint is inside, once it was connected to.
+        self._is_inside: bool | None = None
+
+    def check(self, host: str, port: int | None, address: str) -> None:
+        """Raise InsideError where nobody may go."""
+        inside = is_inside(address, self._networks)
+        with self._lock:
+            if (host, port) == (self._host, self._port) and self._is_inside is None:
+                self._is_inside = inside
+            if not inside or self._is_inside:
+                return
+        raise InsideError(
+            f"{self._endpoint} sends to {host}, which is at {address}, inside a network: refused; if that is right,"
+            " name the network in allow_networks",
+            cause=f"{self._endpoint} sends to {host}, inside a network: refused",
+        )
+
+    def check_url(self, url: str) -> None:
+        """Do that for all addresses that a URL's host has now, where others make the connection."""
+        _scheme, host, port = origin(url)
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError:
+            return  # nobody gets there
+        for *_kind, address in found:
+            self.check(str(host), port, str(address[0]))
