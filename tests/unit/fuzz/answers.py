@@ -218,6 +218,25 @@ class Packed(Edit):
         return answer.but(body=packed, headers={**answer.headers, "Content-Encoding": "gzip"})
 
 
+def about(edit: Edit, names: Mapping[str, str]) -> Edit:
+    """Return an edit with some ``{names}`` in it replaced."""
+    given = {one.name: filled(getattr(edit, one.name), names) for one in dataclasses.fields(edit)}  # type: ignore[arg-type]
+    return dataclasses.replace(edit, **given)  # type: ignore[type-var]
+
+
+def filled(value: Any, names: Mapping[str, str]) -> Any:
+    """Return a value with all ``{names}`` in it replaced."""
+    if isinstance(value, str):
+        for name, text in names.items():
+            value = value.replace(f"{{{name}}}", text)
+        return value
+    if isinstance(value, (list, tuple)):
+        return type(value)(filled(one, names) for one in value)
+    if isinstance(value, dict):
+        return {filled(key, names): filled(one, names) for key, one in value.items()}
+    return value
+
+
 def tampered(answer: Answer, edits: tuple[Edit, ...], fill: Fill) -> Answer:
     """Return the answer with all edits, first those of what is in its document."""
     if any(isinstance(edit, JsonEdit) for edit in edits):
@@ -238,7 +257,7 @@ def _edited(body: bytes, edits: list[JsonEdit], fill: Fill) -> bytes:
         holder: Any = document
         # what an earlier edit took away is not there to be edited
         with contextlib.suppress(KeyError, IndexError, TypeError):
-            *way, last = (0, *edit.at)
+            *way, last = (0, *fill(edit.at))
             for key in way:
                 holder = holder[key]
             edit.apply(holder, last, fill, raws)

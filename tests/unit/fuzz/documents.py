@@ -281,11 +281,12 @@ def places(document: Any, at: Place = ()) -> Iterator[Place]:
         yield from places(value, (*at, key))
 
 
-def json_edits(document: Any, values: st.SearchStrategy[Any] = _VALUES) -> st.SearchStrategy[Edit]:
-    """Edits of what is in a document."""
-    found = st.sampled_from(list(places(document)))
-    below = st.sampled_from([at for at in places(document) if at])
-    holders = st.sampled_from([at for at in places(document) if at == () or isinstance(at[-1], str)])
+def json_edits(document: Any, values: st.SearchStrategy[Any] = _VALUES, at: Place = ()) -> st.SearchStrategy[Edit]:
+    """Edits of what is in a document, which is at a place of a larger one."""
+    every = list(places(document, at))
+    found = st.sampled_from(every)
+    below = st.sampled_from([one for one in every if one])
+    holders = st.sampled_from([one for one in every if one == () or isinstance(one[-1], str)])
     return st.one_of(
         st.builds(Put, below, values),
         st.builds(Put, below, values),
@@ -375,73 +376,57 @@ OF_HUB: st.SearchStrategy[Document] = st.one_of(
 
 # ---- the peer's
 
-_OLD, _NEW = HonestRepo("hostile/old-00"), HonestRepo("hostile/new-00")
 _MARK = {"time": "2026-11-27T10:00:00Z", "actor": "x"}
-_ENTRY = {"serial": 2, "commit": _OLD.commit(1), "time": "2026-11-27T10:00:00Z", "actor": "x"}
+_ENTRY = {"serial": 2, "commit": "{commit}", "time": "2026-11-27T10:00:00Z", "actor": "x"}
 _FILE = [5, "0" * 40, None, None]
-
-
-def _piece(repo: HonestRepo, serials: int) -> dict[str, Any]:
-    return {
-        "history": {"main": [_ENTRY] * serials},
-        "commits": {repo.commit(number): "digest" for number in range(2 - serials, 2)},
-        "pending": {},
-        "marks": {},
-        "retired": [],
-        "collected": [],
-    }
-
-
-#: A catalogue with the places that the real one has; what the real one has there is edited.
-_CATALOGUE = {
-    "format": 1,
-    "repos": {_OLD.folder: _piece(_OLD, 2), _NEW.folder: _piece(_NEW, 1)},
-    "views": [{"repo_id": "honest/one", "repo_type": "model", "views": ["honest"], "files": None, "revision": "main"}],
-    "removed": {},
-    "purged": {"contents": {}, "repos": {}},
+#: What a catalogue says of a repository, as far as all have it.
+_PIECE = {
+    "history": {"main": [_ENTRY]},
+    "commits": {"{commit}": "digest"},
+    "pending": {},
+    "marks": {},
+    "retired": [],
+    "collected": [],
 }
-_KEYED: list[Place] = [
-    *[("repos", one.folder) for one in (_OLD, _NEW)],
-    *[("repos", one.folder, "history", "main") for one in (_OLD, _NEW)],
-    *[("repos", one.folder, "commits", one.commit(1)) for one in (_OLD, _NEW)],
-]
+PIECE: Place = ("repos", "{folder}")
 _NAMED = st.sampled_from([*PATHS, *LETTERS, *_NAMES])
 _MARKS = st.sampled_from(
     [_MARK, {**_MARK, "off": True}, {**_MARK, "off": 5}, {"age": 5}, {"age": "5"}, {"time": 5}, {}, None, 5]
 )
-#: What somebody may add to a catalogue: more of each kind, under any name.
-_MORE: st.SearchStrategy[Edit] = st.one_of(
-    st.builds(lambda name, mark: Put(("purged", "contents", name), mark), _NAMED, _MARKS),
-    st.builds(lambda name, mark: Put(("purged", "repos", name), mark), _NAMED, _MARKS),
-    st.builds(lambda name: Put(("removed", name), {"main": [_ENTRY]}), _NAMED),
-    st.builds(lambda value: Put(("removed", "models--hostile--x"), value), _VALUES),
+_PIECES: st.SearchStrategy[Edit] = st.one_of(
+    json_edits(_PIECE, at=PIECE),
+    json_edits(_PIECE, at=PIECE),
+    renamings([PIECE, (*PIECE, "history", "main"), (*PIECE, "commits", "{commit}")]),
+    st.builds(lambda ref, value: Put((*PIECE, "pending", ref), value), _NAMED, _VALUES | st.just("{commit}")),
     st.builds(
-        lambda ref, value: Put(("repos", _OLD.folder, "pending", ref), value), _NAMED, _VALUES | st.just(_OLD.commit(1))
-    ),
-    st.builds(
-        lambda kind, name, mark: Put(("repos", _OLD.folder, "marks", kind), {name: mark}),
+        lambda kind, name, mark: Put((*PIECE, "marks", kind), {name: mark}),
         st.sampled_from(["pins", "listed", "retired", "x"]),
-        _NAMED | st.just(_OLD.commit(1)),
+        _NAMED | st.just("{commit}"),
         _MARKS,
     ),
+    st.builds(lambda kind, value: Put((*PIECE, kind, 0), value), st.sampled_from(["retired", "collected"]), _VALUES),
+    st.builds(lambda name, value: Put((*PIECE, "commits", name), value), _NAMED, _VALUES),
+    st.builds(lambda ref: Put((*PIECE, "history", ref), [_ENTRY]), _NAMED),
     st.builds(
-        lambda kind, value: Put(("repos", _OLD.folder, kind, 0), value),
-        st.sampled_from(["retired", "collected"]),
-        _VALUES,
-    ),
-    st.builds(lambda name, value: Put(("repos", _OLD.folder, "commits", name), value), _NAMED, _VALUES),
-    st.builds(lambda ref: Put(("repos", _OLD.folder, "history", ref), [_ENTRY]), _NAMED),
-    st.builds(lambda name: Put(("views", 0, "views"), [name]), _NAMED),
-    st.builds(lambda name: Put(("views", 0, "repo_id"), name), _NAMED),
-    st.builds(
-        lambda at, value: Put(("repos", _OLD.folder, "history", "main", 1, at), value),
+        lambda at, value: Put((*PIECE, "history", "main", 0, at), value),
         st.sampled_from(["serial", "commit", "time", "actor", "rollback"]),
         _VALUES,
     ),
 )
+#: What is said of no repository alone, and what somebody may add there under any name.
+_WHOLE: st.SearchStrategy[Edit] = st.one_of(
+    json_edits({"format": 1, "repos": {}, "views": [{"repo_id": "x", "views": ["x"]}], "removed": {}, "purged": {}}),
+    st.builds(lambda name, mark: Put(("purged", "contents", name), mark), _NAMED, _MARKS),
+    st.builds(lambda name, mark: Put(("purged", "repos", name), mark), _NAMED, _MARKS),
+    st.builds(lambda name: Put(("removed", name), {"main": [_ENTRY]}), _NAMED),
+    st.builds(lambda value: Put(("removed", "models--hostile--x"), value), _VALUES),
+    st.builds(lambda name: Put(("views", 0, "views"), [name]), _NAMED),
+    st.builds(lambda name: Put(("views", 0, "repo_id"), name), _NAMED),
+    around(),
+)
 _LISTING = {
-    "commit": _OLD.commit(1),
-    "files": dict.fromkeys(_OLD.files(1), _FILE),
+    "commit": "x",
+    "files": dict.fromkeys(_SAMPLE.files(1), _FILE),
     "folders": {"folder": "0" * 40, "folder/deep": "0" * 40},
     "info": {"tags": ["a"], "lastModified": "2026-11-27T10:00:00.000Z"},
 }
@@ -450,13 +435,11 @@ _SERVED = {
     "siblings": [{"rfilename": "x", "size": 5, "blobId": "0" * 40, "lfs": {"sha256": "0" * 64, "size": 5}}] * 7,
 }
 #: A peer's catalogue, of which there is one for all repositories.
-CATALOGUES: st.SearchStrategy[Document] = st.builds(
-    Document,
-    st.just("catalogue.json"),
-    _edits(st.one_of(json_edits(_CATALOGUE), renamings(_KEYED), _MORE, _MORE, around())),
-)
-#: What a peer says of single repositories, and the contents that it gives.
+CATALOGUES: st.SearchStrategy[Document] = st.builds(Document, st.just("catalogue.json"), _edits(_WHOLE))
+#: What a peer says of single repositories, in its catalogue and elsewhere, and the contents that it gives.
 OF_PEER: st.SearchStrategy[Document] = st.one_of(
+    st.builds(Document, st.just("piece"), _edits(_PIECES)),
+    st.builds(Document, st.just("piece"), _edits(_PIECES)),
     st.builds(
         Document,
         st.just("upstream"),

@@ -13,7 +13,7 @@ from unit.fuzz.documents import Document
 from unit.fuzz.engine_process import Engine
 from unit.fuzz.honest import HonestRepo
 from unit.fuzz.upstream import Upstream
-from unit.fuzz.world import LATER, NEIGHBOURS, NEW, OLD, World
+from unit.fuzz.world import LATER, NEIGHBOURS, NEW, OLD, OTHERS, World
 
 
 class HubWorld(World):
@@ -33,7 +33,7 @@ class HubWorld(World):
         self.upstream.tampering = {}
         broken = [f"the run was refused as a whole: {text}" for text in [done["refused"]] if text]
         broken += [*self.ended(done), *self.kept_outside(outside), *self.sound(), *self.tokens_elsewhere()]
-        broken += self.told(done["problems"], [repo.entry for repo in repos])
+        broken += self.told(done["problems"], {*[one.entry for one in NEIGHBOURS], *OTHERS})
         broken += [f"{one.repo_id}, a neighbour: {text}" for one in NEIGHBOURS for text in self.published(one, 1)]
         broken += self._heal(repos, done["problems"])
         return [*broken, *self.kept_outside(outside)]

@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 from unit.fuzz.answers import Drop, Edit, Header, Packed, Put, Raw, Rename, Repeat, Status, Whole
-from unit.fuzz.documents import Document
-from unit.fuzz.honest import HonestRepo
+from unit.fuzz.documents import PIECE, Document
 
 #: Where in the two pages of a listing a file of Git is, and one of LFS.
 CONFIG, WEIGHTS = 2, 3
@@ -81,7 +80,8 @@ OF_HUB = [
     _tree(Raw((CONFIG, "size"), "9", 1_000_000)),
     _info(Raw(("tags",), '{"a":', 100_000, "}")),
     _info(Whole(b"[" * 1_000_000)),
-    _tree(Repeat((CONFIG,), 100_000)),
+    _tree(Repeat((CONFIG,), 1_000)),
+    _tree(Repeat((CONFIG,), 3_000)),
     _tree(Header("RateLimit", '"api";r=0;t=' + "9" * 5000)),
     # pages that never end, or are somebody else's
     _tree(Header("Link", '<{self}>; rel="next"')),
@@ -95,9 +95,11 @@ OF_HUB = [
     *[_head(Status(307), Header("Location", way)) for way in ("{thief}/x", "http://[", "/honest/one/resolve/main/a")],
 ]
 
-_FOLDER, _NEXT = HonestRepo("hostile/old-00").folder, HonestRepo("hostile/old-00").commit(1)
-_PIECE = ("repos", _FOLDER)
-_LAST = (*_PIECE, "history", "main", 1)
+_LAST = (*PIECE, "history", "main", 0)
+
+
+def _piece(*edits: Edit) -> Document:
+    return Document("piece", edits)
 
 
 def _catalogue(*edits: Edit) -> Document:
@@ -105,15 +107,6 @@ def _catalogue(*edits: Edit) -> Document:
 
 
 CATALOGUES = [
-    *[_catalogue(Put((*_LAST, "serial"), serial)) for serial in ("3", None, 2**70, -1, 5.5, [])],
-    *[_catalogue(Put((*_LAST, "time"), time)) for time in (5, None, "x", "")],
-    *[_catalogue(Drop((*_LAST, name))) for name in ("serial", "time", "commit", "actor")],
-    *[_catalogue(Put((*_LAST, "commit"), commit)) for commit in ("{up}{store}/hub", "ABCDEF", 5, None)],
-    _catalogue(Rename(_PIECE, "models--..--..")),
-    _catalogue(Rename((*_PIECE, "history", "main"), "../../../../../../beside/new")),
-    _catalogue(Rename((*_PIECE, "commits", _NEXT), "{up}{store}/hub")),
-    _catalogue(Put((*_PIECE, "marks"), {"pins": {"../../../x": {"time": 5}}})),
-    _catalogue(Put((*_PIECE, "pending"), {"../x": _NEXT})),
     _catalogue(Put(("purged", "contents", "{up}{victim}"), {"time": "2026-11-27T10:00:00Z"})),
     _catalogue(Put(("purged", "contents", "0" * 40), 5)),
     _catalogue(Put(("purged", "repos", "../../../beside"), {"time": "2026-11-27T10:00:00Z"})),
@@ -126,6 +119,15 @@ CATALOGUES = [
 ]
 _ETAG = ("files", "config.json", 1)
 OF_PEER = [
+    *[_piece(Put((*_LAST, "serial"), serial)) for serial in ("3", None, 2**70, -1, 5.5, [])],
+    *[_piece(Put((*_LAST, "time"), time)) for time in (5, None, "x", "")],
+    *[_piece(Drop((*_LAST, name))) for name in ("serial", "time", "commit", "actor")],
+    *[_piece(Put((*_LAST, "commit"), commit)) for commit in ("{up}{store}/hub", "ABCDEF", 5, None)],
+    _piece(Rename(PIECE, "models--..--..")),
+    _piece(Rename((*PIECE, "history", "main"), "../../../../../../beside/new")),
+    _piece(Rename((*PIECE, "commits", "{commit}"), "{up}{store}/hub")),
+    _piece(Put((*PIECE, "marks"), {"pins": {"../../../x": {"time": 5}}})),
+    _piece(Put((*PIECE, "pending"), {"../x": "{commit}"})),
     *[Document("upstream", (Put(_ETAG, oid),)) for oid in ("../../../victim", "{up}{victim}", None, 5, [])],
     Document("upstream", (Put(_ETAG, "{up}{victim}"), Put(("files", "config.json", 0), _SIZE))),
     *[Document("upstream", (Put(("files", "config.json", 0), size),)) for size in ("5", None, -5, 5.5, 2**70)],

@@ -6,15 +6,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from unit.fuzz.answers import Edit, about
 from unit.fuzz.documents import Document
 from unit.fuzz.engine_process import Engine
 from unit.fuzz.honest import HonestRepo, etag
 from unit.fuzz.upstream import Upstream
-from unit.fuzz.world import LATER, NEIGHBOURS, NEW, OLD, TOKEN, World
+from unit.fuzz.world import LATER, NEIGHBOURS, NEW, OLD, OTHERS, TOKEN, World
 
 #: Repositories that the peer says something odd of: by turns new here, and old.
 SUSPECTS = [repo for pair in zip(NEW[:10], OLD[:10]) for repo in pair]
@@ -42,20 +43,42 @@ class PeerWorld(World):
         """Follow a peer that answers so, and then an honest one; return which properties were broken."""
         self.reset([*SUSPECTS, *NEIGHBOURS])
         repos = dict(zip(SUSPECTS, documents))
-        self.upstream.tampering = {_where(repo, one): one.edits for repo, one in repos.items()}
+        self._tamper(repos)
         outside = self.outside()
         done = self._follow()
         self.upstream.tampering = {}
         broken = [*self.ended(done), *self.kept_outside(outside), *self.sound(), *self.tokens_elsewhere()]
-        if done["refused"]:
-            # who says nonsense of one thing is not believed in another: all stays as it is
-            broken += self.worded("the peer", done["refused"])
-            broken += [f"{one.repo_id}: {text}" for one in NEIGHBOURS[:-1] for text in self.published(one, 0)]
+        if ("", "catalogue.json") in {_where(repo, one) for repo, one in repos.items()}:
+            broken += self._of_all(done)
+        elif done["refused"]:
+            broken.append(f"the pass was refused as a whole: {done['refused']}")
         else:
-            broken += self.told(done["problems"], [repo.name for repo in repos])
-            broken += [f"{one.repo_id}, a neighbour: {text}" for one in NEIGHBOURS for text in self.published(one, 1)]
+            honest = [one for one in (*NEIGHBOURS, *SUSPECTS) if one not in repos]
+            broken += self.told(done["problems"], {*[one.name for one in honest], *OTHERS})
+            broken += [f"{one.name} is honest: {text}" for one in honest for text in self.published(one, 1)]
         broken += self._heal(repos, done)
         return [*broken, *self.kept_outside(outside)]
+
+    def _tamper(self, repos: Mapping[HonestRepo, Document]) -> None:
+        whole: list[Edit] = []
+        for repo, document in repos.items():
+            if document.kind == "piece":
+                names = {"folder": repo.folder, "commit": repo.commit(1)}
+                whole += [about(edit, names) for edit in document.edits]
+            else:
+                self.upstream.tampering[_where(repo, document)] = document.edits
+        if whole:
+            self.upstream.tampering["", "catalogue.json"] = tuple(whole)
+
+    def _of_all(self, done: dict[str, Any]) -> list[str]:
+        """Who says nonsense of everything need not be followed; what is published stays, whole."""
+        broken = self.worded("the peer", done["refused"]) if done["refused"] else self.told(done["problems"], ())
+        found = list(broken)
+        for one in NEIGHBOURS[:-1]:
+            states = [list(self.published(one, now, shown)) for now in (0, 1) for shown in (0, 1)]
+            if all(states):
+                found.append(f"{one.name} was published, and is broken: {states}")
+        return found
 
     def _heal(self, repos: Iterable[HonestRepo], before: dict[str, Any]) -> list[str]:
         # a history that fits together is one that somebody made: it stays until somebody makes another one

@@ -1,7 +1,7 @@
 # Copyright: modelops.hf_mirror contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How many documents are made up: the same each time and within a minute, or with TEST_PROFILE=full much more, and new ones."""
+"""How many documents are made up: the same each time and within a minute, or with TEST_PROFILE=full many more."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from unit.fuzz.answers import Answer, Edit, tampered
+from unit.fuzz.answers import Answer, Edit, filled, tampered
 from unit.fuzz.honest import PAGE, PREFIXES, HonestRepo, etag
 
 _API = re.compile(r"/api/(?P<kind>model|dataset|space)s/(?P<id>[^/]+/[^/]+)/(?P<what>revision|tree)/(?P<rev>.+)")
@@ -72,7 +72,7 @@ class Upstream:
         return repo if repo in self.numbers else None
 
     def _number(self, repo: HonestRepo, revision: str) -> int | None:
-        """Return which commit a revision means. Who was sent there by a lie finds what fits it, whatever it is called."""
+        """Return which commit a revision means: any, where a lie about it is to be found out."""
         number = repo.number(revision, self.numbers[repo])
         lies = any((repo.folder, kind) in self.tampering for kind in ("info", "head"))
         return self.numbers[repo] if number is None and lies else number
@@ -155,20 +155,7 @@ class Upstream:
             "count": str(next(self._count)),
             **({"repo": f"{PREFIXES[repo.repo_type]}{repo.repo_id}", "commit": repo.commit(1)} if repo else {}),
         }
-        return tampered(answer, edits, lambda value: fill(value, names))
-
-
-def fill(value: Any, names: Mapping[str, str]) -> Any:
-    """Return a value with all ``{names}`` in it replaced; a number where nothing but the name of one stands."""
-    if isinstance(value, str):
-        for name, text in names.items():
-            value = value.replace(f"{{{name}}}", text)
-        return value
-    if isinstance(value, list):
-        return [fill(one, names) for one in value]
-    if isinstance(value, dict):
-        return {fill(key, names): fill(one, names) for key, one in value.items()}
-    return value
+        return tampered(answer, edits, lambda value: filled(value, names))
 
 
 def _json(document: Any) -> Answer:
