@@ -29,7 +29,7 @@ options:
     type: path
     required: true
   endpoint:
-    description: URL of the mirror.
+    description: URL of the mirror. Proxies of the environment (C(http_proxy), C(no_proxy)) are obeyed, as by curl.
     type: str
     required: true
   fallback_endpoint:

@@ -36,7 +36,7 @@ options:
       - C(files) lists the files to mirror. C(allow_patterns) and C(ignore_patterns) give shell patterns instead, as
         C(snapshot_download) of huggingface_hub takes them. With none of them, all files are mirrored.
       - C(views) lists flat folders that shall hold the files as well, by hard link; nginx serves them under
-        C(/models/VIEW/).
+        C(/models/VIEW/). An entry fails where files of one name differ there, or its repository is gated or private.
       - C(publish) is V(auto) (the default) or V(manual). V(manual) fetches and seals a new commit and leaves
         it pending.
       - C(token) is the name of one of O(tokens).
@@ -72,6 +72,14 @@ options:
   proxy:
     description: URL of an HTTP proxy for all requests, for instance V(http://proxy.example.com:3128).
     type: str
+  allow_networks:
+    description:
+      - Networks inside to which a public O(endpoint) may send for a file, for instance V(10.1.0.0/16).
+      - An upstream that sends to the host itself, to its link or into a private network is refused otherwise, unless
+        it is in one itself, or a proxy makes the connection.
+    type: list
+    elements: str
+    default: []
   token:
     description: Access token for the Hub, for entries that name none of O(tokens). It is sent to O(endpoint) only.
     type: str
@@ -122,6 +130,10 @@ options:
       - Wait for a run that is under way on the same store, then do what is left. Otherwise the task fails at once.
     type: bool
     default: true
+  actor:
+    description: Who the ledger says it was.
+    type: str
+    default: ansible
 requirements:
   - huggingface_hub >= 0.36
   - urllib3 >= 2.2
@@ -221,7 +233,9 @@ freed_bytes:
   returned: always, once the Hub was asked
   type: int
 failures:
-  description: What could not be synced, by whitelist entry or repository, with the reason.
+  description:
+    - What could not be synced, by whitelist entry, with the reason. What failed besides the entries is under V(views),
+      V(removal), V(max_delete), V(retention), V(catalogue) or V(ledger).
   returned: always, once the Hub was asked
   type: dict
 """
@@ -252,6 +266,7 @@ def main() -> None:
             "max_delete": {"type": "str", "default": "10%"},
             "endpoint": {"type": "str", "default": "https://huggingface.co"},
             "proxy": {"type": "str"},
+            "allow_networks": {"type": "list", "elements": "str", "default": []},
             "token": {"type": "str", "no_log": True},
             "tokens": {"type": "dict", "no_log": True},
             "lock": {"type": "dict"},
@@ -263,6 +278,7 @@ def main() -> None:
             "peer": {"type": "str"},
             "peer_wait": {"type": "int", "default": 300},
             "wait": {"type": "bool", "default": True},
+            "actor": {"type": "str", "default": "ansible"},
         },
         supports_check_mode=True,
     )
@@ -301,7 +317,7 @@ def _settings(params: dict[str, Any]) -> Settings:
     # of those that are left the engine's settings have the names of the options
     given = {one.name: params[one.name] for one in fields(Settings) if one.name in params}
     lock = LockFile.from_json(params["lock"]) if params["lock"] else None
-    return Settings(**{**given, "store": Path(params["store"]), "tokens": tokens, "lock": lock, "actor": "ansible"})
+    return Settings(**{**given, "store": Path(params["store"]), "tokens": tokens, "lock": lock})
 
 
 def _need_libraries(module: AnsibleModule, wanted: list[Wanted]) -> None:

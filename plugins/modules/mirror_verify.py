@@ -54,6 +54,14 @@ options:
   proxy:
     description: URL of an HTTP proxy for all requests, for instance V(http://proxy.example.com:3128).
     type: str
+  allow_networks:
+    description:
+      - Networks inside to which a public O(endpoint) may send for a file, for instance V(10.1.0.0/16).
+      - An upstream that sends to the host itself, to its link or into a private network is refused otherwise, unless
+        it is in one itself, or a proxy makes the connection.
+    type: list
+    elements: str
+    default: []
   peer:
     description: URL of the other node of a pair. It is asked before the Hub.
     type: str
@@ -70,6 +78,10 @@ options:
     type: list
     elements: dict
     default: []
+  actor:
+    description: Who the ledger says it was, with O(mode=content).
+    type: str
+    default: ansible
 requirements:
   - huggingface_hub >= 0.36, to repair
   - urllib3 >= 2.2, to repair
@@ -190,10 +202,12 @@ def main() -> None:
             "duration": {"type": "int"},
             "endpoint": {"type": "str", "default": "https://huggingface.co"},
             "proxy": {"type": "str"},
+            "allow_networks": {"type": "list", "elements": "str", "default": []},
             "peer": {"type": "str"},
             "token": {"type": "str", "no_log": True},
             "tokens": {"type": "dict", "no_log": True},
             "models": {"type": "list", "elements": "dict", "default": []},
+            "actor": {"type": "str", "default": "ansible"},
         },
         supports_check_mode=True,
     )
@@ -229,8 +243,8 @@ def verify_content(module: AnsibleModule, store: Store) -> tuple[list[str], dict
     params: dict[str, Any] = module.params
     wanted = parse(params["models"]) if params["models"] else []
     tokens = {**(params["tokens"] or {}), **({None: params["token"]} if params["token"] else {})}
-    where = {name: params[name] for name in ("endpoint", "proxy", "peer")}
-    settings = Settings(store.root, tokens=tokens, actor="ansible", **where)
+    where = {name: params[name] for name in ("endpoint", "proxy", "allow_networks", "peer", "actor")}
+    settings = Settings(store.root, tokens=tokens, **where)
     report = Engine(settings).scrub(wanted, params["rate"], params["duration"], params["repair"], module.check_mode)
     answer = report.to_json()
     answer["findings"] = answer.pop("rotten")

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,12 @@ from hub.process import HubProcess
 
 #: Kept between runs: what a test needs but can't share an environment with.
 VENVS = Path(__file__).parents[2] / ".cache" / "venvs"
+
+
+def pytest_configure() -> None:
+    """Let SIGTERM end a session as Ctrl-C does: what tests have started ends with it."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

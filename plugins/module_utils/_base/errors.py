@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from enum import Enum
 
 
 class MirrorError(Exception):
@@ -24,6 +25,30 @@ class HeldError(MirrorError):
     """The upstream changed in a way that is not followed by itself; what is published stays served."""
 
 
+class Besides(Enum):
+    """The names under which something fails that is no entry of the whitelist."""
+
+    VIEWS = "views"
+    REMOVAL = "removal"
+    MAX_DELETE = "max_delete"
+    RETENTION = "retention"
+    CATALOGUE = "catalogue"
+    LEDGER = "ledger"
+
+    @classmethod
+    def has(cls, name: str) -> bool:
+        """Say whether a name is one of these."""
+        return name in cls._value2member_map_
+
+
+def join(problems: Iterable[MirrorError]) -> MirrorError:
+    """Return one problem for several, each reason once."""
+    found = list(problems)
+    causes = list(dict.fromkeys(problem.cause for problem in found))
+    text = "; ".join(dict.fromkeys(map(str, found))) if len(causes) > 1 else str(found[0])
+    return MirrorError(text, cause="; ".join(causes))
+
+
 def by_cause(problems: Mapping[str, MirrorError]) -> dict[str, list[str]]:
     """Return cause -> the names that it hit, in order."""
     causes: dict[str, list[str]] = {}
@@ -33,9 +58,13 @@ def by_cause(problems: Mapping[str, MirrorError]) -> dict[str, list[str]]:
 
 
 def sentence(problems: Mapping[str, MirrorError], total: int) -> str:
-    """Return one message for a run that failed in part: one clause for each cause, not for each name."""
-    clauses = [f"{_names(names)}: {cause}" for cause, names in by_cause(problems).items()]
-    return f"{len(problems)} of {total} entries failed: " + "; ".join(clauses)
+    """Return one message for a run that failed in part: one clause for each cause, not for each name.
+
+    ``total`` counts the entries; what fails besides them is named, and not counted.
+    """
+    clauses = "; ".join(f"{_names(names)}: {cause}" for cause, names in by_cause(problems).items())
+    failed = sum(not Besides.has(name) for name in problems)
+    return f"{failed} of {total} entries failed: {clauses}" if failed else clauses
 
 
 def _names(names: Iterable[str], shown: int = 3) -> str:

@@ -43,7 +43,7 @@ class Fs:
     def __init__(self, root: Path | None = None) -> None:
         self._root = str(root) if root else None
 
-    def _inside(self, path: Path, is_there: bool = False) -> Path:
+    def _guarded(self, path: Path, is_there: bool = False) -> Path:
         """Return a path that may be used. ``is_there``: what is there is opened, and must be no link itself."""
         if self._root is None:
             return path
@@ -65,15 +65,15 @@ class Fs:
 
     def mkdir(self, folder: Path) -> None:
         """Make a folder and those above it."""
-        self._inside(folder).mkdir(parents=True, exist_ok=True)
+        self._guarded(folder).mkdir(parents=True, exist_ok=True)
 
     def open_part(self, file: Path) -> BinaryIO:
         """Open a file to read it and to add to it, unbuffered; make it where it is not there."""
-        return open(self._inside(file, is_there=True), "ab+", buffering=0, opener=no_link)
+        return open(self._guarded(file, is_there=True), "ab+", buffering=0, opener=no_link)
 
     def write(self, file: Path, content: bytes) -> None:
         """Write a new file and make its content durable; half of it may stay after a crash."""
-        with self._inside(file).open("xb") as target:
+        with self._guarded(file).open("xb") as target:
             target.write(content)
             target.flush()
             os.fsync(target.fileno())
@@ -81,7 +81,7 @@ class Fs:
     def append(self, file: Path, content: bytes, durable: bool) -> None:
         """Add to a file in a single write. Half of it may stay where the disk is full."""
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
-        descriptor = os.open(self._inside(file), flags, 0o644)
+        descriptor = os.open(self._guarded(file), flags, 0o644)
         try:
             if os.write(descriptor, content) < len(content):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))
@@ -124,7 +124,7 @@ class Fs:
 
     def sync_dir(self, folder: Path) -> None:
         """Make the names in a folder durable."""
-        descriptor = os.open(self._inside(folder, is_there=True), os.O_RDONLY | os.O_DIRECTORY)
+        descriptor = os.open(self._guarded(folder, is_there=True), os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(descriptor)
         finally:
@@ -141,30 +141,30 @@ class Fs:
 
     def link(self, source: Path, name: Path) -> None:
         """Give a file one more name. Raises FileExistsError where the name is taken."""
-        if self._root is not None and not stat.S_ISREG(self._inside(source).lstat().st_mode):
+        if self._root is not None and not stat.S_ISREG(self._guarded(source).lstat().st_mode):
             raise OutsideError(f"{source} is no file: {name} was not linked to it")
-        os.link(source, self._inside(name))
+        os.link(source, self._guarded(name))
 
     def symlink(self, target: str, link: Path) -> None:
         """Make a symbolic link."""
-        self._inside(link).symlink_to(target)
+        self._guarded(link).symlink_to(target)
 
     def rename(self, source: Path, name: Path) -> None:
         """Give a file or folder another name, at one instant; an older file of that name is gone."""
-        self._inside(source).replace(self._inside(name))
+        self._guarded(source).replace(self._guarded(name))
 
     def unlink(self, name: Path) -> None:
         """Take a name away; nothing happens where it is gone already."""
-        self._inside(name).unlink(missing_ok=True)
+        self._guarded(name).unlink(missing_ok=True)
 
     def rmtree(self, folder: Path) -> None:
         """Remove a folder with all that is in it; not at one instant."""
-        if self._inside(folder).exists():
+        if self._guarded(folder).exists():
             shutil.rmtree(folder)
 
     def freeze(self, file: Path, mode: int, mtime: int) -> None:
         """Set a file's final mode and modification time."""
-        self._inside(file, is_there=True).chmod(mode)
+        self._guarded(file, is_there=True).chmod(mode)
         os.utime(file, (mtime, mtime))
 
     def forbid(self, source: BinaryIO) -> None:

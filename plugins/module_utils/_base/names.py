@@ -54,6 +54,11 @@ def shown(value: Any) -> str:
     return _SHORT.repr(value)
 
 
+def clean(text: str) -> str:
+    """Return a line from outside as a message may carry it: nothing in it moves a cursor, and it is not long."""
+    return "".join(one if one.isprintable() else "?" for one in text[: 3 * SHOWN])
+
+
 def is_plain(text: str) -> bool:
     """Say whether a text is on one line, can be written, and is shown in the order in which it is read.
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -88,22 +89,23 @@ class Tree:
             self._add(path, entry)
 
     def _add(self, path: str, entry: Mapping[str, Any]) -> None:
+        if entry.get("type") == "directory":
+            # nobody fetches a folder: what can't be right of it is left out
+            with contextlib.suppress(NameProblem):
+                self.folders[RepoPath(path)] = Etag(entry.get("oid"))
+            return
         try:
-            if entry.get("type") == "directory":
-                self._add_folder(path, entry.get("oid"))
-                return
-            file, name = _file(entry), RepoPath(path)
-            if self.files.setdefault(name, file) != file:
-                raise AnswerProblem("is listed twice, with different contents")
+            name = RepoPath(path)
         except NameProblem as problem:
             self.refused[path[:PATH_BYTES]] = str(problem)
-
-    def _add_folder(self, path: str, oid: Any) -> None:
-        # nobody fetches a folder: what can't be right of it is left out
-        try:
-            self.folders[RepoPath(path)] = Etag(oid)
-        except NameProblem:
             return
+        try:
+            file = _file(entry)
+        except NameProblem as problem:
+            self.refused[name] = f"{shown(path)}: {problem}"
+            return
+        if self.files.setdefault(name, file) != file:
+            self.refused[name] = f"{shown(path)} is listed twice, with different contents"
 
     def close(self) -> None:
         """Refuse what is listed as a file and as a folder, and take what is refused from the rest."""
@@ -124,13 +126,13 @@ def _parents(path: str) -> Iterable[str]:
 
 def _file(entry: Mapping[str, Any]) -> File:
     if entry.get("type") != "file":
-        raise AnswerProblem(f"is of the type {shown(entry.get('type'))}")
+        raise AnswerProblem(f"it is of the type {shown(entry.get('type'))}")
     lfs = entry.get("lfs")
     if lfs is None:
         return File.of(entry.get("size"), entry.get("oid"))
     described = mapping(lfs, "lfs")
     if described.get("size", entry.get("size")) != entry.get("size"):
-        raise AnswerProblem(f"has {shown(entry.get('size'))} bytes and {shown(described['size'])} in LFS")
+        raise AnswerProblem(f"it has {shown(entry.get('size'))} bytes, and {shown(described['size'])} in LFS")
     sha256, size = Etag(described.get("oid")), entry.get("size")
     # not all upstreams tell how long the pointer is, and clients want to know
     pointer = described.get("pointerSize")

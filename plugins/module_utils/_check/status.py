@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .._base.errors import MirrorError
+from .._base.errors import Besides, MirrorError
 from .._base.names import Ref
 from .._base.progress import read
 from .._plan.wanted import Wanted
@@ -74,7 +74,10 @@ def status(store: Store, wanted: Iterable[Wanted] | None) -> dict[str, Any]:
 def entries(store: Store, wanted: Iterable[Wanted] | None) -> list[EntryStatus]:
     """Return the status of each entry, by name."""
     states = store.ledger.state().repos
-    names = set(states) if wanted is None else {*map(str, wanted), *({"views"} & set(states))}
+    failing = {one.value for one in Besides if one.value in states and states[one.value].failures}
+    # what failed besides the entries, and does not any more, is no entry to be shown
+    known = {name for name in states if not Besides.has(name)} if wanted is None else set(map(str, wanted))
+    names = known | failing
     found = {name: EntryStatus(name) for name in names}
     for repository in store.repositories():
         try:

@@ -34,8 +34,6 @@ def alert(session: Session) -> int:
         # told is what one receiver took, at least
         told = news if len(problems) < len(notifier) else due({}, alerts.threshold)
         store.ledger.append("alert", failing=sorted(told.failing), recovered=sorted(told.recovered), problems=problems)
-        # with that record, and with those of a run that may have ended meanwhile
-        store.ledger.save(store.ledger.state())
     for problem in problems:
         complain(problem)
     session.terminal.say(f"{len(notifier) - len(problems)} of {len(notifier)} receivers took the message")

@@ -126,6 +126,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     purge.add_argument("name", metavar="REPO|HASH", help="a repository, or a content by its SHA-256 or Git blob SHA-1")
     purge.add_argument("--file", metavar="PATH", help="only what this path has in any commit, from all repositories")
     purge.add_argument("--note", default="", metavar="TEXT", help="why, for people")
+    purge.add_argument("--check", action="store_true", help="say what would be taken down, and do nothing")
     purge.add_argument("--lift", action="store_true", help="let it come again; what is gone stays gone until a sync")
     audit = _log_commands(command)
     changes = _changes(command)

@@ -11,12 +11,14 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from .._base.errors import MirrorError
+from .._base.inside import network
 from .._base.yaml import load
 from .._plan.lockfile import LockFile
 from .._plan.wanted import Wanted
@@ -171,6 +173,16 @@ def _limit(value: Any) -> str | None:
     return None if fine else f"is {value!r}, it must be a number of repositories or a share like 10%"
 
 
+def _networks(value: Any) -> str | None:
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        return "must be a list of networks such as 10.1.0.0/16"
+    try:
+        deque(map(network, value), maxlen=0)
+    except MirrorError as problem:
+        return str(problem)
+    return None
+
+
 def _switch(value: Any) -> str | None:
     return None if isinstance(value, bool) else f"is {value!r}, it must be true or false"
 
@@ -194,6 +206,7 @@ _CHECKS = {
     "store": _text_path,
     "endpoint": _text,
     "proxy": _text,
+    "allow_networks": _networks,
     "workers": _at_least_one,
     "bandwidth": _bytes,
     "reserve": _percent,

@@ -11,23 +11,26 @@ from pathlib import Path
 
 from .._base.clock import StoppedError
 from .._base.errors import MirrorError
-from .._base.lock import BusyError
 from .._run.compare import compare as differences
 from .arguments import FAILED, FINE
+from .service import tell_status
 from .session import Session
 from .terminal import complain
+
+_FINE = "has what its peer has"
 
 
 def follow(session: Session) -> int:
     """Have what the peer has: once, or again and again until stopped."""
     engine = session.engine([])
     interval = session.options.interval
-    said = ""
+    said: str | None = None
     while True:
         problem = ""
         try:
             done = engine.follow()
-        except (BusyError, MirrorError) as error:
+        # a full disk, too, has room again when somebody made it
+        except (MirrorError, OSError) as error:
             if isinstance(error, StoppedError) or interval is None:
                 raise
             problem = str(error)
@@ -39,9 +42,13 @@ def follow(session: Session) -> int:
         # the same trouble every few seconds is said once
         if problem and problem != said:
             complain(problem)
-        said = problem
         if interval is None:
             return FAILED if problem else FINE
+        if problem != said:
+            tell_status(f"tries again every {interval} s: {problem}" if problem else _FINE)
+        if said and not problem:
+            session.terminal.say(_FINE)
+        said = problem
         if not problem:
             _caught_up()
         try:

@@ -13,7 +13,7 @@ from typing import Any
 
 from .._base.errors import MirrorError
 from .._plan.lockfile import LockFile, locked_entry
-from .._plan.plan import current_files
+from .._plan.views import current_files
 from .._plan.wanted import Wanted
 from .._store.store import Store
 from .arguments import FINE
@@ -38,7 +38,7 @@ def _entry(store: Store, wanted: Wanted) -> dict[str, Any]:
     published = current_files(wanted, facts)
     if not published:
         raise MirrorError(f"{wanted} is not published: run hf-mirror sync first (nothing was written)")
-    commit = wanted.revision if wanted.is_commit else facts.refs[wanted.revision]
+    commit = wanted.commit or facts.refs[wanted.revision]
     return locked_entry(commit, {path: published[path] for path in wanted.select(published)}, store.pool)
 
 

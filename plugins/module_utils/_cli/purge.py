@@ -23,7 +23,7 @@ def purge(session: Session) -> int:
     """Take it down, or with ``--lift`` let it come again."""
     options = session.options
     engine = session.local_engine()
-    order = Purge(engine.store, engine.settings.actor, options.note, options.lift)
+    order = Purge(engine.store, engine.settings.actor, options.note, options.lift, options.check)
     if _ETAG.fullmatch(options.name):
         gone = order.content(Etag(options.name))
     else:
@@ -31,8 +31,10 @@ def purge(session: Session) -> int:
         gone = order.repo(repo) if options.file is None else _file(engine.store, order, repo, options.file)
     session.terminal.data({"purged": gone})
     for name in gone:
-        session.terminal.say(f"purged: {name}")
-    if options.lift:
+        session.terminal.say(f"{'to be ' if options.check else ''}purged: {name}")
+    if options.check:
+        session.terminal.say("nothing was changed, this is a check")
+    elif options.lift:
         session.terminal.say("lifted: the next sync may bring it again")
     elif not gone:
         session.terminal.say("noted; nothing of it is here")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .._base.errors import MirrorError, sentence
+from .._base.errors import Besides, MirrorError, sentence
 from .._plan.facts import repo_name
 from .._plan.report import human
 
@@ -89,13 +89,14 @@ def _words(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def _run(record: Mapping[str, Any], failures: bool) -> str:
     failed = {name: MirrorError(message, cause) for name, (message, cause) in record["failed"].items()}
-    updated, unchanged = len(record["succeeded"]), record["unchanged"]
+    updated, unchanged = sum(not Besides.has(name) for name in record["succeeded"]), record["unchanged"]
+    total = updated + unchanged + sum(not Besides.has(name) for name in failed)
     came = human(record["fetched_bytes"])
     text = f"run {record['run']} ended after {record['duration']:.1f} s: {updated} updated, {unchanged} unchanged"
     if not failures:
         return f"{text}, {len(failed)} failed, {came} came in"
     text += f", {came} came in"
-    return f"{text}; {sentence(failed, updated + unchanged + len(failed))}" if failed else text
+    return f"{text}; {sentence(failed, total)}" if failed else text
 
 
 def _alert(record: Mapping[str, Any]) -> str:

@@ -3,23 +3,57 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Connections of the standard library: a host with FaceFusion has no urllib3 that its own Python could import.
 
-As much of urllib3's pools and answers as the fetches ask of them (``_fetch.http.Http``).
+As much of urllib3's pools and answers as the fetches ask of them (``_fetch.http.Http``). The environment's proxies are
+obeyed, as FaceFusion's own downloads by curl obey them: ``http_proxy``, ``https_proxy``, ``all_proxy``, ``no_proxy``.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import http.client
+import socket
 import ssl
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Callable
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from .._fetch.http import NETWORK_ERRORS, origin
 
 Connection = http.client.HTTPConnection
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """Who passes requests on; ``headers`` are for it alone."""
+
+    host: str
+    port: int
+    headers: Mapping[str, str] = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"the proxy {self.host}:{self.port}"
+
+    @classmethod
+    def to(cls, where: tuple[str, str | None, int | None]) -> Proxy | None:
+        """Return the environment's for an origin, None where it is asked directly."""
+        scheme, host, port = where
+        known = getproxies()
+        told = known.get(scheme) or known.get("all")
+        if not told or proxy_bypass(f"{host}:{port}"):
+            return None
+        parts = urlsplit(told if "://" in told else f"http://{told}")
+        if parts.scheme != "http" or not parts.hostname:
+            raise http.client.InvalidURL(f"the environment's proxy for {scheme}:// is no http:// URL")
+        headers = {}
+        if parts.username:
+            pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            headers["Proxy-Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+        return cls(parts.hostname, parts.port or 80, headers)
 
 
 class Pool:
@@ -46,10 +80,15 @@ class Pool:
     def _request(self, method: str, url: str, headers: Mapping[str, str]) -> Answer:
         where, parts = origin(url), urlsplit(url)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        proxy = Proxy.to(where)
+        sent = dict(headers)
+        if proxy and parts.scheme == "http":
+            target, sent = f"http://{parts.netloc.rpartition('@')[2]}{target}", {**sent, **proxy.headers}
         while True:
-            connection, is_used = self._take(where)
+            connection, is_used = self._take(where, proxy)
             try:
-                connection.request(method, target, headers=dict(headers))
+                self._connect(connection, proxy)
+                connection.request(method, target, headers=sent)
                 return Answer(connection.getresponse(), connection, partial(self._give_back, where, connection))
             except ConnectionError:
                 connection.close()
@@ -60,16 +99,29 @@ class Pool:
                 connection.close()
                 raise
 
-    def _take(self, where: Any) -> tuple[Connection, bool]:
+    def _connect(self, connection: Connection, proxy: Proxy | None) -> None:
+        """Connect, or say that it is the proxy who can't be reached."""
+        if not proxy or connection.sock:
+            return
+        try:
+            connection.connect()
+        except (ConnectionError, socket.gaierror, socket.timeout) as problem:
+            raise ConnectionError(f"{proxy}: {problem}") from problem
+
+    def _take(self, where: Any, proxy: Proxy | None) -> tuple[Connection, bool]:
         with self._lock:
             idle = self._idle.get(where)
             if idle:
                 return idle.pop(), True
         scheme, host, port = where
-        if scheme == "https":
-            context = self._contexts.get(where, self._public)
-            return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=context), False
-        return Connection(host, port, timeout=self._timeout), False
+        name, door = (proxy.host, proxy.port) if proxy else (host, port)
+        if scheme != "https":
+            return Connection(name, door, timeout=self._timeout), False
+        context = self._contexts.get(where, self._public)
+        secure = http.client.HTTPSConnection(name, door, timeout=self._timeout, context=context)
+        if proxy:
+            secure.set_tunnel(host, port, dict(proxy.headers))
+        return secure, False
 
     def _give_back(self, where: Any, connection: Connection) -> None:
         with self._lock:

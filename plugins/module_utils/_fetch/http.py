@@ -22,6 +22,7 @@ from urllib.request import getproxies, proxy_bypass
 from .._base.clock import Clock
 from .._base.errors import MirrorError
 from .._base.gate import Gate, Limiter
+from .._base.names import clean, shown
 
 #: What a pool and its answers raise when the network fails.
 NETWORK_ERRORS: tuple[type[Exception], ...] = (OSError, http.client.HTTPException)
@@ -144,11 +145,8 @@ class Pools:
 
     def request(self, method: str, url: str, **options: Any) -> Any:
         """Send a request and return the answer."""
-        parts = urlsplit(url)
-        proxy = self._proxies.get(parts.scheme)
-        if not proxy or proxy_bypass(parts.hostname or "", self._proxies):
-            return self._direct.request(method, url, **options)
-        return self._by_proxy[proxy].request(method, url, **options)
+        proxy = proxy_for(url, self._proxies)
+        return (self._by_proxy[proxy] if proxy else self._direct).request(method, url, **options)
 
 
 def proxies_of(proxy: str | None) -> dict[str, str]:
@@ -156,6 +154,13 @@ def proxies_of(proxy: str | None) -> dict[str, str]:
     if proxy:
         return {"http": proxy, "https": proxy}
     return {scheme: url for scheme, url in getproxies().items() if scheme in ("http", "https", "no")}
+
+
+def proxy_for(url: str, proxies: Mapping[str, str]) -> str | None:
+    """Return the proxy for a URL, None where the connection is made directly."""
+    parts = urlsplit(url)
+    proxy = proxies.get(parts.scheme)
+    return None if not proxy or proxy_bypass(parts.hostname or "", proxies) else proxy
 
 
 def _judged_by(judge: Judge) -> dict[str, Any]:
@@ -188,7 +193,7 @@ def unreachable(url: str, error: BaseException) -> UnreachableError:
 def reason(error: BaseException) -> str:
     """Return the first line of a library's error without the addresses of its objects."""
     lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0].rpartition('>: ')[2]}" if lines else type(error).__name__
+    return f"{type(error).__name__}: {clean(lines[0].rpartition('>: ')[2])}" if lines else type(error).__name__
 
 
 def discard(answer: Any) -> None:
@@ -215,7 +220,7 @@ def moved_to(url: str, answer: Any) -> str:
     except ValueError:
         moved = ""
     if not is_web(moved):
-        raise http.client.InvalidURL(f"{origin_name(url)} sends to {told[:100]!r}")
+        raise http.client.InvalidURL(f"{origin_name(url)} sends to {shown(told)}")
     return moved
 
 
@@ -231,7 +236,7 @@ def is_web(url: str) -> bool:
 def origin_name(url: str) -> str:
     """Return scheme and host of a URL, without a user or password."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    return clean(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}")
 
 
 def origin(url: str) -> tuple[str, str | None, int | None]:

@@ -9,7 +9,7 @@ import hashlib
 import json
 from typing import Any
 
-from .._base.clock import Clock
+from .._base.clock import Clock, StoppedError
 from .._base.errors import MirrorError
 from .._base.names import Commit, Etag, NameProblem, RepoPath, shown
 from .._border.listing import listing_of, served_of
@@ -80,6 +80,8 @@ class Peer:
         while True:
             try:
                 piece = self.catalogue().pieces.get(repo)
+            except StoppedError:  # it must not be published for that
+                raise
             except MirrorError as problem:
                 return f"published without the peer: {problem}"
             if piece and piece.commits.get(commit) == digest:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from .._base.errors import MirrorError
 from .._base.inside import Network, is_inside
-from .http import origin
+from .._base.names import shown
+from .http import is_web, origin, proxy_for
 
 
 class InsideError(MirrorError):
@@ -21,12 +22,15 @@ class InsideError(MirrorError):
 class Reach:
     """The addresses that an ``endpoint`` may send to, judged when a connection is made: names can mean anything.
 
-    An endpoint inside may send to others inside; of a public one only ``networks`` are excepted.
+    An endpoint inside may send to others inside; of a public one only ``networks`` are excepted. What goes through one
+    of ``proxies`` is the proxy's business.
     """
 
-    def __init__(self, endpoint: str, networks: Iterable[Network] = ()) -> None:
+    def __init__(
+        self, endpoint: str, networks: Iterable[Network] = (), proxies: Mapping[str, str] | None = None
+    ) -> None:
         _scheme, self._host, self._port = origin(endpoint)
-        self._endpoint, self._networks = endpoint, tuple(networks)
+        self._endpoint, self._networks, self._proxies = endpoint, tuple(networks), dict(proxies or {})
         self._lock = threading.Lock()
         #: Whether the endpoint is inside, once it was connected to.
         self._is_inside: bool | None = None
@@ -46,11 +50,23 @@ class Reach:
         )
 
     def check_url(self, url: str) -> None:
-        """Do that for all addresses that a URL's host has now, where others make the connection."""
-        _scheme, host, port = origin(url)
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError:
-            return  # nobody gets there
-        for *_kind, address in found:
-            self.check(str(host), port, str(address[0]))
+        """Do that for all addresses that a URL's host has now, where others make the connection.
+
+        What is no web address (``local://`` opens folders of this host) is refused, too.
+        """
+        if not is_web(url):
+            raise InsideError(f"{self._endpoint} sends to {shown(url)}, which is no http:// or https:// URL: refused")
+        if proxy_for(url, self._proxies):
+            return
+        for asked in (self._endpoint, url):
+            _scheme, host, port = origin(asked)
+            for address in _addresses(host, port):
+                self.check(str(host), port, address)
+
+
+def _addresses(host: str | None, port: int | None) -> list[str]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError:
+        return []  # nobody gets there
+    return [str(address[0]) for *_kind, address in found]

@@ -14,6 +14,7 @@ from typing import Any, Callable
 from urllib.parse import parse_qs, urlsplit
 
 from .._base.clock import Clock
+from .._base.names import clean, shown
 from .._plan.plan import Fetch
 from .body import Body, FetchError
 from .http import NETWORK_ERRORS, discard, moved_to, origin, origin_name, reason
@@ -145,23 +146,27 @@ class HttpBody(Body):
 
     def _receive(self, start: int, end: int, ranges: bool) -> Generator[bytes, None, None]:
         """Yield the bytes of a range, asking again for what a broken answer left out."""
-        fruitless, problem = 0, ""
+        fruitless, problem = 0, _TryAgainError("")
         position = start
         while position < end:
             before = position
             try:
-                answer = self._ask(position, end, ranges or position > start)
+                answer, where = self._ask(position, end, ranges or position > start)
                 for block in self._read(answer, end - position):
                     position += len(block)
                     yield block
-                problem = f"the body ended after {position} of {end} bytes"
+                problem = _TryAgainError(
+                    f"the body ended after {position} of {end} bytes", f"{where} ends bodies early"
+                )
             except _TryAgainError as again:
-                problem = str(again)
+                problem = again
             except NETWORK_ERRORS as error:
-                problem = reason(error)
+                problem = _TryAgainError(reason(error), f"connections break off ({type(error).__name__})")
             fruitless = 0 if position > before else fruitless + 1
             if fruitless >= _FRUITLESS:
-                raise FetchError(f"{self._name} can't be fetched: {problem}")
+                raise FetchError(
+                    f"{self._name} can't be fetched: {problem}", cause=f"files can't be fetched: {problem.cause}"
+                )
             if position < end:
                 self._source.clock.check()
 
@@ -181,7 +186,9 @@ class HttpBody(Body):
                 yield block
                 if clock.monotonic() - since > _STALL_SECONDS:
                     if came < _STALL_BYTES:
-                        raise _TryAgainError(f"only {came} bytes came in {_STALL_SECONDS:.0f} seconds")
+                        raise _TryAgainError(
+                            f"only {came} bytes came in {_STALL_SECONDS:.0f} seconds", "the bytes come too slowly"
+                        )
                     since, came = clock.monotonic(), 0
             # the end must be read, too: only then can the connection be used again
             if answer.read1(1, decode_content=False):
@@ -190,25 +197,25 @@ class HttpBody(Body):
         finally:
             answer.close() if not answer.closed else None
 
-    def _ask(self, start: int, end: int, ranges: bool) -> Any:
-        """Send the request for a range and return an answer that is about to bring just that."""
-        address = self._located()
-        answer: Any = None
+    def _ask(self, start: int, end: int, ranges: bool) -> tuple[Any, str]:
+        """Send the request for a range; return an answer that is about to bring just that, and who gives it."""
         span = {"Range": f"bytes={start}-{end - 1}"} if ranges else {}
+        address, answer = self._located(), None
         if not address:
             with self._locating:
                 # who waited for the lock finds what the first one was told
                 address = self._address
-                answer = None if address else self._resolve(span)
-        if address:
+                if not address:
+                    address, answer = self._resolve(span)
+        if answer is None:
             answer = self._get(address, span)
-        if answer.status in (401, 403, 404, 410) and not self._at_hub():
+        where = self._hub.endpoint if address.at_hub else origin_name(address.url)
+        if answer.status in (401, 403, 404, 410) and not address.at_hub:
             # signed addresses end, and are refused for other reasons too: ask the Hub for a new one
             self._address = None
-            line = _first_line(answer)
-            raise _TryAgainError(f"{self._where()} answers {answer.status} {line}".rstrip())
-        self._check_range(answer, start, end, ranges)
-        return answer
+            raise _refusal(where, answer)
+        self._check_range(answer, where, start, end, ranges)
+        return answer, where
 
     def _located(self) -> Address | None:
         address = self._address
@@ -216,17 +223,11 @@ class HttpBody(Body):
             self._address = address = None
         return address
 
-    def _at_hub(self) -> bool:
-        return self._address is None or self._address.at_hub
-
-    def _where(self) -> str:
-        return origin_name(self._address.url) if self._address else self._hub.endpoint
-
     def _get(self, address: Address, span: dict[str, str]) -> Any:
         headers = self._hub.headers(self._action.token) if address.at_hub else {"User-Agent": "hf-mirror"}
         return self._http.open("GET", address.url, {**headers, "Accept-Encoding": "identity", **span})
 
-    def _resolve(self, span: dict[str, str]) -> Any:
+    def _resolve(self, span: dict[str, str]) -> tuple[Address, Any]:
         """Ask the Hub for the file, check that it means the planned content, and follow it to the bytes.
 
         The token stays at the Hub's own origin. What the last hop answers is the body already.
@@ -241,8 +242,8 @@ class HttpBody(Body):
             if at_hub:
                 self._check_hub(answer)
             if answer.status not in REDIRECTS or not self._source.redirects:
-                self._address = Address(url, at_hub, _expiry(url))
-                return answer
+                self._address = address = Address(url, at_hub, _expiry(url))
+                return address, answer
             discard(answer)
             if at_hub:
                 check_same_repo(action.repo, url, answer)
@@ -261,23 +262,24 @@ class HttpBody(Body):
             )
         if answer.status >= 400 and answer.status != 416:
             answer.close()
-            code = headers.get("X-Error-Code", "no reason given")
-            raise FetchError(f"{self._name}: {self._hub.endpoint} answers {answer.status} ({code})")
+            code = clean(headers.get("X-Error-Code", "no reason given"))
+            cause = f"{self._hub.endpoint} answers {answer.status} ({code})"
+            raise FetchError(f"{self._name}: {cause}", cause=cause)
         told = headers.get("X-Repo-Commit")
         etag = _plain(headers.get("X-Linked-Etag", ""))
         size = headers.get("X-Linked-Size")
         problem = None
         if told and told != self._action.commit:
-            problem = f"the Hub answers for commit {told}"
+            problem = f"the Hub answers for commit {shown(told)}"
         elif etag and etag != file.etag:
-            problem = f"the listing says {file.etag}, the file's headers say {etag}"
+            problem = f"the listing says {file.etag}, the file's headers say {shown(etag)}"
         elif size and size != str(file.size):
-            problem = f"the listing says {file.size} bytes, the file's headers say {size}"
+            problem = f"the listing says {file.size} bytes, the file's headers say {shown(size)}"
         if problem:
             answer.close()
             raise FetchError(f"{self._name}: {problem}")
 
-    def _check_range(self, answer: Any, start: int, end: int, ranges: bool) -> None:
+    def _check_range(self, answer: Any, where: str, start: int, end: int, ranges: bool) -> None:
         """See that the body is about to be just what was asked for. Never trust the status alone."""
         told = answer.headers.get("Content-Range", "")
         match = _CONTENT_RANGE.fullmatch(told.strip())
@@ -287,17 +289,33 @@ class HttpBody(Body):
         if (right and answer.status in (200, 206)) if ranges else (answer.status == 200 and length == str(self._size)):
             return
         if answer.status >= 400:
-            raise _TryAgainError(f"{self._where()} answers {answer.status} {_first_line(answer)}".rstrip())
+            raise _refusal(where, answer)
         answer.close()
         if ranges and answer.status == 200 and not told:
-            raise RangesIgnoredError(f"{self._name}: {self._where()} does not do ranges")
+            raise RangesIgnoredError(f"{self._name}: {where} does not do ranges")
         if ranges:
-            raise _TryAgainError(f"bytes {start}-{end - 1}/{self._size} were asked for, {told or 'no range'} offered")
-        raise _TryAgainError(f"{length} bytes are promised, the listing says {self._size}")
+            raise _TryAgainError(
+                f"bytes {start}-{end - 1}/{self._size} were asked for, {clean(told) or 'no range'} offered",
+                f"{where} does not send the ranges that are asked for",
+            )
+        raise _TryAgainError(
+            f"{clean(length)} bytes are promised, the listing says {self._size}",
+            f"{where} promises other sizes than the listing",
+        )
 
 
 class _TryAgainError(Exception):
-    """An answer was no good, another one may be."""
+    """An answer was no good, another one may be. ``cause`` is equal for all files that have it."""
+
+    def __init__(self, text: str, cause: str | None = None) -> None:
+        super().__init__(text)
+        self.cause = cause or text
+
+
+def _refusal(where: str, answer: Any) -> _TryAgainError:
+    """Return what to say of an answer that refuses; its words may differ from file to file."""
+    told = f"{where} answers {answer.status}"
+    return _TryAgainError(f"{told} {_first_line(answer)}".rstrip(), told)
 
 
 def _first_line(answer: Any) -> str:
@@ -306,7 +324,7 @@ def _first_line(answer: Any) -> str:
     except NETWORK_ERRORS:
         text = ""
     answer.close()
-    return text.strip().partition("\n")[0]
+    return clean(text.strip().partition("\n")[0])
 
 
 def _plain(etag: str) -> str:

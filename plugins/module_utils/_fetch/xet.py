@@ -18,7 +18,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import mktime_tz, parsedate_tz
-from typing import Any
+from typing import Any, Callable
 from urllib.parse import urljoin
 
 from .._base.clock import StoppedError
@@ -101,10 +101,11 @@ class Xet:
 
     Each stream holds about ``memory`` bytes that are on their way, no block is larger than that, and a stream shares
     nothing with others, so that one that stalls holds up no other. The Hub's tokens go to the Hub, never to hf_xet.
+    ``judge`` raises MirrorError where nobody may ask the store that the Hub names.
     """
 
-    def __init__(self, http: Http, memory: int = 8 << 20) -> None:
-        self._http, self._clock = http, http.clock
+    def __init__(self, http: Http, memory: int = 8 << 20, judge: Callable[[str], None] = lambda _url: None) -> None:
+        self._http, self._clock, self._judge = http, http.clock, judge
         self._hf_xet, self._config = _load(memory)
         self._folder = tempfile.TemporaryDirectory(prefix="hf-mirror-xet-")
         # nothing is kept there, but hf_xet insists on a folder, and the home directory may not be writable
@@ -221,6 +222,7 @@ class Xet:
             left = 0
         if answer.status != 200 or left <= 0:
             raise XetError(f"{origin_name(key.url)} gives no token for its Xet store ({answer.status})")
+        self._judge(url)
         return _Token(url, secret, self._clock.monotonic() + left - min(_MARGIN, left / 2))
 
 

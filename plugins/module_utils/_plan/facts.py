@@ -103,6 +103,11 @@ class Listing:
     info: Mapping[str, Any] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def is_gated(self) -> bool:
+        """Say whether the Hub shows the repository to some only."""
+        return bool(self.info.get("gated") or self.info.get("private"))
+
     def to_json(self) -> dict[str, Any]:
         """Return a value that ``from_json`` understands."""
         value = {

@@ -77,7 +77,7 @@ class CommitPlan:
 
     It is done as a whole or not at all; ``entries`` are the whitelist's entries that want it. ``list_it``: it stays for
     as long as the whitelist names it by its id. ``dropped``, ``added``: paths that leave
-    its listing, and that come into it.
+    its listing, and that come into it. ``tokens``: path -> the name of the token of an entry that wants it.
     """
 
     repo: Repo
@@ -89,6 +89,7 @@ class CommitPlan:
     list_it: bool = False
     dropped: tuple[RepoPath, ...] = ()
     added: tuple[RepoPath, ...] = ()
+    tokens: dict[str, str | None] = field(default_factory=dict)
     fetches: list[Fetch] = field(default_factory=list)
     publishes: list[Publish] = field(default_factory=list)
     pending: list[Ref] = field(default_factory=list)
@@ -149,7 +150,8 @@ class Retention:
     """What is to be done with the commits of one repository.
 
     ``retire``: commits that nothing names any more; ``spare``: retired ones that something names again; ``collect``:
-    retired ones whose grace is over; ``trim``: commits whose listing got shorter a grace ago.
+    retired ones whose grace is over; ``trim``: commits whose listing got shorter a grace ago; ``restart``: such ones
+    whose grace begins anew, for the ledger was lost.
     """
 
     repo: Repo
@@ -157,15 +159,16 @@ class Retention:
     spare: tuple[Commit, ...] = ()
     collect: tuple[Commit, ...] = ()
     trim: tuple[Commit, ...] = ()
+    restart: tuple[Commit, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.retire or self.spare or self.collect or self.trim)
+        return bool(self.retire or self.spare or self.collect or self.trim or self.restart)
 
     def __and__(self, other: Retention) -> Retention:
         """Return what both want."""
         both = {
             name: tuple(commit for commit in getattr(self, name) if commit in getattr(other, name))
-            for name in ("retire", "spare", "collect", "trim")
+            for name in ("retire", "spare", "collect", "trim", "restart")
         }
         return Retention(self.repo, **both)
 
@@ -174,9 +177,9 @@ class Retention:
 class Plan:
     """What a run would do. ``upstream`` is what the Hub answered for each entry, ``facts`` what the store has of them.
 
-    ``other_problems`` belong to no entry; their names are ``views`` and ``max_delete``. ``orphans`` are contents
-    and parts of them that nothing has named for long, with their bytes; ``freed`` are the bytes that they and
-    ``retention`` bring.
+    ``other_problems`` belong to no entry (``Besides``). ``views`` has what changes: name -> files, none where it goes.
+    ``orphans`` are contents and parts of them that nothing has named for long, with their bytes; ``freed`` are the
+    bytes that they and ``retention`` bring.
     """
 
     repos: list[RepoPlan] = field(default_factory=list)
@@ -244,6 +247,7 @@ def plan_repo(
         commit = commits.setdefault(answer.commit, CommitPlan(repo, answer, (), []))
         commit.entries.append(wanted)
         commit.paths = tuple(sorted({*commit.paths, *paths}))
+        commit.tokens.update({path: commit.tokens.get(path) or wanted.token for path in paths})
         commit.no_pickle = commit.no_pickle or wanted.formats == "no-pickle"
         _move(wanted, commit, facts)
     for commit in commits.values():
@@ -313,41 +317,10 @@ def _complete(commit: CommitPlan, facts: RepoFacts, pool: Container[str], rotten
     if commit.listing.commit in facts.snapshots and union == present and is_sound:
         return
     commit.seal = True
-    token = commit.entries[0].token
+    any_token = next(filter(None, commit.tokens.values()), None)
     for path in commit.paths:
         file = commit.listing.files[path]
         if file.etag not in pool:
+            # what no entry wants any more, and is to be fetched again, is fetched with whatever opens the repository
+            token = commit.tokens.get(path, any_token)
             commit.fetches.append(Fetch(commit.repo, commit.listing.commit, path, file, token))
-
-
-def plan_views(published: Mapping[Wanted, Snapshot]) -> dict[ViewName, dict[str, Etag]]:
-    """Return view -> file name -> etag from what each entry has published (path -> etag).
-
-    Raises MirrorError when two different files of one name meet in a view.
-    """
-    views: dict[ViewName, dict[str, Etag]] = {}
-    origin: dict[tuple[str, str], Wanted] = {}
-    for wanted, files in published.items():
-        for view in wanted.views:
-            folder = views.setdefault(view, {})
-            for path, etag in sorted(files.items()):
-                name = path.rpartition("/")[2]
-                if folder.setdefault(name, etag) != etag:
-                    other = origin[view, name]
-                    raise MirrorError(f"view {view}: {wanted} and {other} both have a file named {name}")
-                origin[view, name] = wanted
-    return views
-
-
-def current_files(wanted: Wanted, facts: RepoFacts) -> Snapshot:
-    """Return path -> etag of what an entry has published."""
-    commit = wanted.commit or facts.refs.get(wanted.revision)
-    return facts.snapshots.get(commit, {}) if commit else {}
-
-
-def chosen(wanted: Wanted, files: Snapshot) -> Snapshot:
-    """Return those of the published files that an entry names; what could not be had is left out."""
-    try:
-        return {path: files[path] for path in wanted.select(files)}
-    except MirrorError:
-        return {path: files[path] for path in wanted.files or () if path in files}

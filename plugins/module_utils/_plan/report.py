@@ -67,6 +67,7 @@ def diff(plan: Plan) -> dict[str, str]:
         after += [f"{one.repo} {commit} is not retired any more" for commit in one.spare]
         before += [f"{one.repo} {commit} is retired" for commit in one.collect]
         before += [f"{one.repo} {commit} has files that are not listed" for commit in one.trim]
+        after += [f"{one.repo} {commit} keeps for a grace what it does not list" for commit in one.restart]
     before += [f"{name} {size} bytes" for name, size in sorted(plan.orphans.items())]
     if plan.freed:
         after.append(f"{plan.freed} bytes are freed")

@@ -46,8 +46,10 @@ def plan_retention(repo: Repo, facts: RepoFacts, wanted: Iterable[Wanted], age: 
         elif since + grace <= age:
             collect.append(commit)
     spare = sorted(rooted & facts.retired.keys())
-    trim = sorted(commit for commit, since in facts.narrowed.items() if not age < since + grace)
-    return Retention(repo, tuple(retire), tuple(spare), tuple(collect), tuple(c for c in trim if c not in collect))
+    narrowed = {commit: since for commit, since in sorted(facts.narrowed.items()) if commit not in collect}
+    restart = tuple(commit for commit, since in narrowed.items() if since > age)
+    trim = tuple(commit for commit, since in narrowed.items() if since <= age and since + grace <= age)
+    return Retention(repo, tuple(retire), tuple(spare), tuple(collect), trim, restart)
 
 
 def foreseen(facts: RepoFacts, plan: RepoPlan, removal: Removal) -> RepoFacts:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from .._base.errors import MirrorError
-from .._base.names import COMMIT, Commit, Ref, RepoPath, ViewName, shown
+from .._base.names import COMMIT, Commit, Ref, RepoPath, ViewName
 from .facts import Repo
 
 _COMMIT = re.compile(COMMIT)
@@ -73,7 +73,9 @@ class Wanted:
         available = sorted(paths)
         for name, why in refused.items():
             if name in self.files if self.files is not None else self._allows(name):
-                raise MirrorError(f"the Hub lists {shown(name)} in {self}: {why}; leave it out with ignore_patterns")
+                raise MirrorError(
+                    f"the Hub lists in {self} what can't be had: {why}; leave it out with ignore_patterns"
+                )
         if not available:
             raise MirrorError(f"{self} has no files at the Hub")
         if self.files is not None:

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .._base.clock import Clock, StoppedError
-from .._base.errors import MirrorError
+from .._base.errors import Besides, MirrorError, join
 from .._base.fs import Fs
 from .._base.inside import network
 from .._base.progress import Progress
@@ -41,15 +42,15 @@ from .sync import Options, Sync
 class Settings:
     """What an operator decides.
 
-    ``bandwidth`` is in bytes a second, 0 for no limit; ``reserve`` in percent; ``grace`` in hours.
-    ``peer`` is the URL of the other node of a pair, ``peer_wait`` the seconds that it has to seal a commit before that
-    is published.
+    ``allow_networks`` are those inside to which a public endpoint may send. ``bandwidth`` is in bytes a second, 0 for
+    no limit; ``reserve`` in percent; ``grace`` in hours. ``peer`` is the URL of the other node of a pair, ``peer_wait``
+    the seconds that it has to seal a commit before that is published.
     """
 
     store: Path
     endpoint: str = "https://huggingface.co"
     proxy: str | None = None
-    allow_networks: tuple[str, ...] = ()
+    allow_networks: Sequence[str] = ()
     tokens: Mapping[str | None, str] = field(default_factory=dict, repr=False)
     workers: int = 8
     bandwidth: int = 0
@@ -183,7 +184,7 @@ class Engine:
             except MirrorError as problem:
                 problems.append(problem)
         if problems:
-            plan.other_problems["retention"] = MirrorError("; ".join(map(str, problems)))
+            plan.other_problems[Besides.RETENTION.value] = join(problems)
         return Outcome(plan, plan.problems, False)
 
     def _plan_collection(self, wanted: list[Wanted]) -> Plan:
@@ -245,7 +246,7 @@ class Engine:
             try:
                 plan.removal = surplus(self.store, wanted, self.settings.max_delete, plan)
             except MaxDeleteError as problem:
-                plan.other_problems["max_delete"] = problem
+                plan.other_problems[Besides.MAX_DELETE.value] = problem
                 for commit in [one for repo in plan.repos for one in repo.commits]:
                     commit.keep_all()
         survey_retention(self.store, wanted, plan, known.age_at(self.clock.now()), self.settings.grace * 3600.0)
@@ -260,13 +261,20 @@ class Engine:
             raise
 
     def _hub(self) -> Hub:
-        settings = self.settings
-        reach = Reach(settings.endpoint, map(network, settings.allow_networks))
-        http = Http(self.clock, Pools(proxies_of(settings.proxy), reach.check), settings.bandwidth)
+        settings, proxies = self.settings, proxies_of(self.settings.proxy)
+        http = Http(self.clock, Pools(proxies, self._reach(proxies).check), settings.bandwidth)
         return Hub(settings.endpoint, http, settings.tokens)
 
+    def _reach(self, proxies: Mapping[str, str]) -> Reach:
+        return Reach(self.settings.endpoint, map(network, self.settings.allow_networks), proxies)
+
     def _source(self, hub: Hub) -> Source:
-        return Source(hub, self.clock, Xet(hub.http) if self.settings.xet else None)
+        if not self.settings.xet:
+            return Source(hub, self.clock)
+        proxies = proxies_of(self.settings.proxy)
+        # hf_xet makes connections of its own, and has no word for a proxy but the environment's
+        os.environ.update({f"{scheme}_proxy": url for scheme, url in proxies.items()})
+        return Source(hub, self.clock, Xet(hub.http, judge=self._reach(proxies).check_url))
 
 
 def open_store(folder: Path, clock: Clock | None = None) -> Store:

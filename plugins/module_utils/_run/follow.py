@@ -9,12 +9,14 @@ All commits are sealed before any ref moves, and that is told in this node's own
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._base.errors import MirrorError
+from .._base.clock import StoppedError
+from .._base.errors import Besides, MirrorError
 from .._base.names import Commit, RepoPath
 from .._base.progress import Progress
 from .._fetch.download import Downloads
@@ -81,7 +83,7 @@ class Follower:
         theirs = self._peer.catalogue()
         done = Followed(
             problems={
-                name: MirrorError(f"{self._peer.endpoint} tells of {name}: {why}")
+                name: MirrorError(f"{self._peer.endpoint} tells of {name} what can't be right: {why}")
                 for name, why in theirs.problems.items()
             }
         )
@@ -91,13 +93,14 @@ class Follower:
         mine = write_catalogue(self._store)
         known = {**{repo: Piece(history) for repo, history in mine.removed.items()}, **mine.pieces}
         plans = [
-            plan_follow(repo, known.get(repo, Piece()), piece, self._over(repo))
+            plan_follow(repo, self._in_time(repo, known.get(repo, Piece())), piece, self._over(repo))
             for repo, piece in theirs.pieces.items()
             if not is_removed(mine.removed.get(repo, {}), piece.history)
         ]
         self._all(plans, theirs, done)
         # before a repository goes, or what it had would still have a name there
-        self._views(theirs, done)
+        if "views" not in theirs.problems:  # half of what is told would take the other half away
+            self._views(theirs, done)
         gone = {repo: history for repo, history in theirs.removed.items() if repo in mine.pieces}
         self._all([plan_removal(repo, mine.pieces[repo], history) for repo, history in gone.items()], theirs, done)
         write_catalogue(self._store)
@@ -108,6 +111,8 @@ class Follower:
         for plan in [one for one in plans if one]:
             try:
                 self._execute(plan, theirs, done)
+            except StoppedError:  # nobody's trouble
+                raise
             except MirrorError as problem:
                 done.problems[str(plan.repo)] = problem
             except OSError as problem:
@@ -123,8 +128,18 @@ class Follower:
 
     def _over(self, repo: Repo) -> set[str]:
         """Return the commits whose grace is over here."""
-        marks = self._store.repository(repo).marks().get("retired", {})
-        return {commit for commit, mark in marks.items() if mark["age"] + self._grace <= self._age}
+        return {commit for commit, since in self._retired(repo).items() if since <= self._age - self._grace}
+
+    def _in_time(self, repo: Repo, piece: Piece) -> Piece:
+        """Return a piece of the catalogue without what was retired at an age that is yet to come: it is retired again.
+
+        The ledger was lost.
+        """
+        late = {commit for commit, since in self._retired(repo).items() if since > self._age}
+        return dataclasses.replace(piece, retired=tuple(commit for commit in piece.retired if commit not in late))
+
+    def _retired(self, repo: Repo) -> dict[str, float]:
+        return {commit: mark["age"] for commit, mark in self._store.repository(repo).marks().get("retired", {}).items()}
 
     def _execute(self, plan: FollowPlan, theirs: Catalogue, done: Followed) -> None:
         repo = plan.repo
@@ -213,6 +228,8 @@ class Follower:
         kept = {view for one in noted_entries(self._store) if one not in known for view in one.views}
         for view in {view for one in known for view in one.views} - names - kept:
             shown.remove(view)
-        for problem in update_views(self._store, wanted):
-            done.problems["views"] = problem
+        # what is wrong with an entry tells who syncs it
+        problem = update_views(self._store, wanted).get(Besides.VIEWS.value)
+        if problem:
+            done.problems[Besides.VIEWS.value] = problem
         note_entries(self._store, wanted)

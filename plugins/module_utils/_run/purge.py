@@ -8,10 +8,11 @@ It waits for no run: a sync that has the content just now is refused when it sea
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from .._base.clock import seconds_of, stamp
-from .._base.errors import MirrorError
+from .._base.errors import Besides, MirrorError
 from .._base.names import Commit, Etag
 from .._plan.facts import Repo
 from .._store.catalogue import write_catalogue
@@ -25,10 +26,13 @@ from .seal import seal
 
 
 class Purge:
-    """Purges of one person. ``note`` says why, for people; ``is_lifted`` takes purges back: what is gone stays gone."""
+    """Purges of one person. ``note`` says why, for people; ``is_lifted`` takes purges back: what is gone stays gone.
 
-    def __init__(self, store: Store, actor: str, note: str = "", is_lifted: bool = False) -> None:
-        self._store, self._actor = store, actor
+    A ``check`` says what would be taken down, and writes nothing.
+    """
+
+    def __init__(self, store: Store, actor: str, note: str = "", is_lifted: bool = False, check: bool = False) -> None:
+        self._store, self._actor, self._check = store, actor, check
         self._mark: Mark = {"time": stamp(store.clock.now()), "actor": actor, "note": note}
         if is_lifted:
             self._mark["off"] = True
@@ -51,9 +55,21 @@ class Purge:
 
     def apply(self, purged: Purged) -> list[str]:
         """Note it, and take down what is here of it. Purges that are known already do no harm."""
+        if self._check:
+            return self._foreseen(purged)
         note_purged(self._store, purged)
         self._store.ledger.append("purge", actor=self._actor, **purged.to_json())
         return self._clear(purged)
+
+    def _foreseen(self, purged: Purged) -> list[str]:
+        gone = []
+        for repository in self._store.repositories():
+            if purged.has_repo(repository.repo):
+                gone.append(str(repository.repo))
+                continue
+            for commit, files in repository.facts().snapshots.items() if purged.contents else ():
+                gone += _names(repository.repo, commit, {path: e for path, e in files.items() if purged.has(e)})
+        return gone
 
     def finish(self) -> list[str]:
         """Go on with what was noted and is not down yet: somebody was killed."""
@@ -73,8 +89,7 @@ class Purge:
         for etag in [one for one in purged.contents if purged.has(one)]:
             gone += self._take_down(etag)
         for repository in list(self._store.repositories()):
-            mark = purged.repos.get(repository.folder.name)
-            if mark and not mark.get("off"):
+            if purged.has_repo(repository.repo):
                 self._store.remove(repository.repo, repository.last_words(self._actor))
                 gone.append(str(repository.repo))
         self._update_views()
@@ -116,12 +131,16 @@ class Purge:
             # another one that was purged may still be there, too
             paths = tuple(sorted(path for path, found in files.items() if not purged.has(found)))
             seal(self._store, repository, listing, paths, {**about, "actor": self._actor})
-        return [f"{repository.repo}@{commit[:12]} {path}" for path, found in sorted(files.items()) if found == etag]
+        return _names(repository.repo, commit, {path: found for path, found in files.items() if found == etag})
 
     def _update_views(self) -> None:
-        problems = update_views(self._store, noted_entries(self._store), drop_empty=True)
-        if problems:
-            raise problems[0]
+        problem = update_views(self._store, noted_entries(self._store), drop_empty=True).get(Besides.VIEWS.value)
+        if problem:
+            raise problem
+
+
+def _names(repo: Repo, commit: str, paths: Iterable[str]) -> list[str]:
+    return [f"{repo}@{commit[:12]} {path}" for path in sorted(paths)]
 
 
 def pending_purges(store: Store, theirs: Purged) -> Purged:

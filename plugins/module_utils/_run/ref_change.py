@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Callable
 
 from .._base.clock import stamp
-from .._base.errors import MirrorError
+from .._base.errors import Besides, MirrorError
 from .._plan.facts import Repo
 from .._plan.plan import Publish, RepoFacts
 from .._plan.refs import Change, Marking, RefError, resolve
+from .._plan.views import GatedError
 from .._store.catalogue import write_catalogue
 from .._store.ledger import Record
 from .._store.repository import Repository
@@ -65,11 +66,14 @@ def make_change(store: Store, repo: Repo, decide: Decide, actor: str, note: str 
             store.ledger.append(**record(change, actor, note))
     try:
         write_catalogue(store, repo)
-        problems = update_views(store, noted_entries(store)) if isinstance(change, Publish) else []
+        found = update_views(store, noted_entries(store)) if isinstance(change, Publish) else {}
     except MirrorError as problem:
-        problems = [problem]
-    if problems:
-        raise BehindError(f"{repo}: it is done, but {problems[0]}")
+        raise BehindError(f"{repo}: it is done, but {problem}") from problem
+    # what is wrong with others' entries is not this person's trouble, and what is gated has no view to be behind
+    mine = {Besides.VIEWS.value, f"{repo}@{change.ref}" if isinstance(change, Publish) else ""}
+    for name, why in found.items():
+        if name in mine and not isinstance(why, GatedError):
+            raise BehindError(f"{repo}: it is done, but {why}")
     return change
 
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from .._base.errors import MirrorError
 from .._base.names import Ref
 from .._plan.facts import Repo
-from .._plan.plan import Plan, Removal
+from .._plan.plan import Plan, Removal, RepoPlan
+from .._plan.retention import foreseen, roots
 from .._plan.wanted import Wanted
 from .._store.store import Store
 from .._store.views import Views
@@ -52,7 +53,7 @@ def surplus(store: Store, wanted: Iterable[Wanted], max_delete: str, plan: Plan)
     refs = tuple((repo, ref) for repo, revisions in kept.items() for ref in sorted(_revisions(store, repo) - revisions))
     views = tuple(sorted(set(Views(store).names()) - {view for one in entries for view in one.views}))
     files = [commit.listing.files[path].size for one in plan.repos for commit in one.commits for path in commit.dropped]
-    _limit(store, Removal(repos, refs, views), sum(files), max_delete)
+    _limit(store, Removal(repos, refs, views), entries, sum(files), max_delete)
     return Removal(repos, refs, views)
 
 
@@ -66,7 +67,7 @@ def _revisions(store: Store, repo: Repo) -> set[Ref]:
     return {*facts.refs, *facts.pending, *map(Ref, facts.listed)}
 
 
-def _limit(store: Store, removal: Removal, dropped: int, max_delete: str) -> None:
+def _limit(store: Store, removal: Removal, kept: list[Wanted], dropped: int, max_delete: str) -> None:
     match = re.fullmatch(r"(\d+)(%?)", max_delete)
     if not match:
         raise MirrorError(f"max_delete is {max_delete!r}, it must be a number of repositories or a share like 10%")
@@ -75,7 +76,7 @@ def _limit(store: Store, removal: Removal, dropped: int, max_delete: str) -> Non
     if match[2]:
         total = sum(_size(store, repo) for repo in present)
         gone = dropped + sum(_size(store, repo) for repo in going)
-        gone += sum(_size_of_revision(store, repo, revision) for repo, revision in removal.refs)
+        gone += sum(_size_of_refs(store, repo, removal, kept) for repo in {repo for repo, _ref in removal.refs})
         if len(going) * 100 <= allowed * len(present) and gone * 100 <= allowed * total:
             return
     elif len(going) <= allowed:
@@ -90,14 +91,15 @@ def _size(store: Store, repo: Repo) -> int:
     return sum(blob.stat().st_size for blob in (store.repository(repo).folder / "blobs").glob("*"))
 
 
-def _size_of_revision(store: Store, repo: Repo, revision: Ref) -> int:
-    """Return the bytes of a revision that no other names."""
+def _size_of_refs(store: Store, repo: Repo, removal: Removal, kept: list[Wanted]) -> int:
+    """Return the bytes that nothing of a repository names any more once its refs that go are gone, all together."""
     try:
         facts = store.repository(repo).facts()
     except MirrorError:  # it can't be taken away
         return 0
-    commit = facts.refs.get(revision) or next((one for one in facts.snapshots if str(one) == revision), None)
-    others = {*(name for ref, name in facts.refs.items() if ref != revision), *facts.pins, *facts.pending.values()}
-    kept = {etag for other in others for etag in facts.snapshots.get(other, {}).values()}
-    etags = set() if commit in others or not commit else set(facts.snapshots.get(commit, {}).values()) - kept
+    entries = [one for one in kept if one.repo == repo]
+    stays = roots(foreseen(facts, RepoPlan(repo), removal), entries)
+    named = {etag for commit in stays for etag in facts.snapshots.get(commit, {}).values()}
+    gone = roots(facts, entries) - stays
+    etags = {etag for commit in gone for etag in facts.snapshots.get(commit, {}).values()} - named
     return sum((store.pool / etag).stat().st_size for etag in etags if store.has(etag))

@@ -38,14 +38,12 @@ class Retirement:
         self._grave = store.trash / f"{repository.folder.name}{PART_OF}"
 
     def mark(self, retention: Retention, age: float) -> None:
-        """Retire what nothing names, and take back what something names again."""
+        """Retire what nothing names, take back what something names again, and begin graces anew."""
         about = {"age": age}
-        if retention.retire or retention.spare:
-            changes: dict[str, Mark | None] = {
-                **dict.fromkeys(retention.retire, about),
-                **dict.fromkeys(retention.spare),
-            }
-            self._repository.mark({"retired": changes})
+        retired: dict[str, Mark | None] = dict.fromkeys(retention.retire, about)
+        retired.update(dict.fromkeys(retention.spare))
+        if retired or retention.restart:
+            self._repository.mark({"retired": retired, "narrowed": dict.fromkeys(retention.restart, about)})
 
     def collect(self, commits: Iterable[Commit]) -> int:
         """Take retired commits away, with the contents that nothing else names. Returns the bytes freed."""

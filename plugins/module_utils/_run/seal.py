@@ -13,12 +13,15 @@ from .._plan.facts import Listing
 from .._store.purged import read_purged
 from .._store.repository import Repository
 from .._store.store import Store
+from .._store.view_update import gate
 
 
 def seal(
     store: Store, repository: Repository, listing: Listing, paths: tuple[RepoPath, ...], about: dict[str, Any]
 ) -> None:
     """Make a commit complete with just these paths. The repository's lock must be held; ``about`` is for the ledger.
+
+    Where the Hub gates it, all that is here of the repository is gated before, and is in no view any more.
 
     Raises PurgedError where one of them was taken down, be it while it came in.
     """
@@ -29,6 +32,8 @@ def seal(
         if purged.has(etag):
             store.forget_orphan(f"pool/{etag}")
         purged.check_content(etag, f"{path} of {repository.repo}@{commit[:12]}")
+    if listing.is_gated:
+        gate(store, repository)
     if set(repository.facts().snapshots.get(commit, ())).difference(paths):
         # noted before it is so: the links must go one day, even if this is cut short now
         repository.mark({"narrowed": {commit: {"age": store.ledger.state().age_at(store.clock.now())}}})

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,23 +15,13 @@ from .._base.progress import Progress
 from .._fetch.hub import Hub
 from .._plan.facts import Listing, Repo
 from .._plan.lockfile import LockFile
-from .._plan.plan import (
-    CommitPlan,
-    Plan,
-    RepoFacts,
-    RepoPlan,
-    Snapshot,
-    Upstream,
-    chosen,
-    current_files,
-    plan_repo,
-    plan_views,
-)
+from .._plan.plan import CommitPlan, Plan, RepoFacts, Snapshot, Upstream, plan_repo
+from .._plan.views import GatedError, current_files
 from .._plan.wanted import Wanted
 from .._store.ledger import State
 from .._store.purged import read_purged
 from .._store.store import Store
-from .._store.views import Views
+from .._store.view_update import plan_update
 
 
 class Survey:
@@ -128,26 +118,22 @@ class Survey:
 
     def plan_views(self, plan: Plan, facts: Mapping[Repo, RepoFacts]) -> None:
         """Find the views that the plan would change."""
-        published: dict[Wanted, Snapshot] = {}
-        for repo in [one for one in plan.repos if one.repo in facts]:
-            for wanted in [one for one in plan.upstream if one.views and one.repo == repo.repo]:
-                commit = _coming(repo, wanted)
-                if commit:
-                    files: Snapshot = {path: commit.listing.files[path].etag for path in commit.paths}
-                else:
-                    files = current_files(wanted, facts[repo.repo])
-                published[wanted] = chosen(wanted, files)
-        try:
-            views = plan_views(published)
-        except MirrorError as problem:
-            plan.other_problems["views"] = problem
-            return
-        shown = Views(self._store)
-        # what a repository that can't be read has in a view is not known: such a view stays as it is
-        unknown = {view for one in plan.upstream if one.repo not in facts for view in one.views}
-        for name, shown_files in views.items():
-            if shown_files and name not in unknown and not shown.has(name, shown_files):
-                plan.views[name] = shown_files
+        planned = {one.repo: one for one in plan.repos}
+
+        def look(one: Wanted) -> Snapshot:
+            repo, repository = planned.get(one.repo), self._store.repository(one.repo)
+            commits = repo.commits if repo else []
+            if repository.is_gated or any(commit.seal and commit.listing.is_gated for commit in commits):
+                raise GatedError(one.repo)
+            commit = _coming(commits, one)
+            if commit:
+                return {path: commit.listing.files[path].etag for path in commit.paths}
+            return current_files(one, facts.get(one.repo) or repository.facts())
+
+        changes = plan_update(self._store, plan.upstream, look)
+        plan.views = changes.views
+        for one, problem in changes.problems.items():
+            planned[one.repo].problems.setdefault(one, problem)
 
 
 class _Pool:
@@ -160,9 +146,9 @@ class _Pool:
         return self._store.has(etag)
 
 
-def _coming(repo: RepoPlan, wanted: Wanted) -> CommitPlan | None:
+def _coming(commits: Iterable[CommitPlan], wanted: Wanted) -> CommitPlan | None:
     """Return the commit that the plan lets an entry show, None where it stays as it is."""
-    for commit in repo.commits:
+    for commit in commits:
         moves = any(publish.ref == wanted.revision for publish in commit.publishes)
         if wanted in commit.entries and (moves or wanted.is_commit):
             return commit

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Callable
 
 from .._base.clock import StoppedError, stamp
-from .._base.errors import MirrorError
+from .._base.errors import Besides, MirrorError, join
 from .._base.names import Ref
 from .._base.progress import Progress
 from .._fetch.body import FetchError
@@ -23,7 +23,7 @@ from .._fetch.peer import Peer
 from .._fetch.scan import refuse_pickle
 from .._plan.facts import Repo
 from .._plan.lockfile import LockFile
-from .._plan.plan import CommitPlan, Fetch, Plan
+from .._plan.plan import CommitPlan, Fetch, Plan, Removal
 from .._store.catalogue import write_catalogue
 from .._store.history import Mark
 from .._store.ledger import LONGEST_DELAY, RepoState, State
@@ -33,9 +33,6 @@ from .._store.views import Views
 from .collect import GRACE, Collector
 from .recovery import recover
 from .seal import seal
-
-#: Names under which something fails that is no entry of the whitelist.
-_OTHERS = frozenset({"views", "max_delete", "retention"})
 
 
 @dataclass(frozen=True)
@@ -85,19 +82,24 @@ class Sync:
                 self._ledger.append("stopped", run=self._run, actor=self._options.actor)
                 raise
         if plan.views:  # before they are there, or nobody would know whose files they hold if this is cut short
-            self._attempt("views", lambda: note_entries(self._store, plan.upstream, plan.views))
-        self._attempt("views", lambda: self._views(plan))
+            self._attempt(Besides.VIEWS, lambda: note_entries(self._store, plan.upstream, plan.views))
+        self._attempt(Besides.VIEWS, lambda: self._views(plan))
         self._remove(plan)
-        self._attempt("views", lambda: note_entries(self._store, plan.upstream))
+        self._attempt(Besides.VIEWS, lambda: note_entries(self._store, plan.upstream))
         self._retain(plan, state)
-        self._attempt("ledger", lambda: write_catalogue(self._store))
-        self._attempt("ledger", lambda: self._close(plan, state, self._clock.monotonic() - started))
+        self._attempt(Besides.CATALOGUE, lambda: write_catalogue(self._store))
+        self._attempt(Besides.LEDGER, lambda: self._close(plan, state, self._clock.monotonic() - started))
         return self._problems
 
-    def _attempt(self, what: str, call: Callable[[], Any]) -> None:
+    def _attempt(self, what: Besides, call: Callable[[], Any]) -> None:
         """Make a step whose failure stops no other."""
         for problem in _problem_of(call):
-            self._problems[what] = problem
+            self._fail(what.value, problem)
+
+    def _fail(self, name: str, problem: MirrorError) -> None:
+        """Note what went wrong, beside what did before."""
+        known = self._problems.get(name)
+        self._problems[name] = join([known, problem]) if known and str(known) != str(problem) else problem
 
     def _jobs(self, commit: CommitPlan) -> Iterable[Callable[[], None]]:
         """Return one job for each file of a commit; whoever ends last seals and publishes it."""
@@ -123,7 +125,7 @@ class Sync:
         problems = problems or _problem_of(lambda: self._seal_and_publish(commit))
         if problems:
             for entry in commit.entries:
-                self._problems[str(entry)] = _join(problems)
+                self._problems[str(entry)] = join(problems)
 
     def _seal_and_publish(self, commit: CommitPlan) -> None:
         self._inspect(commit)
@@ -175,14 +177,14 @@ class Sync:
                     self._options.lock.check_content(entry, path, blob)
 
     def _views(self, plan: Plan) -> None:
-        for problem in update_views(self._store, plan.upstream):
-            self._problems["views"] = problem
+        for name, problem in update_views(self._store, plan.upstream).items():
+            self._fail(name, problem)
 
     def _retain(self, plan: Plan, state: State) -> None:
         """Retire and collect what nothing names any more."""
         problems = self._collector().execute(plan, plan.upstream, state.age_at(self._clock.now()))
         if problems:
-            self._problems["retention"] = _join(problems)
+            self._fail(Besides.RETENTION.value, join(problems))
 
     def _collector(self) -> Collector:
         about = {"run": self._run, "actor": self._options.actor}
@@ -205,42 +207,48 @@ class Sync:
             self._store.remove(repo, self._store.repository(repo).last_words(self._options.actor))
 
         for view in plan.removal.views:
-            self._attempt("views", partial(Views(self._store).remove, view))
-        for repo, ref in plan.removal.refs:
-            self._attempt(f"{repo}@{ref}", partial(withdraw, repo, ref))
-        for repo in plan.removal.repos:
-            self._attempt(str(repo), partial(remove, repo))
+            self._attempt(Besides.VIEWS, partial(Views(self._store).remove, view))
+        for name, step in [
+            *((f"{repo}@{ref}", partial(withdraw, repo, ref)) for repo, ref in plan.removal.refs),
+            *((str(repo), partial(remove, repo)) for repo in plan.removal.repos),
+        ]:
+            for problem in _problem_of(step):
+                # under one name: what goes is no entry of the runs to come, which tell whether it worked
+                self._fail(Besides.REMOVAL.value, MirrorError(f"{name}: {problem}"))
 
     def _close(self, plan: Plan, state: State, duration: float) -> None:
         """Write the run's record, and what the next one goes by."""
         now = self._clock.now()
         failed = {name: (str(problem), problem.cause) for name, problem in self._problems.items()}
-        names = [*map(str, plan.upstream), *_OTHERS.intersection(state.repos)]
-        fine = [name for name in names if name not in failed]
+        before = state.repos
+        entries = [name for name in map(str, plan.upstream) if name not in failed]
+        others: list[str] = [one.value for one in Besides if one.value in before and one.value not in failed]
+        if Besides.REMOVAL.value not in failed:
+            others += [name for name in before if _is_of(name, plan.removal)]
         changed = {str(entry) for repo in plan.repos for c in repo.commits if c.changes for entry in c.entries}
-        news = [name for name in fine if name in changed or state.repos.get(name, RepoState()).failures]
+        updated = [name for name in entries if name in changed or before.get(name, RepoState()).failures]
         self._ledger.append(
             "run",
             run=self._run,
             seconds=now,
             duration=round(duration, 3),
             actor=self._options.actor,
-            unchanged=len(fine) - len(news),
-            succeeded=news,
+            unchanged=len(entries) - len(updated),
+            succeeded=[*updated, *(name for name in others if before[name].failures)],
             failed=failed,
             fetched_bytes=self._downloads.received,
         )
         state = self._ledger.state()  # with that record, and what others recorded meanwhile
-        state.succeeded(fine, now)
+        state.succeeded(entries, now)
+        state.succeeded(others, now)
         state.bad = {key: bad for key, bad in self._downloads.bad.items() if bad.until + LONGEST_DELAY > now}
         self._ledger.save(state)
 
 
-def _join(problems: list[MirrorError]) -> MirrorError:
-    """Return one problem for several, each reason once."""
-    causes = list(dict.fromkeys(problem.cause for problem in problems))
-    text = "; ".join(dict.fromkeys(str(problem) for problem in problems)) if len(causes) > 1 else str(problems[0])
-    return MirrorError(text, cause="; ".join(causes))
+def _is_of(name: str, removal: Removal) -> bool:
+    """Say whether an entry, by its name, is of what is taken away."""
+    refs = {f"{repo}@{ref}" for repo, ref in removal.refs}
+    return name in refs or any(name.startswith(f"{repo}@") for repo in removal.repos)
 
 
 def _problem_of(call: Callable[[], Any]) -> list[MirrorError]:

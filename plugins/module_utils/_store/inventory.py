@@ -86,5 +86,5 @@ def _commits(repository: Repository, facts: RepoFacts, age: float) -> Iterator[d
             "refs": sorted(ref for ref, named in facts.refs.items() if named == commit),
             "pinned": commit in facts.pins,
             "listed": commit in facts.listed,
-            "retired_hours": None if since is None else round((age - since) / 3600, 1),
+            "retired_hours": None if since is None else round(max(age - since, 0) / 3600, 1),
         }

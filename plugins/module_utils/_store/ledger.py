@@ -59,7 +59,8 @@ class State:
     """What the next run, the alerts and the status page go by. Lost, it is rebuilt from the ledger, but for ``bad``.
 
     ``age`` is the store's at the end of the ``last_run``: seconds that no clock that jumps can spend. ``node`` is what
-    keepalived last made of this node of a pair, its ``state`` ``since`` when.
+    keepalived last made of this node of a pair, its ``state`` ``since`` when. ``upto`` is how far the ledger was read
+    for it: file and bytes.
     """
 
     run: int = 0
@@ -68,6 +69,7 @@ class State:
     repos: dict[str, RepoState] = field(default_factory=dict)
     bad: dict[str, Bad] = field(default_factory=dict)
     node: dict[str, str] | None = None
+    upto: tuple[str, int] = ("", 0)
 
     def to_json(self) -> Record:
         """Return a value that ``from_json`` understands."""
@@ -78,7 +80,8 @@ class State:
         """Read what ``to_json`` wrote."""
         repos = {name: RepoState(**fields) for name, fields in value["repos"].items()}
         bad = {name: Bad(**fields) for name, fields in value["bad"].items()}
-        return cls(value["run"], value["age"], value["last_run"], repos, bad, value.get("node"))
+        name, size = value["upto"]
+        return cls(value["run"], value["age"], value["last_run"], repos, bad, value.get("node"), (str(name), int(size)))
 
     def age_at(self, seconds: float) -> float:
         """Return the store's age at a time: it grows from run to run, and never by more than a pause may take."""
@@ -141,37 +144,46 @@ class Ledger:
     def records(self, newest_first: bool = False) -> Iterator[Record]:
         """Yield all records that can be read."""
         for file in reversed(self._files()) if newest_first else self._files():
-            found = list(_read(file))
+            found = list(_records(_whole_lines(file)))
             yield from reversed(found) if newest_first else found
 
     def state(self) -> State:
         """Return the state: what was saved and what was recorded since then, or all that was ever recorded."""
         try:
-            saved = json.loads(self._state_file.read_bytes())
-            state, (name, size) = State.from_json(saved), saved["upto"]
+            state = State.from_json(json.loads(self._state_file.read_bytes()))
         except (OSError, ValueError, KeyError, TypeError):
-            state, name, size = State(), "", 0
+            state = State()
         for file in self._files():
+            name, size = state.upto
             if file.name >= name:
-                for record in _read(file, size if file.name == name else 0):
+                start = size if file.name == name else 0
+                found = _whole_lines(file, start)
+                for record in _records(found):
                     state.apply(record)
+                state.upto = (file.name, start + len(found))
         return state
 
     def save(self, state: State) -> None:
-        """Write the state; only who holds the run lock, or reports alerts, does so."""
+        """Write a state that was read here; only who holds the run lock does so.
+
+        What others record meanwhile is read after it.
+        """
         with locked(self._folder / "lock", wait=True):
-            upto = [(file.name, file.stat().st_size) for file in self._files()[-1:]]
-            value = {**state.to_json(), "upto": upto[0] if upto else ("", 0)}
-            content = json.dumps(value, ensure_ascii=False, sort_keys=True).encode()
+            content = json.dumps(state.to_json(), ensure_ascii=False, sort_keys=True).encode()
             _fs.replace_file(self._fs, self._state_file, content, self._folder)
 
 
-def _read(file: Path, start: int = 0) -> Iterator[Record]:
-    """Yield the records of a file that can be read."""
+def _whole_lines(file: Path, start: int = 0) -> bytes:
+    """Return a file from a place on, but for a line that somebody is writing, or was."""
     with file.open("rb") as source:
         source.seek(start)
-        lines = source.read().splitlines()
-    for line in lines:
+        found = source.read()
+    return found[: found.rfind(b"\n") + 1]
+
+
+def _records(lines: bytes) -> Iterator[Record]:
+    """Yield the records that can be read."""
+    for line in lines.splitlines():
         try:
             record = json.loads(line)
         except ValueError:

@@ -35,9 +35,8 @@ class Purged:
 
     def check_repo(self, repo: Repo) -> None:
         """Raise PurgedError where a repository was taken down."""
-        mark = self.repos.get(repo.folder)
-        if mark and not mark.get("off"):
-            raise PurgedError(f"{repo} was purged{_words(mark)}: take it off the whitelist")
+        if self.has_repo(repo):
+            raise PurgedError(f"{repo} was purged{_words(self.repos[repo.folder])}: take it off the whitelist")
 
     def check_content(self, etag: Etag, name: str) -> None:
         """Raise PurgedError where a content was taken down; ``name`` says what has it."""
@@ -48,6 +47,10 @@ class Purged:
     def has(self, etag: Etag) -> bool:
         """Say whether a content was taken down."""
         return etag in self.contents and not self.contents[etag].get("off")
+
+    def has_repo(self, repo: Repo) -> bool:
+        """Say whether a repository was taken down as a whole."""
+        return repo.folder in self.repos and not self.repos[repo.folder].get("off")
 
     def merge(self, theirs: Purged) -> Purged:
         """Return what both nodes of a pair come to have."""

@@ -71,16 +71,14 @@ class Repository(RepositoryReader):
                 raise RepositoryError(f"{blob} has {status.st_size} bytes, the Hub declares {file.size}")
         self._fs.sync_dir(self.folder / "blobs")
         with self._building() as build:
-            if listing.info.get("gated") or listing.info.get("private"):
-                self._gate(build)
             self._link_snapshot(build, listing, paths)
             upstream = json.dumps(listing.to_json()).encode()  # ASCII: a name that is refused may be no UTF-8
             _fs.replace_file(self._fs, self._mirror / "upstream" / f"{listing.commit}.json", upstream, build)
             self._document(build, listing.commit, commit_documents(self.repo, listing, paths))
 
-    def _gate(self, build: Path) -> None:
-        """Let only those see the repository whom the server knows to have that right, from here on."""
-        if not self.is_gated:
+    def gate(self) -> None:
+        """Let the server show it to those alone who may see what is gated; views are closed first (``view_update``)."""
+        with self._building() as build:
             _fs.replace_file(self._fs, self._mirror / "gated", b"", build)
 
     def _link_blob(self, etag: Etag, blob: Path) -> None:

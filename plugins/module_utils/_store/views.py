@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 
 from .._base import fs as _fs
@@ -42,6 +43,14 @@ class Views:
             return os.readlink(self._top / name) == _folder(name, files)
         except FileNotFoundError:
             return False
+
+    def etag(self, name: ViewName, file: str, etags: Iterable[Etag]) -> Etag | None:
+        """Return which of these contents a view has under a file's name, None where it is none of them."""
+        for etag in etags:
+            with contextlib.suppress(OSError):
+                if (self._store.pool / etag).samefile(self._top / name / file):
+                    return etag
+        return None
 
     def set(self, name: ViewName, files: Mapping[str, Etag]) -> None:
         """Replace a view: a folder under a name of its own, then the symbolic link to it. Wants ``locked`` first."""

@@ -3,14 +3,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tell nginx which FaceFusion host a request is for: gateway.py SETTINGS STATE, with a listening Unix socket as file 3.
 
-nginx looks at address and password, then asks here (auth_request), then sends the request on, byte for byte. What it
-wants is in the header X-Gateway-Ask. Nothing that a client sends gets into these headers but its cookie.
+nginx looks at the address, then asks here (auth_request), then sends the request on, byte for byte. What it wants is in
+the header X-Gateway-Ask. Nothing that a client sends gets into these headers but its login and its cookie. The hashes
+of the passwords are a credential of the unit.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import socket
 import socketserver
@@ -22,6 +24,7 @@ from pathlib import Path
 
 import pages
 from leases import GONE, Leases
+from logins import LimitedError, Logins, WrongError, read_hashes
 from watch import Settings, Watch
 
 SOCKET = 3  # the first that systemd passes on
@@ -37,11 +40,11 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
     daemon_threads = True
 
-    def __init__(self, leases: Leases, watches: dict[str, Watch]) -> None:
+    def __init__(self, leases: Leases, watches: dict[str, Watch], logins: Logins | None) -> None:
         super().__init__("", Request, bind_and_activate=False)
         self.socket.close()
         self.socket = socket.socket(fileno=SOCKET)
-        self.leases, self.watches = leases, watches
+        self.leases, self.watches, self.logins = leases, watches, logins
 
 
 class Request(BaseHTTPRequestHandler):
@@ -65,13 +68,22 @@ class Request(BaseHTTPRequestHandler):
             "leave": self._leave,
             "states": self._states,
         }
-        answers[self.headers["X-Gateway-Ask"]]()
+        asked = self.headers["X-Gateway-Ask"]
+        try:
+            answers[asked]()
+        except WrongError:
+            challenge = {"WWW-Authenticate": 'Basic realm="FaceFusion"'}
+            self._answer(HTTPStatus.UNAUTHORIZED, pages.no_login(), **challenge)
+        except LimitedError as limit:
+            # auth_request knows no other status, and asks for the page then
+            status = HTTPStatus.FORBIDDEN if asked == "assign" else HTTPStatus.TOO_MANY_REQUESTS
+            self._answer(status, pages.limited(limit.seconds), **{"Retry-After": str(limit.seconds)})
 
     def _assign(self) -> None:
         # A page that is still open asks by itself, also for somebody who has left, or lost what it shows.
         may_begin = self.headers.get("X-Gateway-Mode", "navigate") == "navigate"
         address = self.headers["X-Gateway-Address"]
-        host, cookie = self.server.leases.assign(self._cookie, self._user, address, may_begin=may_begin)
+        host, cookie = self.server.leases.assign(self._cookie, self._user(), address, may_begin=may_begin)
         if host:
             new = {} if cookie == self._cookie else {"Set-Cookie": f"{COOKIE}={cookie}; Max-Age={MONTH}; {ATTRIBUTES}"}
             self._answer(HTTPStatus.NO_CONTENT, **{"X-Gateway-Host": host}, **new)
@@ -79,6 +91,7 @@ class Request(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.FORBIDDEN)
 
     def _waiting(self) -> None:
+        self._user()
         again = {"Retry-After": str(pages.SECONDS)}
         self._answer(HTTPStatus.SERVICE_UNAVAILABLE, pages.waiting(self.server.leases.states()), **again)
 
@@ -94,19 +107,20 @@ class Request(BaseHTTPRequestHandler):
 
     def _hosts(self) -> None:
         leases = self.server.leases
-        self._answer(HTTPStatus.OK, pages.hosts(leases.states(), leases.host_of(self._cookie, self._user)))
+        self._answer(HTTPStatus.OK, pages.hosts(leases.states(), leases.host_of(self._cookie, self._user())))
 
     def _leave(self) -> None:
-        self.server.leases.leave(self._cookie, self._user)
+        self.server.leases.leave(self._cookie, self._user())
         gone = f"{COOKIE}=; Max-Age=0; {ATTRIBUTES}"
         self._answer(HTTPStatus.SEE_OTHER, Location="/_gateway/", **{"Set-Cookie": gone})
 
     def _states(self) -> None:
         self._answer(HTTPStatus.OK, json.dumps(self.server.leases.states()), kind="application/json")
 
-    @property
     def _user(self) -> str:
-        return self.headers.get("X-Gateway-User", "")
+        """Return who asks, nobody where people don't log in. Raises WrongError or LimitedError."""
+        logins = self.server.logins
+        return logins.name(self.headers.get("X-Gateway-Login", ""), self.headers["X-Gateway-Address"]) if logins else ""
 
     @property
     def _cookie(self) -> str:
@@ -143,11 +157,15 @@ def main() -> None:
     watches = {
         host["name"]: Watch(leases, host["name"], host["address"], host["port"], looks) for host in settings["hosts"]
     }
+    logins = None
+    if settings["login"]:
+        hashes = Path(os.environ["CREDENTIALS_DIRECTORY"], "passwords").read_text(encoding="utf-8")
+        logins = Logins(read_hashes(hashes))
     for watch in watches.values():
         watch.start()
     for watch in watches.values():
         watch.has_looked.wait(FIRST_LOOK_SECONDS)
-    with Server(leases, watches) as server:
+    with Server(leases, watches, logins) as server:
         server.serve_forever()
 
 

@@ -51,6 +51,18 @@ def waiting(states: dict[str, dict[str, bool]]) -> str:
     return _page("please wait", f"<p>{reason} This page asks again every {SECONDS} seconds.</p>", again=True)
 
 
+def no_login() -> str:
+    """Say that nobody is known by that name and password."""
+    return _page("no login", "<p>Name and password are needed, and were not given, or are not right.</p>")
+
+
+def limited(seconds: int) -> str:
+    """Say that somebody at the reader's address guesses passwords."""
+    return _page(
+        "too many wrong logins", f"<p>There were too many from your address: try again in {seconds} seconds.</p>"
+    )
+
+
 def broke_off(host: str) -> str:
     """Say that a host is there but did not answer this request."""
     return _page("no answer", f"<p>{html.escape(host)} broke off its answer. It is there: try again.</p>")

@@ -8,8 +8,10 @@ from __future__ import annotations
 import contextlib
 import http.client
 import ipaddress
+import os
 import socket
 import struct
+import sys
 import threading
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +21,8 @@ from leases import GONE, SLOW, UP, Leases
 #: A packet that is lost is sent again after one.
 CONNECT_SECONDS = 3
 ESTABLISHED = "01"
+#: The last one who tells has seen what the others did.
+_TELLING = threading.Lock()
 
 
 class Settings(NamedTuple):
@@ -36,12 +40,16 @@ class Watch(threading.Thread):
         super().__init__(daemon=True)
         self._leases, self._host, self._where, self._settings = leases, name, (address, port), settings
         self._one_look = threading.Lock()
+        self._was_up: bool | None = None
         self.has_looked = threading.Event()
 
     def run(self) -> None:
         """Look, and look again."""
         while True:
-            self.look()
+            try:
+                self.look()
+            except OSError as error:  # of this machine: it has no more files, or can't read the mark
+                print(f"{self._host} can't be looked at: {error}", file=sys.stderr, flush=True)
             self.has_looked.set()
             threading.Event().wait(self._settings.interval)
 
@@ -52,7 +60,22 @@ class Watch(threading.Thread):
             # the gateway keeps no connection that nobody uses, and the one just made is closed
             is_used = is_connected(*self._where)
             self._leases.report(self._host, answer, is_used, self._people_until())
+            self._tell()
             return answer
+
+    def _tell(self) -> None:
+        """Say in the log when this host came or went, and in the unit's status how all are."""
+        with _TELLING:
+            states = self._leases.states()
+            is_up = states[self._host]["up"]
+            if is_up == self._was_up:
+                return
+            self._was_up = is_up
+            again = f"does not answer; it is asked every {self._settings.interval:g} seconds, for as long as it takes"
+            print(f"{self._host} {'answers' if is_up else again}", file=sys.stderr, flush=True)
+            away = [name for name, state in states.items() if not state["up"]]
+            missing = f", without {', '.join(away)}" if away else ""
+            tell_systemd(f"STATUS={len(states) - len(away)} of {len(states)} hosts answer{missing}")
 
     def _ask(self) -> str:
         try:
@@ -78,6 +101,14 @@ class Watch(threading.Thread):
             return None
         except ValueError:
             return 0.0
+
+
+def tell_systemd(what: str) -> None:
+    """Send systemd a message, where it wants any."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if address:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            notify.sendto(what.encode(), "\0" + address[1:] if address.startswith("@") else address)
 
 
 def is_connected(address: str, port: int) -> bool:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from polling import until
 from unit.cli.conftest import Cli, Inside, until_said
 
 from hub.process import HubProcess
+from storecheck import tree
 
 TINY = "stand-in/tiny-model"
 
@@ -84,6 +87,16 @@ def test_a_peer_that_is_away(cli: Cli, other: Cli, peer: Node) -> None:
     assert answer.code == 2 and "can't be reached" in answer.err
 
 
+def test_a_purge_is_tried_first(cli: Cli, peer: Node) -> None:
+    """What it says is what is taken down then."""
+    for what in (("--file", "config.json"), ()):
+        before = tree(cli.store)
+        tried = cli("purge", TINY, *what, "--check", "--json")
+        assert tried.code == 0 and tree(cli.store) == before
+        assert tried.json["purged"] and cli("purge", TINY, *what, "--json").json == tried.json
+    assert cli("purge", TINY, "--check").out == "nothing was changed, this is a check\n"
+
+
 def test_purge_and_lift(cli: Cli, peer: Node, hub: HubProcess) -> None:
     answer = cli("purge", TINY, "--file", "config.json", "--note", "a secret in it")
     assert answer.code == 0 and "config.json" in answer.out
@@ -113,6 +126,31 @@ def test_whoever_follows_leaves_a_mark_when_it_has_caught_up(other: Cli, peer: N
     peer.start()
     until(mark.exists)
     assert other("compare").code == 0
+
+
+def test_whoever_follows_tells_systemd_how_it_fares(other: Cli, peer: Node, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(str(tmp_path / "notify"))
+        notify.settimeout(20)
+        other.environment["NOTIFY_SOCKET"] = str(tmp_path / "notify")
+        peer.kill()
+        process = other.start("follow", "--interval", "1")
+        assert re.match(r"STATUS=tries again every 1(\.0)? s: .* can't be reached", notify.recv(1000).decode())
+        peer.start()
+        assert notify.recv(1000) == b"STATUS=has what its peer has"
+        until_said(process, "has what its peer has")
+
+
+def test_trouble_with_the_disk_ends_no_follower(other: Cli, tmp_path: Path) -> None:
+    """It would be started again, which is no better, and lose what it knows."""
+    assert other("follow").code == 0
+    catalogue = tmp_path / "other" / "catalogue.json"
+    catalogue.unlink()
+    catalogue.mkdir()
+    process = other.start("follow", "--interval", "1")
+    assert process.stderr is not None and "Is a directory" in process.stderr.readline()
+    catalogue.rmdir()
+    until_said(process, "has what its peer has")
 
 
 def test_what_keepalived_made_of_a_node(cli: Cli, peer: Node) -> None:

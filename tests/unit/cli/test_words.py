@@ -96,6 +96,15 @@ RUN = {
             " e/f@main: it is gone",
         ),
         (
+            {**RUN, "succeeded": ["a/b@main", "views"], "failed": {"max_delete": ["too much", "too much"]}},
+            "run 3 ended after 61.3 s: 1 updated, 7 unchanged, 5.8 MB came in; max_delete: too much",
+        ),
+        (
+            {**RUN, "unchanged": 0, "succeeded": [], "failed": {"a/b@main": ["x", "x"], "views": ["x", "x"]}},
+            "run 3 ended after 61.3 s: 0 updated, 0 unchanged, 5.8 MB came in; 1 of 1 entries failed: a/b@main, views:"
+            " x",
+        ),
+        (
             {"kind": "alert", "failing": ["a/b@main"], "recovered": ["c/d@main"], "problems": ["receiver 2 is deaf"]},
             "told people: a/b@main fails, c/d@main recovered; receiver 2 is deaf",
         ),

@@ -331,6 +331,17 @@ def test_narrowing_takes_files_from_the_listing_first(sync: Run, after: Run, sto
     check_store(store)
 
 
+def test_what_was_narrowed_before_the_ledger_was_lost_goes_a_grace_later(after: Run, store: Path) -> None:
+    few = {"repo_id": TINY, "files": ["config.json"]}
+    after(70, {"repo_id": TINY})
+    after(71, few, state="exact", max_delete="100%")
+    for file in (store / "ledger").glob("*.json*"):
+        file.unlink()
+    after(72, few)
+    assert len(pool(store)) > 1 and not after(140, few)["collected"]
+    assert after(146, few)["collected"] and len(pool(store)) == 1
+
+
 def test_widening_within_the_grace_takes_it_back(sync: Run, after: Run, store: Path, listed: Listed) -> None:
     few = {"repo_id": TINY, "files": ["config.json"]}
     sync({"repo_id": TINY})

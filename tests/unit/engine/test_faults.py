@@ -124,6 +124,28 @@ REFUSED = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("order", "body", "words"),
+    [
+        ("status", {"status": 403, "kind": "content", "message": "AccessDenied"}, "{content} answers 403"),
+        ("length", {"by": -1000}, "{content} promises other sizes than the listing"),
+    ],
+)
+def test_who_refuses_is_named_and_one_cause_is_one_clause(
+    sync: Run, hub: HubProcess, order: str, body: dict[str, Any], words: str
+) -> None:
+    """A firewall that lets nobody to the contents' own host is not the Hub's refusal."""
+    entries = [{"repo_id": SWAPPER, "files": [ONNX]}, {"repo_id": TINY, "files": ["model.safetensors"]}]
+    for entry in entries:
+        hub.control(order, {"repo_id": entry["repo_id"], **body, "times": None})
+    answer = sync(*entries, {"repo_id": "tiny-canonical"})
+    told = words.format(content=hub.content_url)
+    head, names, cause = answer["msg"].split(": ", 2)
+    assert (head, cause) == ("2 of 3 entries failed", f"files can't be fetched: {told}")
+    assert sorted(names.split(", ")) == [f"{SWAPPER}@main", f"{TINY}@main"]
+    assert ".onnx" in answer["failures"][f"{SWAPPER}@main"]
+
+
 @pytest.mark.usefixtures("segments")
 @pytest.mark.parametrize(("order", "body", "words"), REFUSED, ids=lambda value: value if isinstance(value, str) else "")
 def test_what_does_not_heal_is_told_and_harms_nobody(
@@ -176,7 +198,8 @@ def test_gated_and_private(
     assert (store / "hub/models--stand-in--tiny-model/.mirror/gated").exists()
     assert not list(store.glob("hub/models--tiny-canonical/.mirror/gated"))
     answer = sync({**entry, "views": ["flat"]}, tokens={"team": "hf_right"})
-    assert "is gated or private, which a view is not" in answer["failures"]["views"] and not list(store.glob("views/*"))
+    assert "is gated or private, which a view is not" in answer["failures"][f"{TINY}@main"]
+    assert not list(store.glob("views/*"))
     assert "token" in sync(entry, tokens={"team": "hf_wrong"})["failures"][f"{TINY}@main"], (
         "told although nothing moved"
     )
@@ -190,10 +213,10 @@ def test_gated_and_private(
         ("rename", {"to": "stand-in/renamed"}, "the Hub calls stand-in/tiny-model stand-in/renamed now"),
         ("edit", {"drop_all": True}, "stand-in/tiny-model@main has no files at the Hub"),
         ("edit", {"drop_all": True, "changes": {".gitattributes": "x"}}, "has none of its 3 files any more"),
-        ("edit", {"changes": {"../evil": "x"}}, "lists a file name that can't be mirrored: '..'"),
-        ("edit", {"changes": {"/etc/passwd": "x"}}, "lists a file name that can't be mirrored: '/etc'"),
-        ("edit", {"changes": {"a\nb": "x"}}, "lists a file name that can't be mirrored"),
-        ("edit", {"changes": {"x/.mirror.flat.json": "[]"}}, "lists a file name that can't be mirrored"),
+        ("edit", {"changes": {"../evil": "x"}}, "'../evil' has an empty, '.' or '..' component"),
+        ("edit", {"changes": {"/etc/passwd": "x"}}, "'/etc/passwd' is absolute"),
+        ("edit", {"changes": {"a\nb": "x"}}, "can't be mirrored"),
+        ("edit", {"changes": {"x/.mirror.flat.json": "[]"}}, "can't be mirrored"),
         ("move", {"commit": 0}, "went back to"),
     ],
 )

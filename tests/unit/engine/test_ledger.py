@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.clock import Clock
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.fs import Fs
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.ledger import Ledger, State
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.ledger import Ledger
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_a_lost_state_is_rebuilt(ledger: Ledger, tmp_path: Path, damage: bytes |
 
 
 def test_a_success_ends_a_streak_and_the_alert_is_remembered(ledger: Ledger) -> None:
-    state = State()
+    state = ledger.state()
     for number in (1, 2, 3):
         state.apply({"kind": "run", "run": number, "seconds": 1.0, "succeeded": [], "failed": {"x": ("no", "no")}})
     state.apply({"kind": "alert", "failing": ["x"], "recovered": []})
@@ -57,3 +57,22 @@ def test_a_success_ends_a_streak_and_the_alert_is_remembered(ledger: Ledger) -> 
     assert (state.repos["x"].failures, state.repos["x"].alerted, state.repos["x"].last_success) == (0, True, 9.0)
     ledger.save(state)
     assert ledger.state() == state
+
+
+def test_what_others_record_before_it_is_saved_is_read_after(ledger: Ledger, tmp_path: Path) -> None:
+    """Also a line of which half was there: it is not torn, it is being written."""
+    run(ledger, 1, [], {"x": ("no", "no")})
+    other = Ledger(tmp_path, Fs(), Clock())
+    state = ledger.state()
+    run(other, 2, [], {"x": ("no", "no")})
+    ledger.save(state)
+    assert ledger.state().repos["x"].failures == 2
+    (file,) = tmp_path.glob("*.jsonl")
+    whole = file.read_bytes()
+    run(other, 3, [], {"x": ("no", "no")})
+    line = file.read_bytes()[len(whole) :]
+    file.write_bytes(whole + line[:20])
+    state = ledger.state()
+    file.write_bytes(whole + line)
+    ledger.save(state)
+    assert ledger.state().repos["x"].failures == 3

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
+from ansible_collections.modelops.hf_mirror.plugins.modules import mirror_verify
 
 from hub.process import HubProcess
 from storecheck import check_store, snapshot, tree, without_records
@@ -287,3 +289,10 @@ def test_what_a_killed_run_left_is_finished(sync: Run, store: Path, listed: List
     assert (folder / "refs/main").read_bytes() == listed(TINY)["main"].encode()
     assert (folder / ".mirror/refs.json").is_file()
     check_store(store)
+
+
+def test_the_ledger_says_who_it_was(sync: Run, call: Run, store: Path) -> None:
+    sync({"repo_id": "tiny-canonical"}, actor="ansible for alice")
+    call(mirror_verify, mode="content", repair=False, actor="ansible for bob")
+    told = {record["kind"]: record.get("actor") for record in Store(store).ledger.records()}
+    assert told["publish"] == told["run"] == "ansible for alice" and told["scrub"] == "ansible for bob"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import HeldError, MirrorError
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import File, Listing, Repo
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import RepoFacts, plan_repo, plan_views
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import RepoFacts, plan_repo
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.wanted import Wanted
 
 REPO = Repo("model", "a/b")
@@ -114,8 +114,19 @@ def test_entries_of_one_commit_are_joined() -> None:
     assert commit.paths == ("x.onnx", "y.onnx") and len(commit.entries) == 2
 
 
-def test_two_files_of_one_name_are_refused_in_a_view() -> None:
-    one, two = Wanted("a/b", views=("v",)), Wanted("c/d", views=("v",))
-    assert plan_views({one: {"x": "e1"}, two: {"deep/x": "e1", "y": "e2"}}) == {"v": {"x": "e1", "y": "e2"}}
-    with pytest.raises(MirrorError, match="view v: c/d@main and a/b@main both have a file named x"):
-        plan_views({one: {"x": "e1"}, two: {"deep/x": "e2"}})
+def test_each_file_is_fetched_with_the_token_of_an_entry_that_wants_it() -> None:
+    entries: dict[Wanted, Any] = {
+        Wanted("a/b", files=("x.onnx",)): listing(NEW),
+        Wanted("a/b", revision="v1", files=("y.onnx",), token="team"): listing(NEW),
+        Wanted("a/b", revision="v2", files=("x.onnx", "y.onnx"), token="other"): listing(NEW),
+    }
+    sealed = {NEW: {"README.md": FILES["README.md"].etag}}
+    for wanted, tokens in (
+        (list(entries)[:1], {"x.onnx": None}),
+        (list(entries)[:2], {"x.onnx": None, "y.onnx": "team"}),
+        (list(entries), {"x.onnx": "other", "y.onnx": "team"}),
+    ):
+        store = RepoFacts(snapshots=sealed)
+        (commit,) = plan_repo(REPO, {one: entries[one] for one in wanted}, store, set(), {}).commits
+        found = {fetch.path: fetch.token for fetch in commit.fetches}
+        assert found == {**tokens, "README.md": next(filter(None, tokens.values()), None)}, "whatever opens it"

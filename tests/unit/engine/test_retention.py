@@ -68,7 +68,7 @@ def test_roots(store: RepoFacts, wanted: list[Wanted], expected: set[str]) -> No
 
 def plan(store: RepoFacts, age: float, grace: float = 72 * HOUR, keep: int = 1) -> dict[str, tuple[str, ...]]:
     found = plan_retention(REPO, store, main(keep), age, grace)
-    kinds = ("retire", "spare", "collect", "trim")
+    kinds = ("retire", "spare", "collect", "trim", "restart")
     return {kind: getattr(found, kind) for kind in kinds if getattr(found, kind)}
 
 
@@ -96,8 +96,9 @@ def only(*commits: str) -> dict[str, dict[str, str]]:
         # sealed, and a run was killed before it published it
         (facts(A, snapshots=only(A, D)), 0, 72, {"retire": (D,)}),
         # links that are not listed any more
-        # (the ledger was lost: they stay until the store is that old again)
-        (facts(B, snapshots=only(B), narrowed={B: 900 * HOUR}), 0, 72, {}),
+        # (the ledger was lost: the grace begins anew)
+        (facts(B, snapshots=only(B), narrowed={B: 900 * HOUR}), 0, 72, {"restart": (B,)}),
+        (facts(B, snapshots=only(B), narrowed={B: 900 * HOUR}), 0, 0, {"restart": (B,)}),
         (facts(B, snapshots=only(B), narrowed={B: 0.0}), 72 * HOUR - 1, 72, {}),
         (facts(B, snapshots=only(B), narrowed={B: 0.0}), 72 * HOUR, 72, {"trim": (B,)}),
         (facts(A, B, snapshots=only(A, B), narrowed={A: 0.0}, retired={A: 0.0}), 99 * HOUR, 72, {"collect": (A,)}),

@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import Besides, MirrorError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.status import entries
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.lockfile import LockFile, locked_entry
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run import sync as _sync
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.collect import Collector
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
 
 from hub.process import HubProcess
 
@@ -127,3 +133,67 @@ def test_what_is_not_as_locked_is_held(
 def test_a_broken_lock_is_refused(sync: Run, store: Path, lock: dict[str, Any]) -> None:
     answer = sync({"repo_id": TINY}, lock={"broken": True, **lock})
     assert answer["failed"] and "lock file" in answer["msg"] and not list(store.iterdir())
+
+
+def test_refs_that_go_together_count_with_all_that_goes_with_them(
+    sync: Run, store: Path, hub: HubProcess, listed: Listed
+) -> None:
+    """Two names of one commit: neither is the other's reason to stay."""
+    hub.control("move", {"repo_id": SWAPPER, "ref": "next", "commit": listed(SWAPPER)["main"]})
+    big, small = {"repo_id": SWAPPER, "files": ["inswapper_128.onnx"]}, {"repo_id": TINY, "revision": "v1"}
+    refs = [{**big, "revision": name} for name in ("main", "next")]
+    stays = {**big, "revision": "refs/pr/1", "files": ["README.md"]}
+    hub.control("edit", {"repo_id": SWAPPER, "ref": "refs/pr/1", "drop_all": True, "changes": {"README.md": "x"}})
+    assert not sync(*refs, stays, small)["failures"]
+    refused = sync(stays, small, state="exact", max_delete="50%")
+    assert refused["failed"] and "too many bytes would be removed" in refused["msg"], refused
+    assert not sync(stays, small, state="exact", max_delete="100%").get("failed")
+
+
+def test_what_a_ref_named_before_goes_with_it_and_counts(sync: Run, store: Path, hub: HubProcess) -> None:
+    big = {"repo_id": SWAPPER, "files": ["inswapper_128.onnx"]}
+    sync(big)
+    hub.control("edit", {"repo_id": SWAPPER, "changes": {"inswapper_128.onnx": "a small one"}})
+    stays = {**big, "revision": "refs/pr/1", "files": ["README.md"]}
+    hub.control("edit", {"repo_id": SWAPPER, "ref": "refs/pr/1", "drop_all": True, "changes": {"README.md": "x"}})
+    assert not sync(big, stays, {"repo_id": TINY})["failures"]
+    assert "too many bytes" in sync(stays, {"repo_id": TINY}, state="exact", max_delete="50%")["msg"]
+
+
+def states(store: Path) -> dict[str, int]:
+    """Return how often in a row what fails did."""
+    return {name: one.failures for name, one in Store(store).ledger.state().repos.items() if one.failures}
+
+
+def test_what_failed_besides_the_entries_is_shown_and_ends(
+    sync: Run, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both, one = [{"repo_id": TINY}, {"repo_id": "tiny-canonical"}], {"repo_id": "tiny-canonical"}
+    assert not sync(*both)["failures"]
+    exactly = {"state": "exact", "max_delete": "1"}
+
+    def fail(*_arguments: Any) -> None:
+        raise OSError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "remove", fail)
+        patch.setattr(_sync, "write_catalogue", fail)
+        patch.setattr(Collector, "execute", lambda *_arguments: [MirrorError("no")])
+        answer = sync(one, **exactly)
+    told = {"removal": f"{TINY}: [Errno 13] Permission denied", "catalogue": "[Errno 13] Permission denied"}
+    assert answer["failures"] == {**told, "retention": "no"}
+    assert "entries failed" not in answer["msg"], "no entry did"
+    assert states(store) == {"removal": 1, "catalogue": 1, "retention": 1}
+    assert sync(one, state="exact", max_delete="0")["failures"].keys() == {"max_delete"}
+    shown = {entry.name: entry.message for entry in entries(Store(store), parse([one])) if entry.failures}
+    assert shown.keys() == {"max_delete"}, shown
+    assert sync(one, **exactly)["removed"] == [TINY] and not states(store)
+    assert all(Besides.has(name) or "@" in name for name in Store(store).ledger.state().repos)
+
+
+def test_what_failed_and_was_taken_away_fails_no_more(sync: Run, store: Path, hub: HubProcess) -> None:
+    both, one = [{"repo_id": TINY}, {"repo_id": "tiny-canonical"}], {"repo_id": "tiny-canonical"}
+    assert not sync(*both)["failures"]
+    hub.control("delete_repo", {"repo_id": TINY})
+    assert sync(*both)["failed"] and states(store) == {f"{TINY}@main": 1}
+    assert not sync(one, state="exact", max_delete="1").get("failed") and not states(store)

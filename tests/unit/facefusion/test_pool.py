@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._facefusion.pool import Pool
+from served import served
 
 BODY = b"0123456789" * 1000
 
@@ -98,3 +99,41 @@ def test_a_connection_that_the_server_has_closed_meanwhile_is_no_failure(pool: P
 def test_nobody_is_there(pool: Pool) -> None:
     with pytest.raises((OSError, http.client.HTTPException)):
         pool.request("GET", "http://127.0.0.1:9/", {})
+
+
+class Proxy(BaseHTTPRequestHandler):
+    """Answers what it was asked for and by whom; it lets nobody through to where TLS is."""
+
+    def do_GET(self) -> None:
+        told = f"{self.path} {self.headers['Host']} {self.headers['Proxy-Authorization']}".encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(told)))
+        self.end_headers()
+        self.wfile.write(told)
+
+    def do_CONNECT(self) -> None:
+        self.send_error(403, f"no way to {self.path} for {self.headers['Proxy-Authorization']}")
+
+    def log_message(self, *arguments: Any) -> None:
+        """Say nothing."""
+
+
+def test_the_environments_proxies_are_obeyed(pool: Pool, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with served(Proxy) as proxy:
+        for name in ("http_proxy", "https_proxy"):
+            monkeypatch.setenv(name, proxy.replace("://", "://us%40er:word@"))
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        basic = "Basic dXNAZXI6d29yZA=="
+        told = read(pool, "http://mirror.example.org:8080/a?b")
+        assert told.decode() == f"http://mirror.example.org:8080/a?b mirror.example.org:8080 {basic}"
+        assert read(pool, url) == BODY, "no_proxy counts"
+        with pytest.raises(OSError, match=f"403 no way to mirror.example.org:443 for {basic}"):
+            read(pool, "https://mirror.example.org/a")
+    with pytest.raises(ConnectionError, match=r"the proxy 127\.0\.0\.1:"):
+        read(Pool(10), "http://mirror.example.org:8080/a?b")
+    monkeypatch.setenv("http_proxy", "socks5://secret@127.0.0.1:1")
+    with pytest.raises(
+        http.client.InvalidURL, match="the environment's proxy for http:// is no http:// URL"
+    ) as refusal:
+        read(Pool(10), "http://mirror.example.org:8080/a?b")
+    assert "secret" not in str(refusal.value)

@@ -118,3 +118,38 @@ def test_the_ui_stops_for_what_is_newer_than_its_process(tmp_path: Path) -> None
         found = done.said.partition("    stdout:")[2]
         assert [name for name in LOADED if f"{tmp_path}/{name}\n" in found] == (LOADED if is_old else [])
         assert ("stop facefusion.service" in (tmp_path / "orders").read_text()) == (done.changed == 1) == is_old
+
+
+STARTS = """\
+#!/bin/sh
+folder={folder}
+case $* in
+is-active*) cat $folder/state; [ "$(cat $folder/state)" = active ] ;;
+show*) printf 'LoadState=loaded\\nActiveState=%s\\n' "$(cat $folder/state)" ;;
+is-enabled*) echo enabled ;;
+restart* | start*) echo "$@" >>$folder/orders; cp $folder/later $folder/state; exit 1 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "order", "comes_up"),
+    [("inactive", "start facefusion.service", True), ("activating", "restart facefusion.service", False)],
+)
+def test_a_run_waits_for_a_while_and_ends_with_a_sentence(
+    tmp_path: Path, before: str, order: str, comes_up: bool
+) -> None:
+    """The first start fails, as without a mirror: it is tried again by itself, and comes up or does not."""
+    (tmp_path / "systemctl").write_text(STARTS.format(folder=tmp_path))
+    (tmp_path / "journalctl").write_text("#!/bin/sh\necho models are missing\n")
+    for name in ("systemctl", "journalctl"):
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "state").write_text(before)
+    (tmp_path / "later").write_text("active" if comes_up else "activating")
+    variables: dict[str, Any] = {"facefusion_service": "ui", "__facefusion_tries": 0}
+    done = local_role.run(tmp_path, "facefusion", "start", programs=tmp_path, **variables)
+    assert done.is_good == comes_up, done.said
+    assert (tmp_path / "orders").read_text() == f"{order}\n", "whoever waits is not left waiting"
+    if not comes_up:
+        assert "tried again by itself, up to every five minutes" in done.said
+        assert "Its log ends with: models are missing" in done.said

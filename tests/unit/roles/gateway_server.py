@@ -94,7 +94,6 @@ class Gateway:
             "facefusion_gateway_users": USERS,
             "facefusion_gateway_check_interval": INTERVAL,
             "facefusion_gateway_check_timeout": TIMEOUT,
-            "__facefusion_gateway_passwords": str(folder / "passwords"),
             "__facefusion_gateway_drained": str(self.drained),
             "__facefusion_gateway_log": str(folder / "access.log"),
             "__facefusion_gateway_socket": str(self.socket_path),
@@ -129,7 +128,9 @@ class Gateway:
         shell = f'exec "$@" 3<&{self._listener.fileno()}'
         command = ["bash", "-c", shell, "bash", *program, str(self.folder / "persons.json")]
         environment = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
-        self._service = subprocess.Popen(command, pass_fds=[self._listener.fileno()], env=environment)
+        environment |= {"CREDENTIALS_DIRECTORY": str(self.folder)}
+        with (self.folder / "service.log").open("ab") as log:
+            self._service = subprocess.Popen(command, pass_fds=[self._listener.fileno()], env=environment, stderr=log)
 
     def stop_service(self) -> None:
         self._service.terminate()
@@ -150,6 +151,10 @@ class Gateway:
 
     def errors(self) -> list[str]:
         return (self.folder / "error.log").read_text(encoding="utf-8").splitlines()
+
+    def said(self) -> str:
+        """What the service told its log."""
+        return (self.folder / "service.log").read_text(encoding="utf-8")
 
     def states(self) -> Any:
         """What the playbook for maintenance asks for."""
@@ -178,8 +183,10 @@ class Gateway:
 class Person:
     """A browser and who sits before it."""
 
-    def __init__(self, gateway: Gateway, user: str = "alice", password: str | None = None) -> None:
-        self.gateway, self.cookie = gateway, ""
+    def __init__(
+        self, gateway: Gateway, user: str = "alice", password: str | None = None, address: str = "127.0.0.1"
+    ) -> None:
+        self.gateway, self.cookie, self.address = gateway, "", address
         gateway.people.append(self)
         known = {one["name"]: one["password"] for one in USERS}
         secret = known.get(user, "") if password is None else password
@@ -191,7 +198,10 @@ class Person:
 
     def connect(self) -> http.client.HTTPSConnection:
         context = ssl.create_default_context(cafile=str(self.gateway.authority.certificate))
-        return http.client.HTTPSConnection("127.0.0.1", self.gateway.tls_port, timeout=20, context=context)
+        source = (self.address, 0)
+        return http.client.HTTPSConnection(
+            "127.0.0.1", self.gateway.tls_port, timeout=20, context=context, source_address=source
+        )
 
     @contextlib.contextmanager
     def opened(

@@ -110,6 +110,15 @@ def test_a_death_is_noticed_by_the_first_request(tmp_path: Path) -> None:
         assert b"No host can be used now" in nothing.body
 
 
+def test_trouble_of_the_gateway_itself_ends_no_watch(gateway: Gateway) -> None:
+    """A mark that can't be read, for instance: people would keep a host that is gone."""
+    (gateway.drained / "gpu1").mkdir()
+    until(lambda: "gpu1 can't be looked at: [Errno 21]" in gateway.said())
+    (gateway.drained / "gpu1").rmdir()
+    drop(gateway, "gpu1")
+    until(lambda: "gpu1 does not answer; it is asked every 0.1 seconds, for as long as it takes" in gateway.said())
+
+
 def test_a_host_that_comes_back_at_once_keeps_its_person(gateway: Gateway) -> None:
     alice = Person(gateway)
     alice.host()

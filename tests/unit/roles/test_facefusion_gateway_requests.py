@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import itertools
 import json
 import socket
 import subprocess
@@ -16,6 +17,8 @@ from pathlib import Path
 import pytest
 from polling import until
 from unit.roles.gateway_server import USERS, Gateway, Person, drop, render, serving
+
+ADDRESSES = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
@@ -238,10 +241,83 @@ def test_nobody_asks_the_service_but_nginx(gateway: Gateway, path: str) -> None:
     ("path", "method"), [("/", "GET"), ("/use", "POST"), ("/_gateway/", "GET"), ("/_gateway/leave", "POST")]
 )
 def test_nobody_gets_in_without_a_login(gateway: Gateway, user: str, password: str, path: str, method: str) -> None:
-    answer = Person(gateway, user, password).ask(path, method)
+    # of an address of its own, for the next ones would have to wait
+    answer = Person(gateway, user, password, f"127.0.1.{next(ADDRESSES)}").ask(path, method)
     assert (answer.status, answer.header("WWW-Authenticate")) == (401, 'Basic realm="FaceFusion"')
     assert answer.header("Set-Cookie") is None
     assert not any(state["taken"] for state in gateway.states().values())
+
+
+def test_an_address_that_guesses_passwords_has_to_wait(gateway: Gateway) -> None:
+    where = f"127.0.1.{next(ADDRESSES)}"
+    alice, guesser, bob = Person(gateway, address=where), Person(gateway, "bob", "guess", where), Person(gateway, "bob")
+    own = alice.host()
+    assert [guesser.ask(path).status for path in ["/", "/_gateway/"] * 5] == [401] * 10
+    for path, method in (("/", "GET"), ("/use", "POST"), ("/_gateway/", "GET"), ("/_gateway/leave", "POST")):
+        refused = guesser.ask(path, method)
+        assert (refused.status, b"too many wrong logins" in refused.body) == (429, True)
+        assert 0 < int(refused.header("Retry-After") or 0) <= 6
+    # who has logged in before goes on at the same address, and everybody does at others
+    assert (alice.host(), bob.ask("/").status) == (own, 200)
+
+
+# ---- What pages of other sites have a browser send
+
+OWN = "https://{host}"
+FOREIGN = [
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Origin": "https://evil.example"},
+    {"Origin": "null"},
+    {"Origin": "http://{host}"},
+    {"Origin": OWN + ".evil.example"},
+    {"Origin": "https://127.0.0.1"},  # another port
+    {"Origin": OWN, "Sec-Fetch-Site": "cross-site"},
+    {"Origin": "https://evil.example", "Sec-Fetch-Site": "same-origin"},
+]
+ALLOWED = [
+    {},
+    {"Origin": OWN},
+    {"Sec-Fetch-Site": "same-origin"},
+    {"Sec-Fetch-Site": "none"},
+    {"Origin": OWN, "Sec-Fetch-Site": "same-origin"},
+]
+
+
+def sent(gateway: Gateway, headers: dict[str, str]) -> dict[str, str]:
+    return {name: value.format(host=f"127.0.0.1:{gateway.tls_port}") for name, value in headers.items()}
+
+
+@pytest.mark.parametrize("headers", FOREIGN)
+def test_pages_of_other_sites_change_nothing(gateway: Gateway, headers: dict[str, str]) -> None:
+    """The browser sends the login by itself."""
+    alice = Person(gateway)
+    own, count = alice.host(), alice.ask("/").json["count"]
+    for method, path in (("POST", "/_gateway/leave"), ("POST", "/use"), ("PUT", "/use"), ("DELETE", "/_gateway/")):
+        refused = alice.ask(path, method, b"{}", **sent(gateway, headers))
+        assert (refused.status, b"page of another site" in refused.body) == (403, True), (method, path)
+    # a WebSocket begins with GET
+    socket_ = alice.ask("/socket", **sent(gateway, headers), Connection="Upgrade", Upgrade="websocket")
+    assert socket_.status == 403
+    assert gateway.states()[own]["taken"]
+    assert alice.ask("/").json["count"] == count
+    # it may be opened from a link
+    assert alice.ask("/", **sent(gateway, headers)).status == 200
+    # who does not know the password learns no more than that
+    assert Person(gateway, "").ask("/_gateway/leave", "POST", **sent(gateway, headers)).status == 403
+
+
+@pytest.mark.parametrize("headers", ALLOWED)
+def test_its_own_pages_and_other_programs_do(gateway: Gateway, headers: dict[str, str]) -> None:
+    alice = Person(gateway)
+    own = alice.host()
+    assert alice.ask("/use", "POST", b"{}", **sent(gateway, headers)).json["host"] == own
+    assert alice.ask("/_gateway/leave", "POST", **sent(gateway, headers)).status == 303
+    assert not gateway.states()[own]["taken"]
+
+
+def test_the_refusal_has_no_page_of_its_own(gateway: Gateway) -> None:
+    assert Person(gateway).ask("/_gateway/foreign").status == 404
 
 
 def test_networks(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_it_is_built_and_stays_as_it_is(inventory: Path) -> None:
         assert PASSWORD not in done.stdout
         assert bool(recap(done.stdout)[GATEWAY]["changed"]) == changes, done.stdout
     passwords = connect(GATEWAY).file("/etc/nginx/facefusion-gateway/passwords")
-    assert (passwords.user, passwords.group, passwords.mode) == ("root", "www-data", 0o640)
+    assert (passwords.user, passwords.group, passwords.mode) == ("root", "root", 0o600)
     assert PASSWORD not in passwords.content_string
 
 

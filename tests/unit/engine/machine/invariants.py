@@ -25,6 +25,7 @@ def at_any_time(root: Path) -> Identities:
     """Check what readers rely on, and return what is listed."""
     blobs(root)
     views(root)
+    closed_views(root)
     history(root)
     listed: Identities = {}
     for repo in repositories(root):
@@ -156,6 +157,20 @@ def views(root: Path) -> None:
         files = sorted([file.name, inodes.get(file.stat().st_ino, "?")] for file in link.iterdir())
         digest = hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]
         assert os.readlink(link) == f".{link.name}.{digest}", f"view {link.name} holds {files}"
+
+
+def closed_views(root: Path) -> None:
+    """What is gated is in no view, but for a content that another repository has there, too."""
+    entries = _json(root / "views.json") or []
+    folders = {f"{one['repo_type']}s--{one['repo_id'].replace('/', '--')}": one["views"] for one in entries}
+    gated = {repo.name for repo in repositories(root) if (repo / ".mirror/gated").exists()}
+    for link in [entry for entry in _entries(root / "views") if entry.is_symlink()]:
+        others = [root / "hub" / name / "blobs" for name, views in folders.items() if link.name in views]
+        may = {blob.stat().st_ino for blobs in others if blobs.parent.name not in gated for blob in _entries(blobs)}
+        for blob in [blob for name in gated for blob in _entries(root / "hub" / name / "blobs")]:
+            status = blob.stat()
+            shown = [file for file in link.iterdir() if file.stat().st_ino == status.st_ino]
+            assert not shown or status.st_ino in may, f"{shown[0]} is gated, and everybody may see it"
 
 
 def history(root: Path) -> None:

@@ -70,6 +70,10 @@ def publish_some(mirror: Mirror) -> None:
     mirror.run([entry(FIRST, files=["model.bin"], views=["flat"])])
 
 
+def publish_in_one_view(mirror: Mirror) -> None:
+    mirror.run([entry(FIRST, views=["flat", "own"]), entry(SECOND, views=["flat"])])
+
+
 def publish_twice(mirror: Mirror) -> None:
     """Several commits, a ref below refs/, and a commit by its id."""
     mirror.run(BOTH)
@@ -189,6 +193,6 @@ SCENARIOS = {
     "a person rolls back": Scenario(retire, nothing, LATEST, person=go_back),
     "a person pins what was to go": Scenario(retire, nothing, LATEST, person=pin_first),
     "a person freezes": Scenario(publish_both, move, BOTH, person=freeze_main),
-    "gated": Scenario(publish_some, gate, [entry(FIRST), entry(SECOND)]),
+    "gated": Scenario(publish_in_one_view, gate, [entry(FIRST), entry(SECOND)]),
     "nothing to do": Scenario(publish_both, nothing, BOTH),
 }

@@ -1,0 +1,564 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an upstream may say, and what becomes of it: one hostile Hub through the front door, and tables for the rest."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import ipaddress
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base import inside as _inside
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base import limits
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.fs import Fs, OutsideError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.names import (
+    Commit,
+    Etag,
+    NameProblem,
+    Ref,
+    RepoPath,
+    Size,
+    ViewName,
+    repo_id,
+    shown,
+)
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._border.hub import card_of
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._border.json import AnswerProblem, read_json
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch import answer as _answer
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch import http as _http
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch import hub as _hub
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.reach import InsideError, Reach
+from served import served
+
+Run = Callable[..., dict[str, Any]]
+ODD, FINE = {"repo_id": "odd/one"}, {"repo_id": "fine/one"}
+COMMIT = "c" * 40
+
+
+def oid(content: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+
+
+class OddHub(BaseHTTPRequestHandler):
+    """Answers honestly, but for what a test puts into ``odd``: part of a path -> what answers it."""
+
+    protocol_version = "HTTP/1.1"
+    content = b"one file"
+    odd: dict[str, Callable[[OddHub], None]]
+    seen: list[tuple[str, str | None]]
+
+    def do_GET(self) -> None:
+        self.seen.append((self.path, self.headers.get("Authorization")))
+        for part, answer in self.odd.items():
+            if part in self.path:
+                answer(self)
+                return
+        parts = urlsplit(self.path)
+        if "/revision/" in parts.path:
+            self.json({"id": parts.path.split("/models/")[1].partition("/revision/")[0], "sha": COMMIT})
+        elif "/tree/" in parts.path:
+            self.json([self.file("a.txt")])
+        else:
+            self.send(self.content, {"X-Repo-Commit": COMMIT, "ETag": f'"{oid(self.content)}"'})
+
+    do_HEAD = do_GET  # noqa: N815 - http.server's name
+
+    @classmethod
+    def file(cls, path: Any, **changes: Any) -> dict[str, Any]:
+        return {"type": "file", "path": path, "size": len(cls.content), "oid": oid(cls.content), **changes}
+
+    def json(self, value: Any, **headers: str) -> None:
+        self.send(json.dumps(value).encode(), headers)
+
+    def send(self, body: bytes, headers: dict[str, str], status: int = 200) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    def log_message(self, *arguments: Any) -> None:
+        """Say nothing."""
+
+
+Odd = type[OddHub]
+
+
+@pytest.fixture
+def odd() -> Odd:
+    return type("Handler", (OddHub,), {"odd": {}, "seen": []})
+
+
+@pytest.fixture
+def endpoint(odd: Odd) -> Iterator[str]:
+    with served(odd) as url:
+        yield url
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_http.Http, "backoff", lambda http, attempt: http.clock.sleep(0.01 * attempt))
+
+
+@pytest.fixture
+def both(sync: Run, endpoint: str) -> Callable[..., tuple[str, dict[str, Any]]]:
+    """Sync the odd repository and one beside it, which nothing odd may harm; return why the odd one failed."""
+
+    def run(**options: Any) -> tuple[str, dict[str, Any]]:
+        answer = sync({**ODD, **options.pop("entry", {})}, FINE, endpoint=endpoint, **options)
+        failures = answer.get("failures") or {}
+        assert "fine/one@main" not in failures
+        assert "Traceback" not in json.dumps(answer)
+        return failures.get("odd/one@main", ""), answer
+
+    return run
+
+
+def tree_of(odd: Odd, *entries: Any, **headers: str) -> None:
+    odd.odd["odd/one/tree"] = lambda hub: hub.json(list(entries), **headers)
+
+
+# ---- names
+
+
+def everything(top: Path) -> list[tuple[str, int, int]]:
+    return [(str(file), file.lstat().st_mode, file.lstat().st_mtime_ns) for file in sorted(top.rglob("*"))]
+
+
+@pytest.mark.parametrize(
+    "sha", ["../" * 14 + "etc", "../../../../store", "ABCDEF", "C" * 40, "c" * 39, "c" * 41, "", None, 7, ["c" * 40]]
+)
+def test_a_commit_is_40_digits(both: Any, odd: Odd, store: Path, sha: Any) -> None:
+    odd.odd["odd/one/revision"] = lambda hub: hub.json({"id": "odd/one", "sha": sha})
+    why, _answer = both()
+    assert "names no commit" in why
+    assert not (store / "hub" / "models--odd--one" / ".mirror" / "rev").exists()
+
+
+@pytest.mark.parametrize("told", ["../../../../store", "C" * 40, "abc"])
+def test_a_commit_of_a_header_is_40_digits(both: Any, odd: Odd, told: str) -> None:
+    assert both()[0] == ""
+    odd.odd["odd/one/resolve"] = lambda hub: hub.send(b"", {"X-Repo-Commit": told})
+    assert "names no commit" in both()[0]
+
+
+LFS = {"oid": "a" * 64, "size": 8, "pointerSize": 127}
+WRONG = [
+    ({"oid": "../" * 12 + "etc/passwd"}, "no hash"),
+    ({"oid": "../../../victim"}, "no hash"),
+    ({"oid": None}, "no hash"),
+    ({"oid": 7}, "no hash"),
+    ({"oid": "a" * 64}, "no SHA-1"),
+    ({"lfs": {**LFS, "oid": "../../../victim"}}, "no hash"),
+    ({"lfs": {**LFS, "oid": "a" * 40}}, "no SHA-256"),
+    ({"lfs": {**LFS, "size": 9}}, "in LFS"),
+    ({"lfs": "yes"}, "no mapping"),
+    *[({"size": size}, "no size") for size in ("5", None, -5, 5.5, 1 << 70, True, [])],
+    ({"type": "commit"}, "of the type"),
+]
+
+
+@pytest.mark.parametrize(("changes", "words"), WRONG, ids=str)
+def test_a_file_that_can_not_be_right_fails_who_wants_it(
+    both: Any, odd: Odd, store: Path, tmp_path: Path, changes: dict[str, Any], words: str
+) -> None:
+    outside = tmp_path / "victim"
+    outside.write_text("mine")
+    before = [one for one in everything(tmp_path) if not one[0].startswith(str(store))]
+    tree_of(odd, odd.file("a.txt"), odd.file("b.txt", **changes))
+    why, _answer = both()
+    assert "b.txt" in why and words in why
+    assert before == [one for one in everything(tmp_path) if not one[0].startswith(str(store))]
+    # who does not want it has the rest
+    assert both(entry={"ignore_patterns": ["b.*"]})[0] == ""
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        ([{"type": "file", "path": 7, "size": 1, "oid": "a" * 40}], "with the name 7"),
+        (["a.txt"], "no mapping"),
+        ({"a": 1}, "no files"),
+        ("no", "no files"),
+    ],
+)
+def test_a_listing_that_makes_no_sense(both: Any, odd: Odd, entries: Any, words: str) -> None:
+    odd.odd["odd/one/tree"] = lambda hub: hub.json(entries)
+    assert words in both()[0]
+
+
+ODD_NAMES = [
+    "Screenshot 2026-11-30 at 9.41.12\u202fPM.png",
+    "a\u00a0b",
+    "\u3000",
+    "\ufeffbom",
+    "soft\u00adhyphen",
+    "\U0001f468\u200d\U0001f469\u200d\U0001f467.png",
+    "x" * 255,
+]
+
+
+def test_names_that_are_names_like_others(both: Any, odd: Odd, store: Path) -> None:
+    tree_of(odd, *(odd.file(name) for name in ODD_NAMES))
+    assert both()[0] == ""
+    snapshot = store / "hub" / "models--odd--one" / "snapshots" / COMMIT
+    assert sorted(os.listdir(snapshot)) == sorted(ODD_NAMES)
+
+
+REFUSED_NAMES = [
+    ("a\nb", "line break"),
+    ("a\u2028b", "line break"),
+    ("a\x7fb", "control"),
+    ("\ud800", "control"),
+    ("\u202egnp.exe", "control"),
+    ("a/../b", "'..'"),
+    ("/etc/passwd", "absolute"),
+    ("a//b", "empty"),
+    ("x" * 256, "part of 256 bytes"),
+    ("\u3000" * 86, "part of 258 bytes"),
+    ("a/" * 70 + "b", "folders deep"),
+    ("/".join(["x" * 200] * 11), "bytes, 2048"),
+    (".mirror.flat.json", ".mirror."),
+]
+
+
+@pytest.mark.parametrize(("name", "words"), REFUSED_NAMES, ids=lambda value: ascii(value)[:20])
+def test_names_that_are_refused_where_they_are_wanted(both: Any, odd: Odd, name: str, words: str) -> None:
+    tree_of(odd, odd.file("a.txt"), odd.file(name))
+    assert words in both()[0]
+    assert not any("/resolve/" in path for path, _token in odd.seen if "odd/one" in path), "nothing was fetched"
+    assert both(entry={"files": ["a.txt"]})[0] == "", "only what is wanted is judged"
+
+
+def test_a_file_that_is_a_folder_too(both: Any, odd: Odd) -> None:
+    tree_of(odd, odd.file("a"), odd.file("a/b"), odd.file("c"))
+    assert "as a file and as a folder" in both()[0]
+    assert both(entry={"files": ["c"]})[0] == ""
+
+
+def test_a_file_that_is_listed_twice(both: Any, odd: Odd) -> None:
+    tree_of(odd, odd.file("a"), odd.file("a", size=7))
+    assert "twice" in both()[0]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"self": 1, "cardData": {"self": "x"}, "tags": 5},
+        {"tags": [5, None, "fine", "x" * 9999, "\ud800"], "gated": None},
+        {"lastModified": "2026-11-30T10:00:00+00:00", "createdAt": "yesterday", "transformersInfo": {"new": 1}},
+        {"author": {"name": "x"}, "pipeline_tag": 7, "disabled": None},
+    ],
+)
+def test_a_card_is_never_in_the_way(both: Any, odd: Odd, document: dict[str, Any]) -> None:
+    odd.odd["odd/one/revision"] = lambda hub: hub.json({"id": "odd/one", "sha": COMMIT, **document})
+    lfs = {"oid": hashlib.sha256(odd.content).hexdigest(), "size": len(odd.content)}
+    tree_of(odd, odd.file("a.txt", lfs=lfs))
+    assert both()[0] == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({"gated": False}, False),
+        ({"gated": "auto"}, "auto"),
+        ({"gated": "manual"}, "manual"),
+        ({"gated": True}, "manual"),
+        ({"gated": 0}, False),
+        ({"gated": {"x": 1}}, "manual"),
+        ({"gated": "surely"}, "manual"),
+        ({}, None),
+    ],
+)
+def test_what_closes_a_repository_is_never_left_out(given: dict[str, Any], kept: Any) -> None:
+    assert card_of(given).get("gated") == kept
+
+
+def test_dates_are_passed_on_as_clients_read_them() -> None:
+    card = card_of({"createdAt": "2026-11-30T10:00:00+08:00", "lastModified": "2026-11-30T02:00:00.123456Z"})
+    assert card == {"createdAt": "2026-11-30T02:00:00.000Z", "lastModified": "2026-11-30T02:00:00.000Z"}
+
+
+# ---- how much
+
+
+def test_pages_that_lead_in_a_circle(both: Any, odd: Odd) -> None:
+    odd.odd["odd/one/tree"] = lambda hub: hub.json([], Link=f'<{hub.path}>; rel="next"')
+    assert "in a circle" in both()[0]
+
+
+def test_pages_without_end(both: Any, odd: Odd, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_hub, "LISTING_PAGES", 20)
+
+    def page(hub: OddHub) -> None:
+        cursor = int(parse_qs(urlsplit(hub.path).query).get("cursor", ["0"])[0])
+        hub.json([], Link=f'<http://x/?cursor={cursor + 1}>; rel="next"')
+
+    odd.odd["odd/one/tree"] = page
+    assert "more than 20 pages" in both()[0]
+    assert len([path for path, _token in odd.seen if "odd/one/tree" in path]) == 20
+
+
+def test_a_listing_that_takes_too_long(both: Any, odd: Odd, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_answer, "ANSWER_SECONDS", 0.3)
+
+    def drip(hub: OddHub) -> None:
+        hub.send_response(200)
+        hub.end_headers()
+        with_patience = time.monotonic() + 20
+        while time.monotonic() < with_patience:
+            try:
+                hub.wfile.write(b" ")
+            except OSError:
+                return
+            time.sleep(0.05)
+
+    odd.odd["odd/one/tree"] = drip
+    assert "did not come in 0.3 seconds" in both()[0]
+
+
+def test_an_answer_that_is_too_large(both: Any, odd: Odd, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_answer, "ANSWER_BYTES", 10_000)
+    odd.odd["odd/one/tree"] = lambda hub: hub.send(b"[" + b" " * 10_000 + b"]", {})
+    assert "10000 are the most" in both()[0]
+
+
+def test_an_answer_that_is_packed(both: Any, odd: Odd) -> None:
+    bomb = gzip.compress(b"[" + b" " * 10_000_000 + b"]")
+    odd.odd["odd/one/tree"] = lambda hub: hub.send(bomb, {"Content-Encoding": "gzip"})
+    assert "packed (gzip)" in both()[0]
+
+
+def test_too_many_entries(both: Any, odd: Odd, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ansible_collections.modelops.hf_mirror.plugins.module_utils._border import hub as _border_hub
+
+    monkeypatch.setattr(_border_hub, "LISTING_ENTRIES", 5)
+    tree_of(odd, *(odd.file(f"{number}.txt") for number in range(6)))
+    assert "more than 5 files" in both()[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"[" * 100_000 + b"]" * 100_000, "nested too deeply"),
+        (b"[" + b"0," * limits.ANSWER_VALUES + b"0]", "more than"),
+        (b"{", "no JSON"),
+        (b"\xff", "no JSON"),
+        (b"", "no JSON"),
+    ],
+)
+def test_json_within_limits(text: bytes, words: str) -> None:
+    with pytest.raises(AnswerProblem, match=words):
+        read_json(text)
+
+
+def test_a_number_of_a_million_digits_is_none() -> None:
+    (number,) = read_json(b"[" + b"7" * 1_000_000 + b"]")
+    with pytest.raises(NameProblem):
+        Size(number)
+
+
+# ---- to whom
+
+
+def test_the_token_stays_at_the_hub(both: Any, odd: Odd) -> None:
+    elsewhere: Odd = type("Elsewhere", (OddHub,), {"odd": {}, "seen": []})
+    with served(elsewhere) as other:
+        pages = iter([f'<{other}/next?cursor=2>; rel="next"', ""])
+        odd.odd["odd/one/tree"] = lambda hub: hub.json([hub.file("a.txt")], Link=next(pages))
+        why, _answer = both(token="hf_secret")
+        assert why == ""
+        assert elsewhere.seen == [], "where a link leads is not asked"
+        asked = [path for path, token in odd.seen if "/tree/" in path and "cursor=2" in path and token]
+        assert asked, "the next page is the Hub's"
+        odd.odd["odd/one/revision"] = lambda hub: hub.send(b"", {"Location": f"{other}/x"}, 307)
+        odd.odd["odd/one/resolve"] = lambda hub: hub.send(b"", {})
+        assert "refused" in both(token="hf_secret")[0]
+        assert elsewhere.seen == []
+
+
+@pytest.fixture
+def public(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let 127.0.0.1 be a public address, and 127.0.0.2 one inside."""
+    monkeypatch.setattr(_inside, "_INSIDE", (ipaddress.ip_network("127.0.0.2/32"),))
+
+
+@pytest.mark.usefixtures("public")
+def test_a_redirect_into_the_network_is_refused(both: Any, odd: Odd) -> None:
+    victim: Odd = type("Victim", (OddHub,), {"odd": {}, "seen": []})
+    with served(victim, "127.0.0.2") as url:
+        victim.content = b"another file"
+        tree_of(odd, victim.file("a.txt"))
+        odd.odd["odd/one/resolve"] = lambda hub: hub.send(
+            b"", {"Location": f"{url}/admin", "X-Repo-Commit": COMMIT}, 302
+        )
+        why, _answer = both()
+        assert "inside a network: refused" in why and "allow_networks" in why
+        assert victim.seen == [], "nothing was sent there"
+        assert both(allow_networks=["127.0.0.2/32"])[0] == ""
+        assert victim.seen
+
+
+INSIDE = """
+0.0.0.0 10.1.2.3 100.100.100.200 127.0.0.1 127.9.9.9 169.254.169.254 172.16.0.1 172.31.255.255 192.168.1.1
+::1 :: fe80::1 fe80::1%eth0 fc00::1 fd12::1 ::ffff:10.0.0.1 ::ffff:127.0.0.1 64:ff9b::10.0.0.1 64:ff9b::a9fe:a9fe
+64:ff9b:1::1 2002:0a00:0001::1 ::10.0.0.1
+"""
+OUTSIDE = """
+1.1.1.1 198.18.0.1 198.19.255.255 172.32.0.1 192.167.1.1 2606:4700::1 ::ffff:1.1.1.1 64:ff9b::1.1.1.1
+2002:0101:0101::1
+"""
+
+
+@pytest.mark.parametrize("address", INSIDE.split())
+def test_addresses_inside(address: str) -> None:
+    assert _inside.is_inside(address)
+
+
+@pytest.mark.parametrize("address", OUTSIDE.split())
+def test_addresses_outside(address: str) -> None:
+    assert not _inside.is_inside(address)
+
+
+def test_an_endpoint_inside_may_send_inside() -> None:
+    reach = Reach("http://mirror.example:8080")
+    with pytest.raises(InsideError):
+        reach.check("127.0.0.1", 80, "127.0.0.1")
+    reach.check("mirror.example", 8080, "10.0.0.5")
+    reach.check("elsewhere.example", 80, "10.0.0.6")
+
+
+def test_a_public_endpoint_stays_public() -> None:
+    reach = Reach("https://hub.example")
+    reach.check("hub.example", 443, "1.1.1.1")
+    with pytest.raises(InsideError):  # its name means another address now
+        reach.check("hub.example", 443, "127.0.0.1")
+
+
+def test_a_folder_of_this_host_is_no_store() -> None:
+    with pytest.raises(InsideError, match="no http"):
+        Reach("https://hub.example").check_url("local:///srv")
+
+
+# ---- the second wall
+
+
+@pytest.mark.parametrize(
+    "path", ["..", "../victim", "hub/../../victim", "hub/./x", "/etc/passwd", "hub//x", "link/x", "link/../../victim"]
+)
+def test_nothing_leaves_the_store(tmp_path: Path, path: str) -> None:
+    root = tmp_path / "store"
+    (root / "hub").mkdir(parents=True)
+    (tmp_path / "victim").write_text("mine")
+    (root / "link").symlink_to(tmp_path)
+    (root / "mine").write_text("")
+    fs, target = Fs(root), Path(f"{root}/{path}") if not path.startswith("/") else Path(path)
+    # a Path forgets dots and double slashes, but not those that lead up
+    if str(target) == f"{root}/hub/x":
+        return
+    before = everything(tmp_path)
+    steps: list[Callable[[], Any]] = [
+        lambda: fs.mkdir(target / "new"),
+        lambda: fs.write(target, b""),
+        lambda: fs.append(target, b"", False),
+        lambda: fs.open_part(target),
+        lambda: fs.link(target, root / "new"),
+        lambda: fs.link(root / "mine", target),
+        lambda: fs.symlink("x", target),
+        lambda: fs.rename(target, root / "new"),
+        lambda: fs.rename(root / "mine", target),
+        lambda: fs.unlink(target),
+        lambda: fs.rmtree(target),
+        lambda: fs.freeze(target, 0o444, 0),
+        lambda: fs.sync_dir(target),
+    ]
+    for step in steps:
+        with pytest.raises(OutsideError):
+            step()
+    assert everything(tmp_path) == before
+
+
+def test_no_link_is_followed_at_the_end(tmp_path: Path) -> None:
+    root = tmp_path / "store"
+    root.mkdir()
+    (tmp_path / "victim").write_text("mine")
+    (root / "link").symlink_to(tmp_path / "victim")
+    fs = Fs(root)
+    for step in (
+        lambda: fs.append(root / "link", b"x", False),
+        lambda: fs.open_part(root / "link"),
+        lambda: fs.link(root / "link", root / "new"),
+        lambda: fs.freeze(root / "link", 0o777, 0),
+    ):
+        with pytest.raises((OutsideError, OSError)):
+            step()
+    assert (tmp_path / "victim").read_text() == "mine" and (tmp_path / "victim").stat().st_mode & 0o777 != 0o777
+
+
+# ---- names alone
+
+
+GOOD: list[tuple[Callable[[Any], Any], Any]] = [
+    (Commit, "0" * 40),
+    (Etag, "f" * 64),
+    (Ref, "v1.0+cu12_x"),
+    (Ref, "refs/pr/12"),
+    (Ref, "refs/convert/parquet"),
+    (ViewName, "a--b"),
+    (Size, 0),
+    (repo_id, "gpt2"),
+    (repo_id, f"quant-lab/{'x' * 92}"),
+    (repo_id, f"{'a' * 96}/{'b' * 96}"),
+    (RepoPath, "a/b c/\u3000.bin"),
+]
+BAD: list[tuple[Callable[[Any], Any], Any]] = [
+    (Commit, "F" * 40),
+    (Commit, "f" * 40 + "\n"),
+    (Etag, "f" * 63),
+    (Ref, "a/b"),
+    (Ref, "../x"),
+    (Ref, "x.lock"),
+    (Ref, "-x"),
+    (Ref, 1.0),
+    (ViewName, ".x"),
+    (ViewName, "a..b"),
+    (ViewName, "x" * 201),
+    (Size, True),
+    (Size, float("inf")),
+    (repo_id, f"a/{'b' * 97}"),
+    (repo_id, "a--b/c"),
+    (repo_id, "a/b/c"),
+    (repo_id, "a/b.git"),
+    (repo_id, None),
+    (RepoPath, b"x"),
+]
+
+
+@pytest.mark.parametrize(("kind", "value"), GOOD, ids=str)
+def test_good_names(kind: Callable[[Any], Any], value: Any) -> None:
+    assert kind(value) == value
+
+
+@pytest.mark.parametrize(("kind", "value"), BAD, ids=str)
+def test_bad_names(kind: Callable[[Any], Any], value: Any) -> None:
+    with pytest.raises(NameProblem) as raised:
+        kind(value)
+    assert "\n" not in str(raised.value) and len(str(raised.value)) < 400
+
+
+def test_what_is_shown_is_short() -> None:
+    bomb: Any = "lol"
+    for _level in range(60):
+        bomb = [bomb] * 9
+    assert len(shown(bomb)) < 1000 and len(shown("x" * 10_000)) < 200
