@@ -259,6 +259,8 @@ class Document:
     kind: str
     edits: tuple[Edit, ...]
     is_new: bool = True
+    #: nothing of it says anything about files: these are published as though it were not there
+    is_harmless: bool = False
 
     def __repr__(self) -> str:
         edits = ", ".join(shortened(repr(edit)) for edit in self.edits)

@@ -12,6 +12,20 @@ from typing import Any
 
 #: Entries of a page of a listing: each repository has two pages.
 PAGE = 5
+#: Names as people write them: no reason to refuse anybody's files.
+ODD_NAMES = [
+    *["Screenshot\u202f1.png", "a\u00a0b", "a\u3000b", "\ufeffa", "a\u00adb", "\U0001f469\u200d\U0001f680", "e\u0301"],
+    *["a b", "a?b#c", "%2e%2e%2f", "a%00b", "*", "[a]", "$(touch x)", "a\\b", "é" * 127, "x" * 255],
+]
+#: What is no name, or of no file: nobody wants it of this repository.
+UNWANTED: list[dict[str, Any]] = [
+    *[
+        {"type": "file", "oid": "0" * 40, "size": 5, "path": path}
+        for path in ("../x", "/x", "a\nb", "\ud800", "x" * 256)
+    ],
+    *[{"type": "file", "oid": oid, "size": 5, "path": f"{oid}.txt"} for oid in ("../../../victim", 5)],
+    {"type": "file", "oid": "0" * 40, "size": -5, "path": "negative"},
+]
 PREFIXES = {"model": "", "dataset": "datasets/", "space": "spaces/"}
 
 
@@ -36,6 +50,14 @@ class HonestRepo:
         """How the engine names its entry in the whitelist."""
         return f"{self.name}@main"
 
+    @property
+    def has_odd_names(self) -> bool:
+        return self.repo_id == "honest/names"
+
+    @property
+    def has_unwanted(self) -> bool:
+        return self.repo_id == "honest/unwanted"
+
     def commit(self, number: int) -> str:
         return sha1(f"{self.folder} {number}")
 
@@ -50,7 +72,13 @@ class HonestRepo:
             "folder/deep/notes.txt": f"notes of {self.repo_id}\n".encode(),
             "folder/shard.bin": f"shard of {who}\n".encode() * 50,
             "weights.bin": f"weights of {self.repo_id}\n".encode() * 100,
+            **{name: f"{name} of {who}".encode() for name in (ODD_NAMES if self.has_odd_names else ())},
         }
+
+    def wanted(self, number: int) -> dict[str, bytes]:
+        """Return those of its files that the whitelist names."""
+        files = self.files(number)
+        return {"config.json": files["config.json"]} if self.has_unwanted else files
 
     def info(self, number: int) -> dict[str, Any]:
         """Return what the API says of a commit, with all that the real one says of some repositories."""
@@ -96,7 +124,8 @@ class HonestRepo:
             while above:
                 entries[above] = {"type": "directory", "oid": sha1(f"{self.commit(number)} {above}"), "size": 0}
                 above = above.rpartition("/")[0]
-        return [{**entry, "path": path} for path, entry in sorted(entries.items())]
+        unwanted = UNWANTED if self.has_unwanted else []
+        return [*[{**entry, "path": path} for path, entry in sorted(entries.items())], *unwanted]
 
     def number(self, revision: str, main: int) -> int | None:
         """Return which commit a revision means."""

@@ -35,6 +35,8 @@ class HubWorld(World):
         broken += [*self.ended(done), *self.kept_outside(outside), *self.sound(), *self.tokens_elsewhere()]
         broken += self.told(done["problems"], {*[one.entry for one in NEIGHBOURS], *OTHERS})
         broken += [f"{one.repo_id}, a neighbour: {text}" for one in NEIGHBOURS for text in self.published(one, 1)]
+        harmless = [repo for repo, one in repos.items() if one.is_harmless]
+        broken += [f"{one.repo_id}, of which nothing is wrong: {t}" for one in harmless for t in self.published(one, 1)]
         broken += self._heal(repos, done["problems"])
         return [*broken, *self.kept_outside(outside)]
 

@@ -62,14 +62,21 @@ OF_HUB = [
     _lfs(Put((WEIGHTS, "lfs", "size"), "5")),
     _lfs(Put((WEIGHTS, "lfs", "pointerSize"), 2**70)),
     # what a library trips over, and that says nothing about the files
-    _info(Put(("cardData", "self"), 5)),
-    _info(Put(("self",), 5)),
-    _info(Put(("tags",), 5)),
-    _info(Put(("transformersInfo", "new"), 5)),
-    _info(Put(("lastModified",), "2026-11-27T10:00:00+00:00")),
-    _info(Put(("createdAt",), "0001-01-01T00:00:00+23:59")),
-    _info(Put(("siblings",), None)),
-    _lfs(Drop((WEIGHTS, "lfs", "pointerSize"))),
+    *[
+        Document(kind, (edit,), is_harmless=True)
+        for kind, edit in [
+            ("info", Put(("cardData", "self"), 5)),
+            ("info", Put(("self",), 5)),
+            ("info", Put(("tags",), 5)),
+            ("info", Put(("tags",), ["x" * 100_000, 5, "\ud800", "a\nb"])),
+            ("info", Put(("transformersInfo", "new"), 5)),
+            ("info", Put(("lastModified",), "2026-11-27T10:00:00+00:00")),
+            ("info", Put(("createdAt",), "0001-01-01T00:00:00+23:59")),
+            ("info", Put(("siblings",), None)),
+            ("tree2", Drop((WEIGHTS, "lfs", "pointerSize"))),
+            ("tree", Put((4, "oid"), "../../../victim")),
+        ]
+    ],
     _info(Put(("gated",), 5)),
     _info(Put(("private",), "x")),
     # more than anybody can read

@@ -30,6 +30,8 @@ NEIGHBOURS = [
     HonestRepo("honest/one"),
     HonestRepo("honest/two"),
     HonestRepo("honest/data", "dataset"),
+    HonestRepo("honest/names"),
+    HonestRepo("honest/unwanted"),
     HonestRepo("honest/fresh"),
 ]
 NEW = [HonestRepo(f"hostile/new-{number:02}") for number in range(BATCH)]
@@ -84,6 +86,8 @@ class World:
             entry: dict[str, Any] = {"repo_id": repo.repo_id, "repo_type": repo.repo_type}
             if repo is NEIGHBOURS[0]:
                 entry["views"] = ["honest"]
+            if repo.has_unwanted:
+                entry["files"] = list(repo.wanted(0))
             wanted.append(entry)
         endpoint = self.upstream.urls["hub"]
         return self.engine.do(
@@ -164,7 +168,7 @@ class World:
 
     def published(self, repo: HonestRepo, number: int, shows: int | None = None) -> Iterator[str]:
         """Say where a repository is not published as it is at a commit. ``shows``: which one its view shows."""
-        folder, commit, files = self.store / "hub" / repo.folder, repo.commit(number), repo.files(number)
+        folder, commit, files = self.store / "hub" / repo.folder, repo.commit(number), repo.wanted(number)
         rev = folder / ".mirror" / "rev"
         named = os.readlink(rev / "main") if (rev / "main").is_symlink() else "nothing"
         cached = (folder / "refs" / "main").read_text() if (folder / "refs" / "main").is_file() else "nothing"
