@@ -14,6 +14,8 @@ import jinja2
 import yaml
 from ansible.plugins.filter.core import FilterModule
 from ansible.plugins.test.core import version_compare
+from ansible_collections.modelops.hf_mirror.plugins.filter.glob_pattern import glob_pattern
+from ansible_collections.modelops.hf_mirror.plugins.filter.name_pattern import name_pattern
 
 #: What tests/setup/machine.sh unpacks without installing its service.
 NGINX = Path(__file__).parents[1] / ".cache" / "nginx"
@@ -70,5 +72,7 @@ def render(role: Path, template: str, **variables: Any) -> str:
     )
     filters = FilterModule().filters()
     environment.filters |= {name: filters[name] for name in ("bool", "hash", "password_hash")}
+    own = {"glob_pattern": glob_pattern, "name_pattern": name_pattern}
+    environment.filters |= {f"modelops.hf_mirror.{name}": function for name, function in own.items()}
     environment.tests["version"] = version_compare
     return environment.get_template(template).render({**settings, **variables})

@@ -13,11 +13,11 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from ._base.clock import Clock, StoppedError
-from ._base.errors import MirrorError
+from ._base.clock import Clock, LimitError, StoppedError
+from ._base.errors import MirrorError, unexpected
 from ._base.lock import BusyError
 from ._cli.alert import alert
-from ._cli.arguments import BROKEN, BUSY, CHANGES, REFUSED, STOPPED, parse_arguments
+from ._cli.arguments import BROKEN, BUSY, CHANGES, DIED, REFUSED, STOPPED, parse_arguments
 from ._cli.audit import audit, wanted
 from ._cli.follow import compare, follow
 from ._cli.gc import gc
@@ -66,16 +66,21 @@ def main(arguments: list[str] | None = None) -> int:
             return _COMMANDS[options.command](Session(options, clock))
     except BusyError as problem:
         return _end(BUSY, problem)
+    except LimitError as problem:
+        return _end(DIED, problem)
     except StoppedError as problem:
         return _end(STOPPED, problem)
     except (StoreError, RepositoryError, OSError) as problem:
         return _end(BROKEN, problem)
     except MirrorError as problem:
         return _end(REFUSED, problem)
+    except Exception as error:
+        odd = unexpected(error)
+        return _end(DIED, odd, odd.trace if "traceback" in options else "--traceback shows where it comes from")
 
 
-def _end(code: int, problem: Exception) -> int:
-    complain(str(problem))
+def _end(code: int, problem: Exception, more: str = "") -> int:
+    complain(f"{problem}\n{more}" if more else str(problem))
     return code
 
 

@@ -89,7 +89,8 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors im
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.owner import as_owner
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.report import collection, diff
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine, Settings, open_store
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine, open_store
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.settings import Settings
 
 
 def main() -> None:

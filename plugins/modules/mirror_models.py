@@ -122,9 +122,19 @@ options:
       - A peer that is away is not waited for, and a warning says so.
     type: str
   peer_wait:
-    description: How many seconds O(peer) has for that.
+    description: How many seconds O(peer) has for that, at most V(1800).
     type: int
     default: 300
+  time_limit:
+    description:
+      - After how many seconds a run is ended. The next one goes on from there.
+      - So is one that makes no progress for an hour.
+    type: int
+    default: 604800
+  memory_limit:
+    description: With how many MiB of memory a run is ended, at least V(1024).
+    type: int
+    default: 4096
   wait:
     description:
       - Wait for a run that is under way on the same store, then do what is left. Otherwise the task fails at once.
@@ -240,12 +250,18 @@ failures:
   type: dict
 """
 
+import json
+import os
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError, sentence
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import (
+    MirrorError,
+    sentence,
+    unexpected,
+)
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.owner import as_owner
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.http import URLLIB3_ERROR
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.hub import HUGGINGFACE_HUB_ERROR
@@ -254,7 +270,8 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.lockfile 
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.report import diff, result
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.wanted import Wanted
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine, Settings
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.settings import Settings
 
 
 def main() -> None:
@@ -265,7 +282,7 @@ def main() -> None:
             "state": {"type": "str", "choices": ["present", "exact", "absent"], "default": "present"},
             "max_delete": {"type": "str", "default": "10%"},
             "endpoint": {"type": "str", "default": "https://huggingface.co"},
-            "proxy": {"type": "str"},
+            "proxy": {"type": "str", "no_log": True},
             "allow_networks": {"type": "list", "elements": "str", "default": []},
             "token": {"type": "str", "no_log": True},
             "tokens": {"type": "dict", "no_log": True},
@@ -277,6 +294,8 @@ def main() -> None:
             "xet": {"type": "bool", "default": False},
             "peer": {"type": "str"},
             "peer_wait": {"type": "int", "default": 300},
+            "time_limit": {"type": "int", "default": 604800},
+            "memory_limit": {"type": "int", "default": 4096},
             "wait": {"type": "bool", "default": True},
             "actor": {"type": "str", "default": "ansible"},
         },
@@ -286,6 +305,9 @@ def main() -> None:
         run(module)
     except (MirrorError, OSError) as problem:
         module.fail_json(msg=str(problem))
+    except Exception as error:
+        odd = unexpected(error)
+        module.fail_json(msg=str(odd), exception=odd.trace)
 
 
 def run(module: AnsibleModule) -> None:
@@ -298,7 +320,7 @@ def run(module: AnsibleModule) -> None:
         outcome = (
             engine.plan(wanted, params["state"])
             if module.check_mode
-            else engine.run(wanted, params["state"], params["wait"])
+            else engine.run(wanted, params["state"], params["wait"], give_up)
         )
     answer = result(outcome.plan, outcome.problems)
     answer["changed"] = outcome.changed
@@ -310,6 +332,12 @@ def run(module: AnsibleModule) -> None:
         # what does not fail is published all the same
         module.fail_json(msg=sentence(outcome.problems, len(wanted)), **answer)
     module.exit_json(**answer)
+
+
+def give_up(problem: MirrorError) -> None:
+    """Say why and end the process, from whichever thread: what the others wait for does not come."""
+    os.write(1, json.dumps({"failed": True, "msg": str(problem)}).encode() + b"\n")
+    os._exit(1)
 
 
 def _settings(params: dict[str, Any]) -> Settings:

@@ -188,7 +188,8 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.fsck imp
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.http import URLLIB3_ERROR
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.hub import HUGGINGFACE_HUB_ERROR
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine, Settings, open_store
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine, open_store
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.settings import Settings
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
 
 
@@ -201,7 +202,7 @@ def main() -> None:
             "rate": {"type": "int", "default": 0},
             "duration": {"type": "int"},
             "endpoint": {"type": "str", "default": "https://huggingface.co"},
-            "proxy": {"type": "str"},
+            "proxy": {"type": "str", "no_log": True},
             "allow_networks": {"type": "list", "elements": "str", "default": []},
             "peer": {"type": "str"},
             "token": {"type": "str", "no_log": True},

@@ -23,13 +23,15 @@ case "${ID:-$id} $VERSION_ID" in
 esac
 
 packages=(
-    podman netavark aardvark-dns uidmap nftables iptables # run hosts
-    mmdebstrap debian-archive-keyring                    # build their images
+    podman netavark aardvark-dns uidmap nftables iptables iproute2 # run hosts
+    mmdebstrap debian-archive-keyring                             # build their images
     python3-venv git shellcheck ca-certificates openssh-client curl
 )
 # clients that only the full checks run
 if [ "${TEST_PROFILE:-}" = full ]; then
     packages+=(aria2)
+    # Ubuntu has none but as a snap.
+    [ "$ID" = ubuntu ] || packages+=(chromium)
     # Node's own packages bring npm, and refuse Debian's beside them.
     command -v npm >/dev/null || packages+=(nodejs npm)
 fi

@@ -11,8 +11,9 @@ from typing import Any
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.fsck import fsck
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.order import Order
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine, Outcome, Settings
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine, Outcome
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.ref_change import make_change
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.settings import Settings
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
 from unit.engine.machine.upstream import StandingClock
 

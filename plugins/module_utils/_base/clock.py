@@ -15,8 +15,17 @@ from .errors import MirrorError
 class StoppedError(MirrorError):
     """The run was asked to end (SIGTERM, Ctrl-C); what is under way stays resumable."""
 
-    def __init__(self) -> None:
-        super().__init__("stopped before it was finished; the next run goes on from there", cause="stopped")
+    def __init__(
+        self, text: str = "stopped before it was finished; the next run goes on from there", cause: str = "stopped"
+    ) -> None:
+        super().__init__(text, cause=cause)
+
+
+class LimitError(StoppedError):
+    """The run was ended by one of its limits, which is told. What is under way stays resumable, too."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, cause=text)
 
 
 class Clock:
@@ -24,6 +33,7 @@ class Clock:
 
     def __init__(self) -> None:
         self._stopped = threading.Event()
+        self._limit: str | None = None
 
     def now(self) -> float:
         """Return the wall time in seconds since 1970."""
@@ -36,16 +46,18 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         """Wait, or raise StoppedError as soon as the run is to end."""
         if self._stopped.wait(max(seconds, 0)):
-            raise StoppedError
+            self.check()
 
-    def stop(self) -> None:
-        """End all waits, and the run at its next step."""
+    def stop(self, limit: str | None = None) -> None:
+        """End all waits, and the run at its next step. ``limit`` says which limit ends it, if it is one."""
+        if not self._stopped.is_set():
+            self._limit = limit
         self._stopped.set()
 
     def check(self) -> None:
         """Raise StoppedError if the run is to end."""
         if self._stopped.is_set():
-            raise StoppedError
+            raise LimitError(self._limit) if self._limit else StoppedError
 
 
 def stamp(seconds: float) -> str:

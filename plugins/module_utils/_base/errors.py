@@ -5,20 +5,28 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable, Mapping
 from enum import Enum
 
+from .address import masked
+
+#: Characters of what an error that nobody foresaw says, and of where it comes from.
+_TEXT, _TRACE = 300, 8000
+
 
 class MirrorError(Exception):
-    """A problem that a person can act on; its text is shown as it is.
+    """A problem that a person can act on; its text is shown as it is, without the passwords of addresses.
 
     ``cause`` is equal for all problems that have one reason (the Hub is down, the disk is full), however many entries
-    they hit.
+    they hit. ``trace`` is where an error that nobody foresaw comes from.
     """
 
+    trace = ""
+
     def __init__(self, text: str, cause: str | None = None) -> None:
-        super().__init__(text)
-        self.cause = cause or text
+        super().__init__(masked(text))
+        self.cause = masked(cause or text)
 
 
 class HeldError(MirrorError):
@@ -34,6 +42,8 @@ class Besides(Enum):
     RETENTION = "retention"
     CATALOGUE = "catalogue"
     LEDGER = "ledger"
+    #: The run itself, which died or was ended by a limit.
+    RUN = "run"
 
     @classmethod
     def has(cls, name: str) -> bool:
@@ -46,7 +56,30 @@ def join(problems: Iterable[MirrorError]) -> MirrorError:
     found = list(problems)
     causes = list(dict.fromkeys(problem.cause for problem in found))
     text = "; ".join(dict.fromkeys(map(str, found))) if len(causes) > 1 else str(found[0])
-    return MirrorError(text, cause="; ".join(causes))
+    joined = MirrorError(text, cause="; ".join(causes))
+    joined.trace = next((problem.trace for problem in found if problem.trace), "")
+    return joined
+
+
+def as_problem(error: Exception) -> MirrorError:
+    """Return what to say of any error, be it ours, the system's, or one that nobody foresaw.
+
+    Raises MemoryError: that is nobody's failure but the run's.
+    """
+    if isinstance(error, MemoryError):
+        raise error
+    if isinstance(error, MirrorError):
+        return error
+    return MirrorError(str(error)) if isinstance(error, OSError) else unexpected(error)
+
+
+def unexpected(error: Exception) -> MirrorError:
+    """Return what to say of an error that nobody foresaw: something odd from outside, or a mistake of ours."""
+    name, text = type(error).__name__, " ".join(str(error).split())
+    short = text if len(text) <= _TEXT else f"{text[:_TEXT]}..."
+    problem = MirrorError(f"unexpected {name}: {short}" if text else f"unexpected {name}", cause=f"unexpected {name}")
+    problem.trace = masked("".join(traceback.format_exception(type(error), error, error.__traceback__)))[-_TRACE:]
+    return problem
 
 
 def by_cause(problems: Mapping[str, MirrorError]) -> dict[str, list[str]]:

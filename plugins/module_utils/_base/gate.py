@@ -33,6 +33,11 @@ class Gate:
                 return
             self._clock.sleep(left)
 
+    def is_closed(self) -> bool:
+        """Say whether anybody has to wait."""
+        with self._lock:
+            return any(until > self._clock.monotonic() for until in self._closed_until.values())
+
     def note(self, headers: Mapping[str, str]) -> None:
         """Close the bucket that an answer calls used up."""
         found = _RATE_LIMIT.search(headers.get("RateLimit", ""))

@@ -13,25 +13,34 @@ from __future__ import annotations
 import re
 import reprlib
 import unicodedata
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Iterable
+from typing import Any, Callable, ClassVar, TypeVar
 
 #: A commit, as the Hub names it: the whole SHA-1 of Git.
 COMMIT = "[0-9a-f]{40}"
 #: A content: the SHA-1 of a Git blob, or the SHA-256 of what Git LFS and Xet keep.
 ETAG = "[0-9a-f]{64}|[0-9a-f]{40}"
-#: One of the two parts of a repository's id; what else holds for it is in ``repo_id``.
-WORD = "[0-9A-Za-z_](?:[0-9A-Za-z._-]*[0-9A-Za-z_])?"
-#: A branch or tag without a slash, or one of the Hub's own refs.
-REF = "(?:refs/(?:pr|convert)/)?[0-9A-Za-z_][0-9A-Za-z._+-]*"
-#: A folder of ``/models/``.
-VIEW = "[0-9A-Za-z][0-9A-Za-z_-]*(?:[.][0-9A-Za-z_-]+)*"
-
-REPO_TYPES = ("model", "dataset", "space")
 #: The longest part of a repository's id: huggingface_hub's own limit (``validate_repo_id``), which is for each part.
 WORD_LENGTH = 96
+REF_LENGTH, VIEW_LENGTH = 200, 200
+#: One of the two parts of a repository's id. It ends where two hyphens stand, which part them in the name of a folder.
+WORD = f"(?!(?:[0-9A-Za-z_.]|-(?!-)){{{WORD_LENGTH + 1}}})[0-9A-Za-z_]+(?:(?:[.](?![.])|-(?!-))+[0-9A-Za-z_]+)*"
+#: The last part of a repository's id.
+REPO_NAME = f"{WORD}(?<![.]git)"
+#: A branch or tag without a slash, or one of the Hub's own refs.
+REF = (
+    f"(?![0-9A-Za-z._+/-]{{{REF_LENGTH + 1}}})"
+    "(?:refs/(?:pr|convert)/)?[0-9A-Za-z_](?:[0-9A-Za-z_+-]|[.](?![.]))*(?<![.]lock)"
+)
+#: A folder of ``/models/``.
+VIEW = f"(?![0-9A-Za-z._-]{{{VIEW_LENGTH + 1}}})[0-9A-Za-z][0-9A-Za-z_-]*(?:[.][0-9A-Za-z_-]+)*"
+#: What stands for repositories or views in the server's rules, where ``*`` is anything: as long as the longest id.
+GLOB_LENGTH = len("datasets/") + WORD_LENGTH + 1 + WORD_LENGTH
+GLOB = f"[0-9A-Za-z._/*-]{{1,{GLOB_LENGTH}}}"
+
+REPO_TYPES = ("model", "dataset", "space")
 #: The longest name that Linux' file systems have, in bytes. Ours carry a prefix and a digest beside some names.
 NAME_BYTES = 255
-REF_LENGTH, VIEW_LENGTH = 200, 200
 #: The longest path in a repository, in bytes of UTF-8: with the store's own folders before it Linux takes 4,096.
 PATH_BYTES = 2048
 #: The deepest folder: each folder has documents of its own, which list all that is below it.
@@ -51,7 +60,8 @@ class NameProblem(ValueError):  # noqa: N818 - it is caught where a name has a p
 
 def shown(value: Any) -> str:
     """Return a value from outside as a message may show it: on one line, and not longer than ``SHOWN``."""
-    return _SHORT.repr(value)
+    text = _SHORT.repr(value)
+    return text if len(text) <= SHOWN + 2 else f"{text[:SHOWN]}..."  # the quotes of a text
 
 
 def clean(text: str) -> str:
@@ -67,7 +77,37 @@ def is_plain(text: str) -> bool:
     return text.isprintable() or not any(unicodedata.category(one) in _UNSAFE or one in _TURNING for one in text)
 
 
-_SHORT = reprlib.Repr()
+def listed(values: Iterable[Any]) -> str:
+    """Return several values from outside as a message may show them: short texts as they are, and the first of many."""
+    known = list(values)
+    more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
+    return ", ".join(map(_plain, known[:_LISTED])) + more
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) and value.isprintable() and len(value) <= SHOWN else shown(value)
+
+
+_LISTED = 10
+
+
+class _Short(reprlib.Repr):
+    """Looks at no more of a value than it shows: YAML's aliases make a few lines into billions of items."""
+
+    def repr1(self, x: Any, level: int) -> str:
+        """Take a value for what it is: Ansible has its own texts, lists and mappings, which are kinds of these."""
+        for kind in (str, int, list, tuple, dict):
+            if isinstance(x, kind):
+                shorten: Callable[[Any, int], str] = getattr(self, f"repr_{kind.__name__}")
+                return shorten(x, level)
+        return super().repr1(x, level)
+
+    def repr_int(self, x: Any, level: int) -> str:
+        """Python refuses to write out an integer of many thousands of digits."""
+        return super().repr_int(x, level) if x.bit_length() < 4 * SHOWN else "a number of very many digits"
+
+
+_SHORT = _Short()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = SHOWN
 _SHORT.maxlevel = 2
 
@@ -121,25 +161,13 @@ class Ref(_Name):
         " must be quoted in YAML)"
     )
 
-    def __new__(cls, value: Any) -> Ref:
-        """Make it. Raises NameProblem."""
-        if isinstance(value, str) and (".." in value or value.endswith(".lock") or len(value) > REF_LENGTH):
-            raise NameProblem(f"{shown(value)} {cls._RULE}")
-        return super().__new__(cls, value)
-
 
 class ViewName(_Name):
     """The name of a view."""
 
     __slots__ = ()
     _PATTERN = re.compile(VIEW)
-    _RULE = "is no folder name of letters, digits, '-', '_' and '.'"
-
-    def __new__(cls, value: Any) -> ViewName:
-        """Make it. Raises NameProblem."""
-        if isinstance(value, str) and len(value) > VIEW_LENGTH:
-            raise NameProblem(f"{shown(value)} has {len(value)} characters, {VIEW_LENGTH} are the most")
-        return super().__new__(cls, value)
+    _RULE = f"is no folder name of letters, digits, '-', '_' and '.', of {VIEW_LENGTH} characters at most"
 
 
 class RepoPath(str):
@@ -171,19 +199,12 @@ class Size(int):
 
 def repo_id(value: Any) -> str:
     """Return a repository's id, ``ORGANISATION/NAME`` or ``NAME``. Raises NameProblem."""
-    parts = value.split("/") if isinstance(value, str) else []
-    if (
-        not 1 <= len(parts) <= 2
-        or not all(_WORD.fullmatch(part) and len(part) <= WORD_LENGTH for part in parts)
-        or "--" in value
-        or ".." in value
-        or value.endswith(".git")
-    ):
+    if not isinstance(value, str) or not _REPO.fullmatch(value):
         raise NameProblem(f"{shown(value)} is not of the form ORGANISATION/NAME, of {WORD_LENGTH} characters each")
     return str(value)
 
 
-_WORD = re.compile(WORD)
+_REPO = re.compile(f"(?:{WORD}/)?{REPO_NAME}")
 
 
 def _check_path(path: str) -> None:

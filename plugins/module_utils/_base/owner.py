@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,6 +38,22 @@ def as_owner(folder: Path) -> Iterator[None]:
         os.seteuid(0)
         os.setegid(before[0])
         os.setgroups(before[1])
+
+
+def others_can_change(file: Path) -> str | None:
+    """Return how everybody on the host could change what a file says, and what to do, or None where nobody else can.
+
+    It may be its mode, or that of a folder above it, by its name or where a link leads. A folder such as ``/tmp``, in
+    which each may take away only what is his own, is as good as another. Raises OSError where the file is not there.
+    """
+    places = dict.fromkeys([file.absolute(), file.resolve()])
+    for place in dict.fromkeys(one for name in places for one in (name, *name.parents)):
+        mode = place.stat().st_mode
+        is_sticky = stat.S_ISDIR(mode) and mode & stat.S_ISVTX
+        if mode & stat.S_IWOTH and not (is_sticky and place not in places) and not stat.S_ISCHR(mode):
+            what = "it" if place in places else f"{place}, where it is,"
+            return f"{what} has mode {stat.S_IMODE(mode):04o}, everybody can write there: chmod o-w {place}"
+    return None
 
 
 def _owner(folder: Path) -> os.stat_result | None:

@@ -16,11 +16,16 @@ _INTERVAL = 1.0  # seconds
 
 
 class Progress:
-    """Counts of one run; ``received`` is asked for the bytes that came in."""
+    """Counts of one run.
+
+    ``received`` is asked for the bytes that came in, ``is_told_to_wait`` whether the Hub wants the run to wait.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.received: Callable[[], int] = lambda: 0
+        self.is_told_to_wait: Callable[[], bool] = lambda: False
+        self._moves = 0
         self._values: dict[str, Any] = {"phase": "starting", "done": 0, "total": 0, "bytes_total": 0}
 
     def begin(self, phase: str, total: int, bytes_total: int = 0) -> None:
@@ -32,6 +37,22 @@ class Progress:
         """One step more is done."""
         with self._lock:
             self._values["done"] += 1
+
+    def move(self) -> None:
+        """Something was done that is no step of its own, and may take its time with others like it."""
+        with self._lock:
+            self._moves += 1
+
+    @property
+    def phase(self) -> str:
+        """Return the phase, and how far it is."""
+        with self._lock:
+            return "{phase}, {done} of {total}".format(**self._values)
+
+    def mark(self) -> object:
+        """Return what differs from before as soon as there is any progress."""
+        with self._lock:
+            return self._moves, self.received(), *self._values.values()
 
     def to_json(self) -> dict[str, Any]:
         """Return phase, done, total, bytes_done and bytes_total."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from .._base.clock import stamp
 from .._base.errors import MirrorError
-from .._base.names import NameProblem, Ref, RepoPath
+from .._base.names import NameProblem, Ref, RepoPath, shown
 from .._plan.facts import Repo, repo_name
 from .access_log import Request
 
@@ -41,7 +41,7 @@ def moment(text: str, now: float) -> float:
         time = datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", text))
         return (time if time.tzinfo else time.replace(tzinfo=timezone.utc)).timestamp()
     except ValueError:
-        raise TimeError(f"{text!r} is no time: write 3d, 12h, 2026-11-25 or 2026-11-25T02:00:00Z") from None
+        raise TimeError(f"{shown(text)} is no time: write 3d, 12h, 2026-11-25 or 2026-11-25T02:00:00Z") from None
 
 
 @dataclass(frozen=True)

@@ -5,39 +5,76 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
 
+from .._base.errors import MirrorError
+from .._base.lock import BusyError
 from .._base.owner import become_owner
-from .alerts import due, message, test_message
-from .arguments import FAILED, FINE
+from .._run.recovery import note_death, settle
+from .._store.ledger import RUN, RepoState
+from .._store.store import Store, StoreError
+from .alerts import Alert, due, message, test_message
+from .arguments import BUSY, DIED, FAILED, FINE, STOPPED
 from .config import ConfigError, read_urls
 from .session import Session
 from .terminal import complain
 
 
 def alert(session: Session) -> int:
-    """Tell people which entries keep failing, each once, and which recovered."""
+    """Tell people which entries keep failing, each once, which recovered, and that a run died."""
     from .notify import Notifier  # apprise takes a while to import, and no other command needs it
 
     notifier = Notifier(_receivers(session))
-    store = session.store()
-    become_owner(store.root)
     alerts, host = session.config.alerts, socket.gethostname()
-    if session.options.test:
-        problems = notifier.send(*test_message(alerts.language, host), failure=False)
-    else:
-        news = due(store.ledger.state().repos, alerts.threshold)
-        if not news:
-            session.terminal.say("nothing is to be told")
-            return FINE
-        problems = notifier.send(*message(news, alerts.language, host), failure=bool(news.failing))
-        # told is what one receiver took, at least
-        told = news if len(problems) < len(notifier) else due({}, alerts.threshold)
-        store.ledger.append("alert", failing=sorted(told.failing), recovered=sorted(told.recovered), problems=problems)
-    for problem in problems:
-        complain(problem)
+    try:
+        store = session.store()
+        become_owner(store.root)
+        if session.options.test:
+            problems = notifier.send(*test_message(alerts.language, host), failure=False)
+        else:
+            _settle(store)
+            _note_refused(store)
+            news = due(store.ledger.state().repos, alerts.threshold)
+            if not news:
+                session.terminal.say("nothing is to be told")
+                return FINE
+            problems = notifier.send(*message(news, alerts.language, host), failure=bool(news.failing))
+            # told is what one receiver took, at least
+            told = news if len(problems) < len(notifier) else due({}, alerts.threshold)
+            failing, recovered = sorted(told.failing), sorted(told.recovered)
+            store.ledger.append("alert", failing=failing, recovered=recovered, problems=problems)
+            # with that record, and with those of a run that may have ended meanwhile
+            store.ledger.save(store.ledger.state())
+    except (StoreError, OSError) as problem:
+        if os.environ.get("MONITOR_SERVICE_RESULT", "success") == "success" or session.options.test:
+            raise
+        # what it died of keeps it from being recorded, so each run that dies so is told
+        news = Alert({RUN: RepoState(1, str(problem), str(problem))}, {})
+        problems = notifier.send(*message(news, alerts.language, host), failure=True)
+    for text in problems:
+        complain(text)
     session.terminal.say(f"{len(notifier) - len(problems)} of {len(notifier)} receivers took the message")
     return FAILED if problems else FINE
+
+
+def _settle(store: Store) -> None:
+    """Have a run that was killed in the ledger before it is read. Whoever has the lock now has done that already."""
+    with contextlib.suppress(BusyError):
+        if store.ledger.state().under_way is not None:
+            with store.locked():
+                settle(store)
+
+
+def _note_refused(store: Store) -> None:
+    """Have in the ledger what systemd says of a run that did not even begin, where that starts this."""
+    result, status = os.environ.get("MONITOR_SERVICE_RESULT"), os.environ.get("MONITOR_EXIT_STATUS", "")
+    # what these codes stand for is in the ledger, or nobody's failure
+    if result == "exit-code" and status not in map(str, (FAILED, BUSY, STOPPED, DIED)):
+        unit = os.environ.get("MONITOR_UNIT", "the sync's unit")
+        cause = f"{unit} ended with exit code {status} before a run began: journalctl -u {unit} says why"
+        note_death(store, MirrorError(cause), run=None)
 
 
 def _receivers(session: Session) -> list[str]:

@@ -11,12 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
 
 from .._base.errors import MirrorError
-
-if TYPE_CHECKING:
-    from .._store.ledger import RepoState
+from .._store.ledger import RUN, RepoState
 
 #: Bytes that title and body have together: what a WeCom group robot takes as text, the least of all receivers.
 LIMIT = 2048
@@ -102,8 +99,15 @@ LANGUAGES = tuple(_WORDS)
 
 
 def due(states: Mapping[str, RepoState], threshold: int) -> Alert:
-    """Return what has failed ``threshold`` times in a row, or recovered, and was not reported yet."""
-    failing = {name: state for name, state in states.items() if state.failures >= threshold and not state.alerted}
+    """Return what has failed ``threshold`` times in a row, or recovered, and was not reported yet.
+
+    A run that died is told at once: whatever it died of may keep each run from failing three times.
+    """
+    failing = {
+        name: state
+        for name, state in states.items()
+        if state.failures >= (1 if name == RUN else threshold) and not state.alerted
+    }
     recovered = {name: state for name, state in states.items() if state.alerted and not state.failures}
     return Alert(failing, recovered)
 

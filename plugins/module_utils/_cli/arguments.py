@@ -6,15 +6,18 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from pathlib import Path
 
-from .._base.names import REPO_TYPES
+from .._base.names import REPO_TYPES, shown
 from .._check.audit import GAP, KEYS
 
 VERSION = "0.1.0"  # the collection's; a test compares it with galaxy.yml
 
-FINE, FAILED, REFUSED, BUSY, STOPPED, BROKEN = range(6)
+FINE, FAILED, REFUSED, BUSY, STOPPED, BROKEN, DIED = range(7)
+
+_LONGEST_INTERVAL = 3600
 
 _ACCESS_LOG = Path("/var/log/hf-mirror/access.log")
 
@@ -28,6 +31,7 @@ exit codes:
   3  another run is under way on this store (gc, sync without --wait); scrub: another scrub
   4  stopped by a signal; the next sync, or scrub, goes on from there
   5  the store can't be used; fsck: it is damaged; scrub: something is rotten and was not repaired
+  6  ended by a limit (time, no progress, memory) or by an error that nobody foresaw; the next sync goes on
 
 environment:
   HF_ENDPOINT  the Hub's URL, where neither --endpoint nor the configuration says it
@@ -117,7 +121,10 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     )
     follow = command("follow", "have what the other node of a pair has, and let refs name what it published")
     follow.add_argument(
-        "--interval", type=_count, metavar="SECONDS", help="again after so many seconds, until stopped (default: once)"
+        "--interval",
+        type=_interval,
+        metavar="SECONDS",
+        help="again after so many seconds, until stopped (or once)",
     )
     compare = command("compare", "say what differs between this store and that of the other node of a pair")
     node = command("node", "record what keepalived made of this node of a pair, which calls this")
@@ -188,8 +195,14 @@ def _changes(command: Callable[[str, str], argparse.ArgumentParser]) -> list[arg
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no number")
+    if not re.fullmatch("[0-9]{1,9}", text):
+        raise argparse.ArgumentTypeError(f"{shown(text)} is no number from 0 to 999999999")
+    return int(text)
+
+
+def _interval(text: str) -> int:
+    if not 1 <= _count(text) <= _LONGEST_INTERVAL:
+        raise argparse.ArgumentTypeError(f"{shown(text)} is no number of seconds, 1 to {_LONGEST_INTERVAL}")
     return int(text)
 
 
@@ -198,6 +211,7 @@ def _common() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS, allow_abbrev=False)
     group = common.add_argument_group("options of all commands, which win over the configuration")
     group.add_argument("--config", type=Path, metavar="FILE", help="configuration, or just a whitelist, in YAML")
+    group.add_argument("--traceback", action="store_true", help="show where an error that nobody foresaw comes from")
     group.add_argument("--store", metavar="DIR", help="the store; sync makes it where only its parent exists")
     group.add_argument("--endpoint", metavar="URL", help="the Hub, or what answers as it does")
     group.add_argument("--proxy", metavar="URL", help="HTTP proxy; write one with a password into the configuration")

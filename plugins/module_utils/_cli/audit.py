@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from .._base.clock import stamp
 from .._base.errors import MirrorError
+from .._base.names import shown
 from .._base.yaml import dump
 from .._check.access_log import AccessLog, Request
 from .._check.audit import Download, Filter, Group, Missing, Vain, downloads, grouped, moment, vain
@@ -72,12 +73,12 @@ def _filter(session: Session) -> Filter:
     if commit is not None:
         commit = commit.lower()
         if not _COMMIT.fullmatch(commit):
-            raise MirrorError(f"--commit {commit!r} is no commit: give 7 to 40 hex digits of it")
+            raise MirrorError(f"--commit {shown(commit)} is no commit: give 7 to 40 hex digits of it")
     if client is not None:
         try:
             client = str(ipaddress.ip_address(client))
         except ValueError:
-            raise MirrorError(f"--client {client!r} is no IP address") from None
+            raise MirrorError(f"--client {shown(client)} is no IP address") from None
     since, until = _moment(session, options.since), _moment(session, options.until)
     return Filter(options.repo, options.repo_type, commit, options.user, client, since, until)
 

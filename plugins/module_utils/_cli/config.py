@@ -3,28 +3,28 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The configuration file of the command ``hf-mirror``, and the files that it names. Relative paths start beside it.
 
-Secrets are in files of their own, which others must not be able to read; no error shows what is in them.
+Secrets are in files of their own, which others must not be able to read; no error shows what is in them. No file may be
+one that everybody can change.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
-from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from .._base.errors import MirrorError
-from .._base.inside import network
-from .._base.yaml import load
+from .._base.names import listed, shown
+from .._base.owner import others_can_change
+from .._base.yaml import MOST_BYTES, joined, load
 from .._plan.lockfile import LockFile
 from .._plan.wanted import Wanted
 from .._plan.whitelist import parse
 from .._plan.whitelist_files import read_entries
-from .._run.engine import Settings
+from .._run.settings import CHECKS, Settings
 from .alerts import LANGUAGES
 
 _WHITELIST_KEY = "models_to_sync"
@@ -88,8 +88,8 @@ class Config:
         if not self.lock_file:
             return None
         try:
-            return LockFile.from_json(json.loads(_read(self.lock_file)))
-        except ValueError as problem:
+            return LockFile.from_json(json.loads(_read(self.lock_file, most=_MOST_OF_A_LOCK)))
+        except (ValueError, RecursionError) as problem:
             raise ConfigError(f"{self.lock_file} is no JSON: {problem}") from None
 
 
@@ -104,7 +104,7 @@ def read_config(file: Path) -> Config:
     if "models" in content and "whitelist" in content:
         problems.append("models and whitelist exclude each other")
     if problems:
-        raise ConfigError("\n".join(f"{file}: {problem}" for problem in problems))
+        raise ConfigError(joined([f"{file}: {problem}" for problem in problems]))
     found = {
         key: file.parent / value if _CHECKS[key] is _text_path else value
         for key, value in content.items()
@@ -136,59 +136,16 @@ def read_urls(file: Path) -> list[str]:
 # ---- what a value must be: each returns what is wrong, without showing it where it may be a secret
 
 
-def _text(value: Any) -> str | None:
-    return None if isinstance(value, str) and value else "must be a text"
-
-
 def _text_path(value: Any) -> str | None:
     return None if isinstance(value, str) and value else "must be a path"
 
 
-def _is_number(value: Any, least: int, most: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
-
-
-def _at_least_one(value: Any) -> str | None:
-    return None if _is_number(value, 1, 1 << 62) else f"is {value!r}, it must be a number, at least 1"
-
-
-def _bytes(value: Any) -> str | None:
-    return None if _is_number(value, 0, 1 << 62) else f"is {value!r}, it must be a number of bytes a second"
-
-
-def _seconds(value: Any) -> str | None:
-    return None if _is_number(value, 0, 1 << 31) else f"is {value!r}, it must be a number of seconds"
-
-
-def _percent(value: Any) -> str | None:
-    return None if _is_number(value, 0, 99) else f"is {value!r}, it must be a number of percent, 0 to 99"
-
-
-def _hours(value: Any) -> str | None:
-    return None if _is_number(value, 0, 1 << 62) else f"is {value!r}, it must be a number of hours"
-
-
-def _limit(value: Any) -> str | None:
-    fine = not isinstance(value, bool) and re.fullmatch(r"\d+%?", str(value))
-    return None if fine else f"is {value!r}, it must be a number of repositories or a share like 10%"
-
-
-def _networks(value: Any) -> str | None:
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        return "must be a list of networks such as 10.1.0.0/16"
-    try:
-        deque(map(network, value), maxlen=0)
-    except MirrorError as problem:
-        return str(problem)
-    return None
-
-
 def _switch(value: Any) -> str | None:
-    return None if isinstance(value, bool) else f"is {value!r}, it must be true or false"
+    return None if isinstance(value, bool) else f"is {shown(value)}, it must be true or false"
 
 
 def _language(value: Any) -> str | None:
-    return None if value in LANGUAGES else f"is {value!r}, it must be {' or '.join(LANGUAGES)}"
+    return None if value in LANGUAGES else f"is {shown(value)}, it must be {' or '.join(LANGUAGES)}"
 
 
 def _entries(value: Any) -> str | None:
@@ -201,33 +158,24 @@ def _alerts(value: Any) -> str | None:
     return "; ".join(_problems(value, _ALERTS)) or None
 
 
-_ALERTS = {"threshold": _at_least_one, "language": _language, "urls_file": _text_path}
+_ALERTS = {"threshold": CHECKS["threshold"], "language": _language, "urls_file": _text_path}
 _CHECKS = {
     "store": _text_path,
-    "endpoint": _text,
-    "proxy": _text,
-    "allow_networks": _networks,
-    "workers": _at_least_one,
-    "bandwidth": _bytes,
-    "reserve": _percent,
-    "grace": _hours,
-    "max_delete": _limit,
+    **{one.name: CHECKS[one.name] for one in fields(Settings) if one.name in CHECKS},
+    "scrub_rate": CHECKS["scrub_rate"],
     "xet": _switch,
-    "peer": _text,
-    "peer_wait": _seconds,
     "models": _entries,
     "whitelist": _text_path,
     "tokens_file": _text_path,
     "lock_file": _text_path,
-    "scrub_rate": _bytes,
     "alerts": _alerts,
 }
 
 
 def _problems(content: Mapping[Any, Any], checks: Mapping[str, Any]) -> Iterator[str]:
-    unknown = [str(key) for key in content if key not in checks]
+    unknown = [key for key in content if key not in checks]
     if unknown:
-        yield f"unknown key {', '.join(unknown)} (known: {', '.join(checks)})"
+        yield f"unknown key {listed(unknown)} (known: {', '.join(checks)})"
     for key, value in content.items():
         problem = checks[key](value) if key in checks and value is not None else None
         if problem:
@@ -243,17 +191,29 @@ def _credential(file: Path) -> Path:
     return copy if copy.is_file() else file
 
 
-def _read(file: Path, secret: bool = False) -> str:
+def _read(file: Path, secret: bool = False, most: int = MOST_BYTES) -> str:
     file = _credential(file) if secret else file
     try:
         mode = file.stat().st_mode & 0o777
         if secret and mode & 0o007:
             raise ConfigError(f"{file} has mode {mode:04o}, everybody can read the secrets in it: chmod 0600 {file}")
-        return file.read_text(encoding="utf-8")
+        everybody = others_can_change(file)
+        if everybody:
+            raise ConfigError(f"{file} is nothing to go by: {everybody}")
+        with file.open("rb") as source:
+            content = source.read(most + 1)
     except OSError as problem:
         raise ConfigError(f"{file} can't be read: {problem.strerror}") from None
+    if len(content) > most:
+        raise ConfigError(f"{file} has more than {most >> 20} MiB, which is the most")
+    try:
+        return content.decode()
     except UnicodeDecodeError as problem:
         raise ConfigError(f"{file} is no UTF-8 text: {problem.reason} at byte {problem.start}") from None
+
+
+#: Bytes of a lock file: half a million files.
+_MOST_OF_A_LOCK = 100 << 20
 
 
 def _load(file: Path, secret: bool = False) -> tuple[Any, Any]:

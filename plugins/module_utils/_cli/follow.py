@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from .._base.clock import StoppedError
-from .._base.errors import MirrorError
+from .._base.errors import as_problem
 from .._run.compare import compare as differences
 from .arguments import FAILED, FINE
 from .service import tell_status
@@ -29,11 +29,12 @@ def follow(session: Session) -> int:
         problem = ""
         try:
             done = engine.follow()
-        # a full disk, too, has room again when somebody made it
-        except (MirrorError, OSError) as error:
-            if isinstance(error, StoppedError) or interval is None:
+        except StoppedError:
+            raise
+        except Exception as error:
+            if interval is None:
                 raise
-            problem = str(error)
+            problem = str(as_problem(error))
         else:
             for what, names in (("sealed", done.sealed), ("moved", done.moved), ("removed", done.removed)):
                 for name in names:

@@ -23,7 +23,8 @@ from .._fetch.hub import HUGGINGFACE_HUB_ERROR
 from .._fetch.peer import Peer
 from .._fetch.scan import PICKLESCAN_ERROR
 from .._plan.wanted import Wanted
-from .._run.engine import Engine, Settings, open_store
+from .._run.engine import Engine, open_store
+from .._run.settings import Settings
 from .._store.store import Store
 from .config import Config, ConfigError, check_value, read_config
 from .terminal import QuietTerminal, open_terminal
@@ -84,10 +85,12 @@ class Session:
         """Return what ``Settings`` takes and people decide."""
         environment = {"endpoint": os.environ["HF_ENDPOINT"]} if os.environ.get("HF_ENDPOINT") else {}
         given = {name: getattr(self.options, name) for name in _OVERRIDES if name in self.options}
-        for name, value in given.items():
+        said = [(f"--{name.replace('_', '-')}", name, value) for name, value in given.items()]
+        said += [("HF_ENDPOINT", name, value) for name, value in environment.items()]
+        for place, name, value in said:
             problem = check_value(name, value)
             if problem:
-                raise ConfigError(f"--{name.replace('_', '-')} {problem}")
+                raise ConfigError(f"{place} {problem}")
         values = {**environment, **self.config.values, **given}
         if "store" not in values:
             raise ConfigError("there is no store: give --store DIR, or the key store in the configuration")

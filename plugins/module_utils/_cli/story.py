@@ -13,7 +13,7 @@ from .._plan.facts import repo_name
 from .._plan.report import human
 
 #: Records that only recovery is interested in, or that are told by the one after them.
-_SILENT = ("intent", "seal", "collect", "trim", "suspect")
+_SILENT = ("intent", "seal", "collect", "trim", "suspect", "trace")
 
 
 def tell(record: Mapping[str, Any], failures: bool = True) -> str | None:
@@ -40,6 +40,7 @@ _SENTENCES = {
     "start": "run {run} begins ({actor})",
     "recover": "put in order: {what}",
     "stopped": "stopped before the run was finished ({actor}); the next one goes on from there",
+    "died": "the run died: {message}",
     "publish": "{repo} {ref}: {old} -> {new} ({what} {serial}, {actor}){why}",
     "purge": "purged {purged} ({actor})",
     "mark": "{repo} {name}: {what} ({actor}){why}",

@@ -5,24 +5,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import threading
-from collections.abc import Iterator
+from functools import partial
 
-from .._base.clock import StoppedError
+from .._base.clock import LimitError, StoppedError
 from .._base.errors import sentence
 from .._base.lock import BusyError
 from .._plan.report import diff, result, table
 from .._plan.wanted import Wanted
-from .._run.engine import Engine, Outcome
-from .arguments import FAILED, FINE, STOPPED
+from .._run.engine import Outcome
+from .arguments import DIED, FAILED, FINE, STOPPED
 from .session import Session
-from .terminal import Terminal, complain
+from .terminal import complain
 from .watch import Watch
-
-#: Seconds that a run has to end by itself when it is stopped, and between two looks whether it is.
-_GRACE, _INTERVAL = 3.0, 0.2
 
 
 def sync(session: Session) -> int:
@@ -35,8 +30,8 @@ def sync(session: Session) -> int:
     watch = Watch(engine.store, session.terminal)
     while True:
         try:
-            with _ended_in_time(engine, session.terminal), watch.beside(engine.progress.to_json):
-                outcome = engine.run(wanted, session.options.state)
+            with watch.beside(engine.progress.to_json):
+                outcome = engine.run(wanted, session.options.state, give_up=partial(_give_up, session))
         except BusyError as problem:
             if not session.options.wait:
                 raise
@@ -62,29 +57,11 @@ def plan(session: Session) -> int:
     return _conclude(session, outcome, wanted, "nothing is to be done")
 
 
-@contextlib.contextmanager
-def _ended_in_time(engine: Engine, terminal: Terminal) -> Iterator[None]:
-    """Don't wait for a server that keeps silent once the run is to end: it may be cut at any instant."""
-    ended = threading.Event()
-
-    def wait() -> None:
-        while not ended.wait(_INTERVAL):
-            try:
-                engine.clock.check()
-            except StoppedError as problem:
-                if not ended.wait(_GRACE):
-                    engine.store.ledger.append("stopped", actor=engine.settings.actor)
-                    terminal.progress(None)
-                    complain(str(problem))
-                    os._exit(STOPPED)
-
-    thread = threading.Thread(target=wait, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
+def _give_up(session: Session, problem: StoppedError) -> None:
+    """End the process of a run that does not end by itself."""
+    session.terminal.progress(None)
+    complain(str(problem))
+    os._exit(DIED if isinstance(problem, LimitError) else STOPPED)
 
 
 def _conclude(session: Session, outcome: Outcome, wanted: list[Wanted], nothing: str) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .._base.errors import MirrorError
+from .._base.names import shown
 from .pairs import LIKENESSES, Pair, read_pairs
 
 #: Kinds of entries, and what each of them has to say.
@@ -82,8 +83,8 @@ class Choice:
 
     def _refusal(self, name: str) -> str:
         return (
-            f"FaceFusion {self._version} loads no model {name!r}. Write one of {', '.join(sorted(self._repos))}; or"
-            f" ORG/REPO/NAME for one of another repository, as it has to be for each likeness ({LIKENESSES}*)"
+            f"FaceFusion {self._version} loads no model {shown(name)}. Write one of {', '.join(sorted(self._repos))};"
+            f" or ORG/REPO/NAME for one of another repository, as it has to be for each likeness ({LIKENESSES}*)"
         )
 
 
@@ -116,7 +117,7 @@ def _entries(catalogue: Mapping[str, Any], kind: str) -> list[Any]:
 def _number(version: Any) -> tuple[int, ...]:
     found = _VERSION.fullmatch(str(version))
     if not found:
-        raise MirrorError(f"{version!r} is no version of FaceFusion such as 3.8.1")
+        raise MirrorError(f"{shown(version)} is no version of FaceFusion such as 3.8.1")
     return tuple(int(part or 0) for part in found.groups())
 
 

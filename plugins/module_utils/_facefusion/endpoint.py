@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from .._base.address import endpoint_problem
 from .._base.clock import Clock
 from .._base.errors import MirrorError
 from .._base.names import COMMIT, Commit, NameProblem, RepoPath
@@ -25,7 +26,6 @@ from .._fetch.http import (
     TransportError,
     UnreachableError,
     discard,
-    is_web,
     moved_to,
     origin,
     origin_name,
@@ -82,10 +82,9 @@ class Endpoint:
     """An address such as ``https://mirror.example.org``, as ``_fetch.source`` wants it, too."""
 
     def __init__(self, url: str, clock: Clock, timeout: float, access: Access | None = None) -> None:
-        if not is_web(url):
-            raise MirrorError(f"{url.rpartition('@')[2]!r} is no http:// or https:// URL")
-        if "@" in urlsplit(url).netloc:
-            raise MirrorError(f"{origin_name(url)}: user and password are options of their own, no part of a URL")
+        problem = endpoint_problem(url, "user, password and token are options of their own")
+        if problem:
+            raise MirrorError(f"an endpoint {problem}")
         self.endpoint = url.rstrip("/")
         self._access = access or Access()
         if self._access.token and not _TOKEN.fullmatch(self._access.token):

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._base.errors import MirrorError
-from .._base.names import RepoPath
+from .._base.names import RepoPath, shown
+from .._base.yaml import joined
 
 #: Repositories with likenesses of real people. FaceFusion keeps their models in a folder for each: ``SCOPE/NAME.dfm``.
 LIKENESSES = "facefusion/deepfacelive-models-"
@@ -66,7 +67,7 @@ def read_pairs(models: Iterable[Any]) -> list[Pair]:
         except MirrorError as problem:
             wrong.append(f"entry {number}: {problem}")
     if wrong:
-        raise MirrorError("models can't be understood:\n" + "\n".join(wrong))
+        raise MirrorError("models can't be understood:\n" + joined(wrong))
     return list(pairs.values())
 
 
@@ -75,15 +76,15 @@ def _read(entry: Any) -> list[Pair]:
         raise MirrorError("it has repo_id and names, both of them, and nothing else")
     repo_id, names = entry["repo_id"], entry["names"]
     if not isinstance(repo_id, str) or not _REPO.fullmatch(repo_id):
-        raise MirrorError(f"repo_id {repo_id!r} is not of the form ORG/NAME")
+        raise MirrorError(f"repo_id {shown(repo_id)} is not of the form ORG/NAME")
     scope = repo_id[len(LIKENESSES) :] if repo_id.startswith(LIKENESSES) else "none"
     if not _NAME.fullmatch(scope):
-        raise MirrorError(f"{repo_id}: {scope!r} is no folder's name")
+        raise MirrorError(f"{repo_id}: {shown(scope)} is no folder's name")
     if not isinstance(names, list) or not names:
         raise MirrorError(f"{repo_id}: names is a list of models: nothing here means all of a repository")
     for name in names:
         if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise MirrorError(f"{repo_id}: {name!r} is no model's name: patterns and folders are not possible")
+            raise MirrorError(f"{repo_id}: {shown(name)} is no model's name: patterns and folders are not possible")
         if name.endswith((".onnx", ".hash", ".dfm")):
             raise MirrorError(f"{repo_id}: {name} is a file: write {name.rpartition('.')[0]}")
     return [Pair(repo_id, name) for name in names]

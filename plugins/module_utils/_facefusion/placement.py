@@ -28,6 +28,8 @@ from .folder import Folder, Item
 from .pairs import HASH_SIZE, Pair, agrees
 from .record import FILE, Known
 
+_MOST_PARALLEL, _LONGEST_TIMEOUT = 64, 3600
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -77,8 +79,8 @@ class Placement:
     """A run."""
 
     def __init__(self, settings: Settings) -> None:
-        if settings.parallel < 1 or settings.timeout <= 0:
-            raise MirrorError("parallel is at least 1, and timeout more than 0 seconds")
+        if not 1 <= settings.parallel <= _MOST_PARALLEL or not 0 < settings.timeout <= _LONGEST_TIMEOUT:
+            raise MirrorError(f"parallel is 1 to {_MOST_PARALLEL}, and timeout 1 to {_LONGEST_TIMEOUT} seconds")
         clock = Clock()
         self._settings, self._folder = settings, Folder(settings.path)
         self._mirror = Endpoint(settings.endpoint, clock, settings.timeout, settings.access)

@@ -31,6 +31,8 @@ class Downloads:
 
     def __init__(self, store: Store, fetchers: Sequence[Fetcher], reserve: int, progress: Progress) -> None:
         self._store, self._fetchers, self._reserve, self._progress = store, fetchers, reserve, progress
+        for fetcher in fetchers:
+            fetcher.move = progress.move
         self.bad: dict[str, Bad] = {}
         self._full: DiskFullError | None = None
         self._away: set[Fetcher] = set()

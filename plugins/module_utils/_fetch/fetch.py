@@ -14,7 +14,7 @@ import contextlib
 import errno
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -47,6 +47,8 @@ class Fetcher:
 
     def __init__(self, source: Source, fs: Fs, clock: Clock, budget: int = 64 << 20) -> None:
         self._source, self._fs = source, fs
+        #: Called while what is there is read, which may take longer than a run may be without progress.
+        self.move: Callable[[], None] = lambda: None
         self._segments = Segments(budget, clock)
 
     @property
@@ -116,7 +118,7 @@ class Fetcher:
 
     def _stream(self, body: Body, file: File, target: BinaryIO, start: int) -> str:
         """Take what is missing in one piece."""
-        hasher = _hash_prefix(file, target)
+        hasher = self._hash_prefix(file, target)
         with contextlib.closing(body.stream(start)) as blocks:
             for block in blocks:
                 self._fs.write_block(target, block)
@@ -126,18 +128,18 @@ class Fetcher:
     def _window(self, body: Body, file: File, target: BinaryIO, start: int) -> str:
         """Take it in segments, with some more under way."""
         with Window(self._segments, body, start, file.size) as window:
-            hasher = _hash_prefix(file, target)
+            hasher = self._hash_prefix(file, target)
             self._fs.bypass_cache(target)
             for block in window.blocks():
                 self._fs.write_block(target, block)
                 hasher.update(block)
         return str(hasher.hexdigest())
 
-
-def _hash_prefix(file: File, target: Any) -> Any:
-    """Hash what is there already; this read can't be avoided, and checks what a crash left."""
-    hasher = file.hasher()
-    target.seek(0)
-    while block := target.read(_BLOCK):
-        hasher.update(block)
-    return hasher
+    def _hash_prefix(self, file: File, target: Any) -> Any:
+        """Hash what is there already; this read can't be avoided, and checks what a crash left."""
+        hasher = file.hasher()
+        target.seek(0)
+        while block := target.read(_BLOCK):
+            hasher.update(block)
+            self.move()
+        return hasher

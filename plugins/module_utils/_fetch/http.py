@@ -136,10 +136,11 @@ class Pools:
         self._by_proxy = {url: self._manager(url) for scheme, url in self._proxies.items() if scheme != "no"}
 
     def _manager(self, proxy: str) -> Any:
-        user = urlsplit(proxy).netloc.rpartition("@")[0]
+        # urllib3 takes no user of a URL, and would show a password in its errors
+        user, _at, host = urlsplit(proxy).netloc.rpartition("@")
         headers = urllib3.make_headers(proxy_basic_auth=unquote(user)) if user else None
         try:
-            return urllib3.ProxyManager(proxy, proxy_headers=headers, **self._options)
+            return urllib3.ProxyManager(f"{urlsplit(proxy).scheme}://{host}", proxy_headers=headers, **self._options)
         except (urllib3.exceptions.HTTPError, ValueError):
             raise MirrorError("the proxy must be an http:// or https:// URL") from None
 

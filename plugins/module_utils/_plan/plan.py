@@ -9,7 +9,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Union
 
-from .._base.errors import HeldError, MirrorError
+from .._base.errors import HeldError, MirrorError, as_problem
 from .._base.names import Commit, Etag, Ref, RepoPath, ViewName
 from .facts import File, Listing, Repo
 from .wanted import Wanted, substance
@@ -241,8 +241,8 @@ def plan_repo(
             paths = wanted.select(answer.files, answer.refused)
             _hold(wanted, answer, paths, facts)
             _refuse_bad(answer, paths, pool, bad)
-        except MirrorError as problem:
-            plan.problems[wanted] = problem
+        except Exception as problem:  # also what nobody foresaw: this entry fails, no other
+            plan.problems[wanted] = as_problem(problem)
             continue
         commit = commits.setdefault(answer.commit, CommitPlan(repo, answer, (), []))
         commit.entries.append(wanted)

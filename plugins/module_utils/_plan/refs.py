@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Optional, Union
 
 from .._base.errors import MirrorError
-from .._base.names import Commit, Ref
+from .._base.names import Commit, Ref, shown
 from .facts import Repo
 from .plan import Publish, RepoFacts
 
@@ -79,7 +79,7 @@ def freeze(repo: Repo, facts: RepoFacts, ref: Ref, is_set: bool = True) -> Chang
 def resolve(repo: Repo, facts: RepoFacts, commit: str) -> Commit:
     """Return the whole id of a commit that is here. Seven digits of it are enough, if it is the only one."""
     if not re.fullmatch(r"[0-9a-f]+", commit) or not _SHORTEST <= len(commit) <= 40:
-        raise RefError(f"{commit!r} is no commit: at least {_SHORTEST} hexadecimal digits are needed")
+        raise RefError(f"{shown(commit)} is no commit: at least {_SHORTEST} hexadecimal digits are needed")
     found = [one for one in facts.snapshots if one.startswith(commit)]
     if len(found) != 1:
         raise RefError(f"{repo} has {'several commits' if found else 'no commit'} {commit} here")

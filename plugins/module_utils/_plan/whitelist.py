@@ -9,17 +9,21 @@ What names may be is ``names``' concern: the Hub's own limits, narrowed by what 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Callable, TypeVar
 
 from .._base.errors import MirrorError
-from .._base.names import REPO_TYPES, NameProblem, Ref, RepoPath, ViewName, repo_id
+from .._base.names import REPO_TYPES, NameProblem, Ref, RepoPath, ViewName, listed, repo_id, shown
+from .._base.yaml import joined
 from .wanted import Wanted
 
 _KEYS = tuple(field.name for field in fields(Wanted))
 _PUBLISH = ("auto", "manual")
 _FORMATS = ("any", "no-pickle")
+#: Published commits of a ref that stay. Each is a tree of links.
+MOST_KEPT = 1000
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -27,7 +31,7 @@ _T = TypeVar("_T")
 
 
 class WhitelistError(MirrorError):
-    """The whitelist can't be used as it stands; every wrong entry is named."""
+    """The whitelist can't be used as it stands; every wrong entry is named, of many the first."""
 
 
 def parse(entries: Any, sources: Sequence[str] = ()) -> list[Wanted]:
@@ -50,7 +54,7 @@ def parse(entries: Any, sources: Sequence[str] = ()) -> list[Wanted]:
             problems.append(f"{place}{_label(entry)}: {problem}")
     problems += _conflicts([(f"{place}: {one}" if sources else f"whitelist entry {one}", one) for place, one in wanted])
     if problems:
-        raise WhitelistError("\n".join(problems))
+        raise WhitelistError(joined(problems))
     return [one for _place, one in wanted]
 
 
@@ -58,9 +62,9 @@ def _parse_entry(entry: Any) -> Wanted:
     if not isinstance(entry, Mapping):
         raise ValueError(f"is {_kind(entry)}, it must be a mapping with a repo_id")
     given = {key: value for key, value in entry.items() if value is not None}
-    unknown = sorted(str(key) for key in given if key not in _KEYS)
+    unknown = [key for key in given if key not in _KEYS]
     if unknown:
-        raise ValueError(f"unknown key {', '.join(unknown)} (known: {', '.join(_KEYS)})")
+        raise ValueError(f"unknown key {listed(unknown)} (known: {', '.join(_KEYS)})")
     if "repo_id" not in given:
         raise ValueError("repo_id is missing")
     if "files" in given and ("allow_patterns" in given or "ignore_patterns" in given):
@@ -105,22 +109,22 @@ def _word(key: str, value: Any) -> str:
 
 
 def _keep(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"keep is {value!r}, it must be a number of commits, at least 1")
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MOST_KEPT:
+        raise ValueError(f"keep is {shown(value)}, it must be a number of commits, 1 to {MOST_KEPT}")
     return value
 
 
 def _flag(given: Mapping[str, Any], key: str) -> bool:
     value = given.get(key, False)
     if not isinstance(value, bool):
-        raise ValueError(f"{key} is {value!r}, it must be true or false")
+        raise ValueError(f"{key} is {shown(value)}, it must be true or false")
     return value
 
 
 def _one_of(given: Mapping[str, Any], key: str, choices: tuple[str, ...]) -> str:
     value = given.get(key, choices[0])
     if value not in choices:
-        raise ValueError(f"{key} {value!r} is none of {', '.join(choices)}")
+        raise ValueError(f"{key} {shown(value)} is none of {', '.join(choices)}")
     return str(value)
 
 
@@ -130,9 +134,9 @@ def _strings(given: Mapping[str, Any], key: str) -> tuple[str, ...] | None:
     value = given[key]
     if not isinstance(value, (list, tuple)) or not value or not all(isinstance(item, str) for item in value):
         raise ValueError(f"{key} must be a list of at least one string")
-    twice = sorted({item for item in value if value.count(item) > 1})
+    twice = sorted(item for item, times in Counter(value).items() if times > 1)
     if twice:
-        raise ValueError(f"{key} has {', '.join(twice)} twice")
+        raise ValueError(f"{key} has {listed(twice)} twice")
     return tuple(value)
 
 
@@ -146,21 +150,18 @@ def _conflicts(wanted: list[tuple[str, Wanted]]) -> list[str]:
             problems.append(f"{label}: is there twice, join the two")
             continue
         entries.add(key)
+        bare = Counter(path.rpartition("/")[2] for path in one.files or ())
         for view in one.views:
             for path in one.files or ():
                 name = path.rpartition("/")[2]
                 other = names.setdefault((view, name), one)
-                if (other, path) != (one, path) or _twice(one.files or (), name):
+                if (other, path) != (one, path) or bare[name] > 1:
                     problems.append(f"{label}: view {view} would hold two files named {name} ({other})")
     return list(dict.fromkeys(problems))
 
 
-def _twice(files: tuple[str, ...], name: str) -> bool:
-    return sum(path.rpartition("/")[2] == name for path in files) > 1
-
-
 def _label(entry: Any) -> str:
-    return f" ({entry['repo_id']})" if isinstance(entry, Mapping) and entry.get("repo_id") else ""
+    return f" ({listed([entry['repo_id']])})" if isinstance(entry, Mapping) and entry.get("repo_id") else ""
 
 
 def _kind(value: Any) -> str:

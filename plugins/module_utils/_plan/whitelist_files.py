@@ -11,7 +11,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .._base.yaml import load
+from .._base.names import listed
+from .._base.owner import others_can_change
+from .._base.yaml import MOST_BYTES, joined, load
 from .whitelist import WhitelistError
 
 _KEY = "models_to_sync"
@@ -45,7 +47,7 @@ def read_entries(path: Path) -> Entries:
         except WhitelistError as problem:
             problems.append(str(problem))
     if problems:
-        raise WhitelistError("\n".join(problems))
+        raise WhitelistError(joined(problems))
     return entries
 
 
@@ -53,6 +55,9 @@ def _files(path: Path) -> list[Path]:
     try:
         if not path.is_dir():
             return [path]
+        everybody = others_can_change(path)
+        if everybody:
+            raise WhitelistError(f"{path} is no whitelist to go by: {everybody}")
         # a link to nowhere stays in: reading it fails and says so
         names = [file for file in path.iterdir() if file.suffix in _SUFFIXES and not file.is_dir()]
     except OSError as problem:
@@ -66,13 +71,17 @@ def _files(path: Path) -> list[Path]:
 def _read(file: Path) -> list[tuple[int, Any]]:
     """Return line and content of each entry of a file."""
     try:
-        text = file.read_bytes()
+        everybody = others_can_change(file)
+        if everybody:
+            raise WhitelistError(f"{file} is no whitelist to go by: {everybody}")
+        with file.open("rb") as source:
+            text = source.read(MOST_BYTES + 1)
     except OSError as problem:
         raise WhitelistError(f"{file} can't be read: {problem.strerror}") from None
     root, content = load(file, text, WhitelistError)
     if isinstance(content, dict):
         if list(content) != [_KEY]:
-            keys = ", ".join(str(key) for key in content) or "none"
+            keys = listed(content) or "none"
             raise WhitelistError(f"{file} must be a list of entries, or have the single key {_KEY}; its keys: {keys}")
         root, content = root.value[-1][1], content[_KEY]
     if content is None or content == []:

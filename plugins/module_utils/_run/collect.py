@@ -68,8 +68,13 @@ class Collector:
         with repository.locked():
             return Retirement(self._store, repository).recover()
 
-    def execute(self, plan: Plan, wanted: Iterable[Wanted], age: float) -> list[MirrorError]:
-        """Retire and collect what is planned and still due. Returns what could not be done."""
+    def execute(
+        self, plan: Plan, wanted: Iterable[Wanted], age: float, move: Callable[[], None] = lambda: None
+    ) -> list[MirrorError]:
+        """Retire and collect what is planned and still due. Returns what could not be done.
+
+        ``move`` is called after each of them.
+        """
         entries = _by_repo(wanted)
         problems = []
         steps: list[tuple[object, Callable[[], object]]] = [
@@ -82,6 +87,7 @@ class Collector:
                 step()
             except (MirrorError, OSError) as problem:
                 problems.append(MirrorError(f"{what}: {problem}"))
+            move()
         return problems
 
     def _retain(self, planned: Retention, wanted: list[Wanted], age: float) -> None:

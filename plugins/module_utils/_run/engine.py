@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
 from .._base.clock import Clock, StoppedError
@@ -25,43 +26,18 @@ from .._fetch.peer import Peer, PeerSource
 from .._fetch.reach import Reach
 from .._fetch.source import Source
 from .._fetch.xet import Xet
-from .._plan.lockfile import LockFile
 from .._plan.plan import Plan
 from .._plan.wanted import Wanted
 from .._store.catalogue import write_catalogue
 from .._store.store import Store, StoreError
 from .collect import Collector, survey_retention
 from .follow import Followed, Follower
-from .recovery import recover
+from .recovery import recover, settle
 from .removal import MaxDeleteError, named, surplus
+from .settings import Settings, problem_of
 from .survey import Survey
 from .sync import Options, Sync
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What an operator decides.
-
-    ``allow_networks`` are those inside to which a public endpoint may send. ``bandwidth`` is in bytes a second, 0 for
-    no limit; ``reserve`` in percent; ``grace`` in hours. ``peer`` is the URL of the other node of a pair, ``peer_wait``
-    the seconds that it has to seal a commit before that is published.
-    """
-
-    store: Path
-    endpoint: str = "https://huggingface.co"
-    proxy: str | None = None
-    allow_networks: Sequence[str] = ()
-    tokens: Mapping[str | None, str] = field(default_factory=dict, repr=False)
-    workers: int = 8
-    bandwidth: int = 0
-    reserve: int = 3
-    grace: int = 72
-    max_delete: str = "10%"
-    actor: str = "hf-mirror"
-    lock: LockFile | None = None
-    xet: bool = False
-    peer: str | None = None
-    peer_wait: int = 300
+from .watchdog import GiveUp, Watchdog, end_process
 
 
 @dataclass
@@ -83,10 +59,7 @@ class Engine:
     """A store and its upstream."""
 
     def __init__(self, settings: Settings, clock: Clock | None = None, fs: Fs | None = None) -> None:
-        if settings.workers < 1:
-            raise MirrorError(f"workers is {settings.workers}, it must be at least 1")
-        if settings.grace < 0:
-            raise MirrorError(f"grace is {settings.grace}, it must be a number of hours")
+        settings.check()
         self.settings = settings
         self.clock = clock or Clock()
         self.store = Store(settings.store, fs, self.clock)
@@ -103,8 +76,13 @@ class Engine:
         self.clock.check()  # answers that were cut short are nobody's failure
         return Outcome(plan, plan.problems, is_new)
 
-    def run(self, wanted: list[Wanted], state: str = "present", wait: bool = False) -> Outcome:
-        """Do it. With ``wait`` a run that is under way is waited for, else BusyError says who runs."""
+    def run(
+        self, wanted: list[Wanted], state: str = "present", wait: bool = False, give_up: GiveUp = end_process
+    ) -> Outcome:
+        """Do it. With ``wait`` a run that is under way is waited for, else BusyError says who runs.
+
+        Raises StoppedError where it is stopped, LimitError where a limit ends it. ``give_up`` is the ``Watchdog``'s.
+        """
         is_new = self.store.prepare()
         hub = self._hub()
         with self.store.locked(wait), self.progress.written(self.store.root / "ledger" / "progress.json"):
@@ -121,12 +99,21 @@ class Engine:
                 settings.peer_wait,
             )
             sync = Sync(self.store, fetcher, options, self.progress)
+
+            def cut(problem: StoppedError) -> None:
+                sync.end(problem)
+                give_up(problem)
+
             try:
-                sync.start()
-                plan = self._plan(wanted, state, hub)
-                self._check_stop()
-                problems = sync.execute(plan, self.store.ledger.state())
+                with self._watched(cut):
+                    sync.start()
+                    plan = self._plan(wanted, state, hub)
+                    self.clock.check()  # answers that were cut short are nobody's failure
+                    problems = sync.execute(plan, self.store.ledger.state())
                 plan.other_warnings += [*source.warnings, *sync.warnings]
+            except (Exception, KeyboardInterrupt) as problem:
+                sync.end(problem)
+                raise
             finally:
                 fetcher.close()
                 source.close()
@@ -142,13 +129,20 @@ class Engine:
         peer.catalogue()
         if self._is_level(peer):
             return Followed()
-        with self.store.locked(), self._fetchers(peer) as fetchers:
+        with self.store.locked(), self._fetchers(peer) as fetchers, self._watched():
             grace = settings.grace * 3600.0
-            follower = Follower(self.store, peer, fetchers, settings.actor, grace, settings.reserve, settings.workers)
+            follower = Follower(
+                self.store, peer, fetchers, settings.actor, grace, settings.reserve, settings.workers, self.progress
+            )
             follower.recover()
             done = follower.follow()
         self._level = None if done.problems else self._both(peer)
         return done
+
+    def _watched(self, give_up: GiveUp = end_process) -> AbstractContextManager[None]:
+        """Bound what goes on in a run or a pass."""
+        settings = self.settings
+        return Watchdog(self.clock, self.progress, settings.time_limit, settings.memory_limit, give_up).watching()
 
     def _is_level(self, peer: Peer) -> bool:
         """Say whether nothing changed on either node since the last pass."""
@@ -175,6 +169,7 @@ class Engine:
         about, grace = {"actor": self.settings.actor}, self.settings.grace * 3600.0
         collector = Collector(self.store, about, grace)
         with self.store.locked():
+            settle(self.store)
             recover(self.store, about, grace)
             plan = self._plan_collection(wanted)
             age = self.store.ledger.state().age_at(self.clock.now())
@@ -211,8 +206,10 @@ class Engine:
         What is rotten is made unreadable and, with ``repair``, fetched again; ``wanted`` says which token opens which
         repository. With ``check`` nothing is changed. Raises BusyError where a scrub is under way; a run may be.
         """
-        if rate < 0 or (seconds or 0) < 0:
-            raise MirrorError("a scrub's rate and duration can't be less than 0")
+        for name, value in (("scrub_rate", rate), ("scrub_seconds", int(seconds or 0))):
+            problem = problem_of(name, value)
+            if problem:
+                raise MirrorError(f"{name} {problem}")
         settings = self.settings
         if check or not repair:
             return Scrub(self.store, None, self.progress, settings.actor, rate, check).run(seconds)
@@ -252,17 +249,10 @@ class Engine:
         survey_retention(self.store, wanted, plan, known.age_at(self.clock.now()), self.settings.grace * 3600.0)
         return plan
 
-    def _check_stop(self) -> None:
-        """End a run that was stopped while the Hub was asked: answers that were cut short are nobody's failure."""
-        try:
-            self.clock.check()
-        except StoppedError:
-            self.store.ledger.append("stopped", actor=self.settings.actor)
-            raise
-
     def _hub(self) -> Hub:
         settings, proxies = self.settings, proxies_of(self.settings.proxy)
         http = Http(self.clock, Pools(proxies, self._reach(proxies).check), settings.bandwidth)
+        self.progress.is_told_to_wait = http.gate.is_closed
         return Hub(settings.endpoint, http, settings.tokens)
 
     def _reach(self, proxies: Mapping[str, str]) -> Reach:

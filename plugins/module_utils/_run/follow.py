@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._base.clock import StoppedError
-from .._base.errors import Besides, MirrorError
+from .._base.errors import Besides, MirrorError, as_problem
 from .._base.names import Commit, RepoPath
 from .._base.progress import Progress
 from .._fetch.download import Downloads
@@ -32,7 +32,7 @@ from .._store.view_update import note_entries, noted_entries, update_views
 from .._store.views import Views
 from .follow_plan import FollowPlan, is_removed, plan_follow, plan_removal
 from .purge import Purge, pending_purges
-from .recovery import recover
+from .recovery import recover, settle
 from .retire import Retirement
 from .seal import seal
 
@@ -67,14 +67,16 @@ class Follower:
         grace: float,
         reserve: int = 3,
         workers: int = 8,
+        progress: Progress | None = None,
     ) -> None:
         self._store, self._peer, self._workers, self._grace = store, peer, workers, grace
         self._about = {"actor": actor, "peer": peer.endpoint}
-        self._downloads = Downloads(store, fetchers, reserve, Progress())
+        self._downloads = Downloads(store, fetchers, reserve, progress or Progress())
         self._age = 0.0
 
     def recover(self) -> None:
         """Finish what an earlier pass or run left: the first step."""
+        settle(self._store)
         recover(self._store, self._about, self._grace)
 
     def follow(self) -> Followed:
@@ -113,10 +115,8 @@ class Follower:
                 self._execute(plan, theirs, done)
             except StoppedError:  # nobody's trouble
                 raise
-            except MirrorError as problem:
-                done.problems[str(plan.repo)] = problem
-            except OSError as problem:
-                done.problems[str(plan.repo)] = MirrorError(str(problem))
+            except Exception as problem:
+                done.problems[str(plan.repo)] = as_problem(problem)
 
     def _grow_older(self) -> None:
         """Let the store's age grow where no sync does it."""

@@ -7,10 +7,28 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._base.errors import MirrorError
 from .._store.store import Store
 from .._store.views import Views
 from .collect import Collector
 from .purge import Purge
+
+_SILENT = "a run ended without a word: it was killed, the system had no memory left, or the host went down"
+
+
+def settle(store: Store) -> None:
+    """Say so in the ledger where a run died that could not say it itself. The run lock must be held."""
+    number = store.ledger.state().under_way
+    if number is not None:
+        note_death(store, MirrorError(f"{_SILENT} (run {number})", cause=_SILENT), run=number)
+
+
+def note_death(store: Store, problem: MirrorError, **about: Any) -> None:
+    """Record that a run died, which people are told. ``run`` is None of one that did not even begin."""
+    about.update(message=str(problem), cause=problem.cause, seconds=store.clock.now())
+    if problem.trace:
+        about["trace"] = problem.trace
+    store.ledger.append("died", **about)
 
 
 def recover(store: Store, about: dict[str, Any], grace: float) -> None:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 
 from .._base.errors import MirrorError
-from .._base.names import Ref
+from .._base.names import Ref, shown
 from .._plan.facts import Repo
 from .._plan.plan import Plan, Removal, RepoPlan
 from .._plan.retention import foreseen, roots
@@ -70,7 +70,7 @@ def _revisions(store: Store, repo: Repo) -> set[Ref]:
 def _limit(store: Store, removal: Removal, kept: list[Wanted], dropped: int, max_delete: str) -> None:
     match = re.fullmatch(r"(\d+)(%?)", max_delete)
     if not match:
-        raise MirrorError(f"max_delete is {max_delete!r}, it must be a number of repositories or a share like 10%")
+        raise MirrorError(f"max_delete is {shown(max_delete)}, it must be a number of repositories or a share like 10%")
     allowed, going = int(match[1]), removal.repos
     present = [repository.repo for repository in store.repositories()]
     if match[2]:

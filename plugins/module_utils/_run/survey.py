@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from .._base.errors import MirrorError
+from .._base.clock import StoppedError
+from .._base.errors import MirrorError, as_problem
 from .._base.names import Commit
 from .._base.progress import Progress
 from .._fetch.hub import Hub
@@ -40,8 +41,8 @@ class Survey:
         for repo in dict.fromkeys(one.repo for one in order):
             try:
                 facts[repo] = self._store.repository(repo).facts()
-            except MirrorError as problem:
-                broken[repo] = problem
+            except Exception as problem:  # also documents that somebody else wrote
+                broken[repo] = as_problem(problem)
         progress.begin("asking the Hub", len(order))
 
         def ask(one: Wanted) -> Upstream:
@@ -70,8 +71,10 @@ class Survey:
                 listing = self._listing(wanted, facts)
             for path in wanted.select(listing.files, listing.refused):
                 self._purged.check_content(listing.files[path].etag, f"{path} of {wanted.repo}")
-        except MirrorError as problem:
-            return problem
+        except StoppedError:
+            raise
+        except Exception as problem:  # what came is odd in a way that nobody foresaw: this entry fails, no other
+            return as_problem(problem)
         return listing
 
     def _locked_listing(self, wanted: Wanted, lock: LockFile) -> Listing:

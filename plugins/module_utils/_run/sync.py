@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,10 +14,9 @@ from functools import partial
 from typing import Any, Callable
 
 from .._base.clock import StoppedError, stamp
-from .._base.errors import Besides, MirrorError, join
+from .._base.errors import Besides, MirrorError, as_problem, join
 from .._base.names import Ref
 from .._base.progress import Progress
-from .._fetch.body import FetchError
 from .._fetch.download import Downloads
 from .._fetch.fetch import Fetcher
 from .._fetch.peer import Peer
@@ -31,7 +31,7 @@ from .._store.store import Store
 from .._store.view_update import note_entries, update_views
 from .._store.views import Views
 from .collect import GRACE, Collector
-from .recovery import recover
+from .recovery import note_death, recover, settle
 from .seal import seal
 
 
@@ -58,15 +58,26 @@ class Sync:
         self._store, self._options = store, options
         self._ledger, self._clock = store.ledger, store.clock
         self._downloads = Downloads(store, [fetcher], options.reserve, progress)
+        self._progress = progress
         self._problems: dict[str, MirrorError] = {}
         self._run = 0
         self.warnings: list[str] = []
 
     def start(self) -> None:
         """Give the run its number and finish what an earlier one left: the first step."""
+        settle(self._store)
         self._run = self._ledger.state().run + 1
         self._ledger.append("start", run=self._run, actor=self._options.actor)
         recover(self._store, {"run": self._run, "actor": self._options.actor}, self._options.grace)
+
+    def end(self, problem: Exception | KeyboardInterrupt) -> None:
+        """Record why the run comes to no end of its own: somebody stopped it, or it died."""
+        about: dict[str, Any] = {"actor": self._options.actor, **({"run": self._run} if self._run else {})}
+        with contextlib.suppress(OSError):  # the disk that it died of may refuse this, too
+            if isinstance(problem, KeyboardInterrupt) or type(problem) is StoppedError:
+                self._ledger.append("stopped", **about)
+            else:
+                note_death(self._store, as_problem(problem), **about)
 
     def execute(self, plan: Plan, state: State) -> dict[str, MirrorError]:
         """Do what the plan says and return what could not be done, by entry."""
@@ -75,12 +86,8 @@ class Sync:
         self._downloads.begin(plan.fetches, state.bad)
         self._problems = dict(plan.problems)
         with ThreadPoolExecutor(self._options.workers) as pool:
-            try:
-                # a list, so that what a job raises comes out
-                list(pool.map(lambda job: job(), [job for commit in commits for job in self._jobs(commit)]))
-            except StoppedError:
-                self._ledger.append("stopped", run=self._run, actor=self._options.actor)
-                raise
+            # a list, so that what a job raises comes out
+            list(pool.map(lambda job: job(), [job for commit in commits for job in self._jobs(commit)]))
         if plan.views:  # before they are there, or nobody would know whose files they hold if this is cut short
             self._attempt(Besides.VIEWS, lambda: note_entries(self._store, plan.upstream, plan.views))
         self._attempt(Besides.VIEWS, lambda: self._views(plan))
@@ -95,6 +102,7 @@ class Sync:
         """Make a step whose failure stops no other."""
         for problem in _problem_of(call):
             self._fail(what.value, problem)
+        self._progress.move()
 
     def _fail(self, name: str, problem: MirrorError) -> None:
         """Note what went wrong, beside what did before."""
@@ -126,6 +134,7 @@ class Sync:
         if problems:
             for entry in commit.entries:
                 self._problems[str(entry)] = join(problems)
+        self._progress.move()
 
     def _seal_and_publish(self, commit: CommitPlan) -> None:
         self._inspect(commit)
@@ -182,7 +191,7 @@ class Sync:
 
     def _retain(self, plan: Plan, state: State) -> None:
         """Retire and collect what nothing names any more."""
-        problems = self._collector().execute(plan, plan.upstream, state.age_at(self._clock.now()))
+        problems = self._collector().execute(plan, plan.upstream, state.age_at(self._clock.now()), self._progress.move)
         if problems:
             self._fail(Besides.RETENTION.value, join(problems))
 
@@ -220,6 +229,9 @@ class Sync:
         """Write the run's record, and what the next one goes by."""
         now = self._clock.now()
         failed = {name: (str(problem), problem.cause) for name, problem in self._problems.items()}
+        for name, problem in self._problems.items():
+            if problem.trace:
+                self._ledger.append("trace", run=self._run, name=name, trace=problem.trace)
         before = state.repos
         entries = [name for name in map(str, plan.upstream) if name not in failed]
         others: list[str] = [one.value for one in Besides if one.value in before and one.value not in failed]
@@ -256,8 +268,6 @@ def _problem_of(call: Callable[[], Any]) -> list[MirrorError]:
         call()
     except StoppedError:
         raise
-    except MirrorError as problem:
-        return [problem]
-    except OSError as problem:
-        return [FetchError(str(problem))]
+    except Exception as problem:
+        return [as_problem(problem)]
     return []

@@ -19,14 +19,21 @@ from typing import Any
 
 from .._base import fs as _fs
 from .._base.clock import Clock, stamp
+from .._base.errors import Besides
 from .._base.fs import Fs
 from .._base.lock import locked
 
 Record = dict[str, Any]
 #: Seconds by which the store gets older between two runs at most, whatever the clock says: two days of daily runs.
 _LONGEST_PAUSE = 2 * 86400
+#: The name of what fails with a run that died.
+RUN = Besides.RUN.value
 #: Seconds for which a content that arrived wrong is left alone at most.
 LONGEST_DELAY = 7 * 86400
+
+
+#: How a run can end: whole, stopped by somebody, or dead.
+_ENDS = ("run", "stopped", "died")
 
 
 @dataclass
@@ -60,7 +67,7 @@ class State:
 
     ``age`` is the store's at the end of the ``last_run``: seconds that no clock that jumps can spend. ``node`` is what
     keepalived last made of this node of a pair, its ``state`` ``since`` when. ``upto`` is how far the ledger was read
-    for it: file and bytes.
+    for it: file and bytes. ``under_way`` is the run that began and did not record its end yet.
     """
 
     run: int = 0
@@ -70,6 +77,7 @@ class State:
     bad: dict[str, Bad] = field(default_factory=dict)
     node: dict[str, str] | None = None
     upto: tuple[str, int] = ("", 0)
+    under_way: int | None = None
 
     def to_json(self) -> Record:
         """Return a value that ``from_json`` understands."""
@@ -81,7 +89,9 @@ class State:
         repos = {name: RepoState(**fields) for name, fields in value["repos"].items()}
         bad = {name: Bad(**fields) for name, fields in value["bad"].items()}
         name, size = value["upto"]
-        return cls(value["run"], value["age"], value["last_run"], repos, bad, value.get("node"), (str(name), int(size)))
+        upto = (str(name), int(size))
+        node, under_way = value.get("node"), value.get("under_way")
+        return cls(value["run"], value["age"], value["last_run"], repos, bad, node, upto, under_way)
 
     def age_at(self, seconds: float) -> float:
         """Return the store's age at a time: it grows from run to run, and never by more than a pause may take."""
@@ -90,7 +100,11 @@ class State:
 
     def apply(self, record: Mapping[str, Any]) -> None:
         """Take a record of the ledger into account."""
-        self.run = max(self.run, record.get("run", 0))
+        self.run = max(self.run, record.get("run") or 0)
+        if record["kind"] == "start":
+            self.under_way = record.get("run")
+        elif record["kind"] in _ENDS and record.get("run", self.under_way) == self.under_way:
+            self.under_way = None
         if record["kind"] == "run":
             seconds: float = record["seconds"]
             self.age, self.last_run = self.age_at(seconds), seconds
@@ -99,6 +113,12 @@ class State:
                 repo = self.repos.setdefault(name, RepoState())
                 repo.failures += 1
                 repo.message, repo.cause, repo.last_failure = message, cause, seconds
+            if RUN in self.repos:
+                self.succeeded([RUN], seconds)
+        elif record["kind"] == "died":
+            run = self.repos.setdefault(RUN, RepoState())
+            run.failures += 1
+            run.message, run.cause, run.last_failure = record["message"], record["cause"], record["seconds"]
         elif record["kind"] == "alert":
             for name in record["failing"]:
                 self.repos.setdefault(name, RepoState()).alerted = True

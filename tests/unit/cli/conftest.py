@@ -21,6 +21,7 @@ from hub import recipes
 from hub.contents import build
 from hub.drafts import Draft, Noise
 from hub.process import HubProcess
+from receivers.process import ReceiversProcess
 
 LAUNCHER = Path(sys.executable).parent / "hf-mirror"
 _DEADLINE = 20.0
@@ -160,3 +161,16 @@ def large(tmp_path: Path, large_hub: HubProcess, inside: Inside) -> Iterator[Cli
     for cli in _cli(tmp_path, large_hub.url, inside):
         cli.options += ["--config", cli.write("large.yml", [{"repo_id": "team/large", "files": ["large.bin"]}])]
         yield cli
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReceiversProcess]:
+    with ReceiversProcess(tmp_path_factory.mktemp("receivers")) as receivers:
+        yield receivers
+
+
+@pytest.fixture
+def receivers(running: ReceiversProcess, cli: Cli) -> ReceiversProcess:
+    running.control("reset", {})
+    cli.environment.update(running.environment)
+    return running

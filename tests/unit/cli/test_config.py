@@ -95,10 +95,55 @@ def test_where_the_whitelist_may_be(tmp_path: Path, text: str) -> None:
         ("store: s\nendpont: x\n1: 2", "FILE: unknown key endpont, 1 (known: store, endpoint, proxy, workers, "),
         ("models_to_sync: []\nstore: s", "FILE: unknown key models_to_sync (known: "),
         ("store: 7", "FILE: store must be a path"),
-        ("endpoint: []", "FILE: endpoint must be a text"),
-        ("proxy: {http: secret}", "FILE: proxy must be a text"),
-        ("workers: 0", "FILE: workers is 0, it must be a number, at least 1"),
+        ("endpoint: []", "FILE: endpoint must be an address that begins with http:// or https://"),
+        (
+            "endpoint: https://me:secret@hub.example.com",
+            "FILE: endpoint has a user or a password in it, which everybody",
+        ),
+        (
+            "endpoint: https://secret@hub.example.com/x",
+            "FILE: endpoint has a user or a password in it, which everybody",
+        ),
+        ("endpoint: https://a@secret@hub.example.com", "FILE: endpoint has more than one @"),
+        ("endpoint: https://hub.example.com?token=secret", "FILE: endpoint has a part that begins with ? or #"),
+        ("endpoint: hub.example.com", "FILE: endpoint must be an address"),
+        ("endpoint: 'https://hub.example.com:secret'", "FILE: endpoint must be an address"),
+        ('endpoint: "https://hub.example.com/\\nsecret"', "FILE: endpoint must be an address"),
+        (
+            "peer: https://me:secret@peer.example.com",
+            "FILE: peer has a user or a password in it, which everybody could",
+        ),
+        ("proxy: {http: secret}", "FILE: proxy must be an address that begins with http:// or https://"),
+        (
+            "proxy: me:secret@proxy.example.com:3128",
+            "FILE: proxy must be an address that begins with http:// or https://",
+        ),
+        ("proxy: http://me:secret/1@proxy.example.com", "FILE: proxy must be "),
+        (
+            "proxy: http://me:secret@1@proxy.example.com",
+            "FILE: proxy has more than one @: write one in a password as %40",
+        ),
+        ("workers: 0", "FILE: workers is 0, it must be a number of files that are fetched at the same time, 1 to 64"),
+        ("workers: 65", "FILE: workers is 65, it must be a number"),
         ("workers: yes", "FILE: workers is True, it must be a number"),
+        ("workers: 4.5", "FILE: workers is 4.5, it must be a number"),
+        ("workers: '4'", "FILE: workers is '4', it must be a number"),
+        (f"workers: 0x{'f' * 5000}", "FILE: workers is a number of very many digits, it must be a number"),
+        (f"grace: {'9' * 9999}", "FILE: not YAML: "),
+        (
+            "bandwidth: 5",
+            "FILE: bandwidth is 5, it must be a number of bytes a second, 10000 to 1000000000000, or 0 for no",
+        ),
+        ("peer_wait: 1801", "FILE: peer_wait is 1801, it must be a number of seconds, 0 to 1800"),
+        ("time_limit: 0", "FILE: time_limit is 0, it must be a number of seconds, 60 to "),
+        ("memory_limit: 100", "FILE: memory_limit is 100, it must be a number of MiB, 1024 to "),
+        (
+            "alerts: {threshold: 1001}",
+            "FILE: alerts threshold is 1001, it must be a number of failures in a row, 1 to ",
+        ),
+        ("max_delete: 101%", "FILE: max_delete is '101%', it must be"),
+        ("max_delete: [1, 2]", "FILE: max_delete is [1, 2], it must be"),
+        (f"{'x' * 400}: 1", f"FILE: unknown key '{'x' * 47}...{'x' * 48}' (known: "),
         ("bandwidth: 5M", "FILE: bandwidth is '5M', it must be a number of bytes a second"),
         ("reserve: 100", "FILE: reserve is 100, it must be a number of percent, 0 to 99"),
         ("grace: 3d", "FILE: grace is '3d', it must be a number of hours"),
@@ -125,7 +170,7 @@ def test_refused(tmp_path: Path, text: str, words: str) -> None:
         ConfigError, match="^" + re.escape(words).replace("FILE", re.escape(f"{tmp_path}/c.yml"))
     ) as caught:
         config(tmp_path, text)
-    assert "secret" not in str(caught.value)
+    assert "secret" not in str(caught.value).replace(str(tmp_path), "")
 
 
 @pytest.mark.parametrize(
@@ -147,6 +192,100 @@ def test_a_wrong_entry_is_named_with_its_line(tmp_path: Path, text: str, words: 
     expected = words.replace("FILE", f"{tmp_path}/c.yml" if "--config" not in words else "FILE")
     with pytest.raises((ConfigError, WhitelistError), match="^" + re.escape(expected.replace("TOP", str(tmp_path)))):
         config(tmp_path, text).wanted()
+
+
+#: Each of nine lines has nine times the line before: 400 million items.
+BOMB = "".join(f"x{n}: &x{n} [{', '.join([f'*x{n - 1}' if n else 'lol'] * 9)}]\n" for n in range(9))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (BOMB + "store: *x8", "FILE line 7: has more than 1000000 items, an alias counted for what it stands for"),
+        (BOMB + "models: [{repo_id: *x8}]", "FILE line 7: has more than 1000000 items"),
+        (
+            "".join(f"- &x{n} {{<<: [{', '.join([f'*x{n - 1}'] * 9 if n else ['{a: b}'])}]}}\n" for n in range(9)),
+            "FILE line ",
+        ),
+        ("models: &x\n- repo_id: *x", "FILE line 1: is a part of itself, by an alias"),
+        ("store: " + "[" * 40 + "]" * 40, "FILE line 1: is nested more than 32 deep"),
+        ("store: " + "[" * 4000 + "]" * 4000, "FILE: not YAML"),
+        (
+            "\n".join(f"x{n}: &x{n} [{f'*x{n - 1}' if n else ''}]" for n in range(99)),
+            "FILE line 33: is nested more than 32",
+        ),
+        ("workers: " + "1:" * 9000 + "1", "FILE line 1: is longer than 10000 characters"),
+        ("# " + "x" * (2 << 20), "FILE has more than 2 MiB, which is the most"),
+        ("".join(f"x{number}: 1\nx{number}: 1\n" for number in range(500)), "FILE line 2: x0 is there twice"),
+    ],
+    ids=range(10),
+)
+def test_what_grows_beyond_all_bounds(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(ConfigError, match="^" + words.replace("FILE", re.escape(f"{tmp_path}/c.yml"))) as caught:
+        config(tmp_path, text)
+    assert len(str(caught.value)) < 200 * 100
+
+
+def test_a_wrong_entry_may_be_as_large_as_it_likes(tmp_path: Path) -> None:
+    """The message shows the beginning of it, and of many entries the first."""
+    many = "".join(f"x{n}: &x{n} [{', '.join([f'*x{n - 1}' if n else 'lol'] * 9)}]\n" for n in range(5))
+    entries = "".join(f"- repo_id: *x4\n  keep: {key}\n" for key in ("1", "*x4", "'" + "k" * 9999 + "'"))
+    with pytest.raises(ConfigError, match="unknown key x0, x1, x2, x3, x4 ") as caught:
+        config(tmp_path, f"{many}models:\n{entries}")
+    whitelist = (
+        "- &a [" + "lol, " * 9 + "]\n- &b [" + "*a, " * 9 + "]\n- &c [" + "*b, " * 9 + "]\n- &d [" + "*c, " * 9 + "]\n"
+    )
+    whitelist += (
+        "- repo_id: *d\n- {repo_id: a/b, keep: *d}\n- {repo_id: a/b, revision: *d}\n- {repo_id: a/b, files: *d}\n"
+    )
+    whitelist += "- {repo_id: a/b, views: [" + "v" * 9000 + "/]}\n- 7\n" + "- 7\n" * 400
+    with pytest.raises(WhitelistError) as caught_too:
+        config(tmp_path, whitelist).wanted()
+    lines = str(caught_too.value).splitlines()
+    assert lines[-1] == f"and {4 + 4 + 1 + 401 - 100} more" and max(map(len, lines)) < 400
+    assert caught.value.args
+
+
+@pytest.mark.parametrize("what", ["file", "whitelist", "folder", "link", "above", "tokens", "alerts", "lock"])
+def test_what_everybody_could_change_is_not_obeyed(tmp_path: Path, what: str) -> None:
+    top = tmp_path / "top"
+    (top / "models.d").mkdir(parents=True)
+    (top / "models.d/a.yml").write_text("- repo_id: a/b")
+    for name in ("tokens.yml", "alerts"):
+        (top / name).write_text("")
+        (top / name).chmod(0o600)
+    (top / "lock.json").write_text('{"version": 1, "entries": {}}')
+    (tmp_path / "c.yml").write_text(
+        "whitelist: top/models.d\ntokens_file: top/tokens.yml\nlock_file: top/lock.json\n"
+        "alerts: {urls_file: top/alerts}"
+    )
+
+    def read() -> None:
+        found = read_config(tmp_path / ("link.yml" if what == "link" else "c.yml"))
+        found.wanted()
+        (found.lock(), read_urls(found.alerts.urls_file or Path()), found.tokens() if what == "tokens" else None)
+
+    (top / "tokens.yml").write_text("a: b")
+    (tmp_path / "link.yml").symlink_to(tmp_path / "c.yml")
+    read()
+    wrong, mode = {
+        "file": (tmp_path / "c.yml", 0o666),
+        "whitelist": (top / "models.d/a.yml", 0o646),
+        "folder": (top / "models.d", 0o777),
+        "link": (tmp_path / "c.yml", 0o602),
+        "above": (top, 0o777),
+        "tokens": (top / "tokens.yml", 0o602),
+        "alerts": (top / "alerts", 0o602),
+        "lock": (top / "lock.json", 0o666),
+    }[what]
+    wrong.chmod(mode)
+    with pytest.raises(MirrorError, match=f"has mode 0{mode:o}, everybody can .*: chmod .*"):
+        read()
+
+
+def test_a_folder_in_which_each_has_his_own_is_as_good_as_another(tmp_path: Path) -> None:
+    tmp_path.chmod(0o1777)
+    assert config(tmp_path, "store: s").values == {"store": tmp_path / "s"}
 
 
 SECRETS: list[tuple[str, int, str]] = [

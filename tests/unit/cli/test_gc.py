@@ -100,7 +100,7 @@ def test_the_grace_of_one_call(cli: Cli, old: str) -> None:
     config = ("--config", cli.write("one.yml", [{"repo_id": MANY, "keep": 1}]))
     cli("gc", *config)
     wrong = cli("gc", *config, "--grace", "-1")
-    assert wrong.code == 2 and wrong.err == "hf-mirror: --grace is -1, it must be a number of hours\n"
+    assert wrong.code == 2 and wrong.err == "hf-mirror: --grace is -1, it must be a number of hours, 0 to 87600\n"
     assert cli("gc", *config).out == "nothing had to be done\n"
     assert f"{MANY} {old[:12]}: collected, its grace is over\n" in cli("gc", *config, "--grace", "0").out
 

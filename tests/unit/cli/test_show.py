@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -137,19 +136,6 @@ def test_the_lock_file_s_folder_must_be_there(cli: Cli) -> None:
     cli("sync", "--config", config)
     got = cli("lock", "--config", config, "--output", "no/lock.json")
     assert got.code == 5 and "No such file or directory" in got.err
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReceiversProcess]:
-    with ReceiversProcess(tmp_path_factory.mktemp("receivers")) as receivers:
-        yield receivers
-
-
-@pytest.fixture
-def receivers(running: ReceiversProcess, cli: Cli) -> ReceiversProcess:
-    running.control("reset", {})
-    cli.environment.update(running.environment)
-    return running
 
 
 DEAD = "json://127.0.0.1:1/"  # nobody listens on port 1

@@ -142,7 +142,13 @@ def test_the_environment_has_the_last_word_nowhere(cli: Cli, hub: HubProcess) ->
     config = cli.write("c.yml", {"models": [TINY], "endpoint": hub.url})
     assert cli("plan", "--config", config).code == 0
     wrong = cli("plan", "--config", config, "--endpoint", "ftp://x")
-    assert wrong.code == 2 and wrong.err == "hf-mirror: endpoint 'ftp://x' is no http:// or https:// URL\n"
+    assert wrong.code == 2 and wrong.err == (
+        "hf-mirror: --endpoint must be an address that begins with http:// or https://\n"
+    )
+    cli.environment["HF_ENDPOINT"] = "https://me:secret@hub.example.com"
+    wrong = cli("plan", "--config", config)
+    assert wrong.code == 2 and "hf-mirror: HF_ENDPOINT has a user or a password in it" in wrong.err
+    assert "secret" not in wrong.out + wrong.err
 
 
 def test_the_tokens_of_a_run(tmp_path: Path, hub: HubProcess, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +189,7 @@ def test_the_tokens_of_a_run(tmp_path: Path, hub: HubProcess, monkeypatch: pytes
         (
             ["--workers", "0", "sync", "--config", "c.yml"],
             2,
-            "hf-mirror: --workers is 0, it must be a number, at least 1",
+            "hf-mirror: --workers is 0, it must be a number of files that are fetched at the same time, 1 to 64",
         ),
         (["log", "-n", "-1"], 2, "-1"),
         (["sync", "--config", "gone.yml"], 2, "hf-mirror: gone.yml can't be read: No such file or directory"),
@@ -267,4 +273,4 @@ def test_the_page_about_it_names_every_option_and_code(inside: Inside) -> None:
     for name in command._COMMANDS:
         options.update(re.findall(r"--[a-z-]+", inside(name, "--help").out))
     assert not [option for option in options - {"--help"} if f"`{option}" not in page]
-    assert all(f"| {code} |" in page for code in range(6))
+    assert all(f"| {code} |" in page for code in range(7))

@@ -22,10 +22,11 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan import re
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.compare import differences
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine, Settings
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.follow import Followed
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.purge import Purge
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.ref_change import make_change
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.settings import Settings
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.catalogue import read_catalogue
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
 from node import Node
@@ -349,7 +350,7 @@ def test_a_purge_follows(pair: Pair) -> None:
 
 def seals_before_it_is_published(pair: Pair) -> list[str]:
     """Sync ``a``, and let ``b`` follow whenever ``a`` waits for it. Returns what ``b`` sealed meanwhile."""
-    engine = pair.engine("a", peer_wait=3600)
+    engine = pair.engine("a", peer_wait=1800)
     sealed: list[str] = []
 
     def follow_instead_of_waiting(_seconds: float) -> None:
@@ -385,7 +386,7 @@ def test_nor_where_it_comes_back(pair: Pair) -> None:
 
 def test_a_peer_that_is_away_holds_nothing_up(pair: Pair) -> None:
     pair.nodes["b"].kill()
-    outcome = pair.engine("a", peer_wait=3600).run(parse(BOTH))
+    outcome = pair.engine("a", peer_wait=1800).run(parse(BOTH))
     assert not outcome.problems
     assert any("published without the peer" in warning for warning in outcome.plan.warnings)
 

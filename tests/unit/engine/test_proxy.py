@@ -5,15 +5,19 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
+import json
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import huggingface_hub
 import pytest
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.http import Http
 
 from hub.process import HubProcess
 
@@ -22,8 +26,15 @@ Run = Callable[..., dict[str, Any]]
 
 class Proxy(BaseHTTPRequestHandler):
     seen: list[str]
+    wants: str | None  # who may use it
 
     def do_GET(self) -> None:
+        if self.wants and self.headers.get("Proxy-Authorization") != self.wants:
+            self.send_response(407)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        del self.headers["Proxy-Authorization"]
         self.seen.append(f"{self.command} {urlsplit(self.path).netloc}")
         parts = urlsplit(self.path)
         connection = http.client.HTTPConnection(parts.netloc)
@@ -42,26 +53,52 @@ class Proxy(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[str]]]:
+def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Any]]:
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "no_proxy"):
         # set once, so that what the module sets is taken back after the test
         monkeypatch.setenv(name, "")
     # a session that an earlier test opened has read the environment already
     huggingface_hub.close_session()
-    handler = type("Handler", (Proxy,), {"seen": []})
+    handler = type("Handler", (Proxy,), {"seen": [], "wants": None})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}", handler.seen  # type: ignore[attr-defined]
+        yield f"http://127.0.0.1:{server.server_port}", handler
         server.shutdown()
         thread.join()
     huggingface_hub.close_session()
 
 
-def test_everything_goes_through_the_proxy(sync: Run, hub: HubProcess, proxy: tuple[str, list[str]]) -> None:
-    url, seen = proxy
+def test_everything_goes_through_the_proxy(sync: Run, hub: HubProcess, proxy: tuple[str, Any]) -> None:
+    url, seen = proxy[0], proxy[1].seen
     answer = sync({"repo_id": "stand-in/tiny-model"}, proxy=url)
     assert not answer["failures"]
     counts = hub.control("requests")["counts"]
     assert len(seen) == sum(counts.values()) > 5
     assert any(line.startswith("GET 127.0.0.2:") for line in seen), "the content origin, too"
+
+
+def test_a_proxy_with_a_password_gets_it_and_nobody_else_sees_it(
+    sync: Run, hub: HubProcess, proxy: tuple[str, Any], store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Http, "backoff", lambda _http, _attempt: None)
+    url, handler = proxy
+    handler.wants = f"Basic {base64.b64encode(b'me:hf_secret@1').decode()}"
+    answers = [sync({"repo_id": "stand-in/tiny-model"}, proxy=url.replace("//", "//me:hf_secret%401@"))]
+    assert not answers[0]["failures"] and handler.seen
+    handler.wants = "somebody else"
+    hub.control("reset", {})
+    answers.append(
+        sync({"repo_id": "stand-in/tiny-space", "repo_type": "space"}, proxy=url.replace("//", "//me:hf_secret@"))
+    )
+    answers.append(sync({"repo_id": "a/b"}, proxy="http://me:hf_secret@[::1"))
+    assert answers[1]["failures"] and "proxy must be an address" in answers[2]["msg"]
+    ledger = "".join(file.read_text() for file in (store / "ledger").glob("*.json*"))
+    assert "hf_secret" not in json.dumps(answers) + ledger
+
+
+@pytest.mark.parametrize("option", ["endpoint", "peer"])
+def test_an_address_with_a_password_is_refused_and_not_shown(sync: Run, option: str) -> None:
+    answer = sync({"repo_id": "stand-in/tiny-model"}, **{option: "https://me:hf_secret@hub.example.com"})
+    assert answer["failed"] and f"{option} has a user or a password in it" in answer["msg"]
+    assert "hf_secret" not in answer["msg"]

@@ -47,6 +47,6 @@ def test_two_models_of_one_name_are_refused(run: Run) -> None:
     assert answer["failed"] and "example/other/inswapper_128 and facefusion/models-3.0.0/inswapper_128" in answer["msg"]
 
 
-@pytest.mark.parametrize("option", [{"parallel": 0}, {"timeout": 0}])
+@pytest.mark.parametrize("option", [{"parallel": 0}, {"parallel": 65}, {"timeout": 0}, {"timeout": 3601}])
 def test_numbers_that_make_no_sense(run: Run, option: dict[str, int]) -> None:
-    assert "parallel is at least 1" in run(SWAPPER, endpoint=NOWHERE, **option)["msg"]
+    assert "parallel is 1 to 64, and timeout 1 to 3600 seconds" in run(SWAPPER, endpoint=NOWHERE, **option)["msg"]

@@ -300,6 +300,8 @@ def test_what_is_no_mirror(run: Run, other: ThreadingHTTPServer, hub: HubProcess
     assert answer["failed"] and "is that a mirror?" in answer["msg"]
     for url in ("mirror.example.org", "https://mirror.example.org:port", "https://[mirror.example.org"):
         answer = run(SWAPPER, endpoint=url)
-        assert answer["failed"] and f"{url!r} is no http:// or https:// URL" in answer["msg"]
-    answer = run(SWAPPER, endpoint="https://somebody:secret@mirror.example.org")
-    assert answer["failed"] and "no part of a URL" in answer["msg"] and "secret" not in answer["msg"]
+        assert answer["failed"] and "an endpoint must be an address that begins with http://" in answer["msg"]
+    for url in ("https://somebody:secret@mirror.example.org", "https://mirror.example.org?token=secret"):
+        answer = run(SWAPPER, endpoint=url)
+        assert answer["failed"] and "user, password and token are options of their own" in answer["msg"]
+        assert "secret" not in answer["msg"]

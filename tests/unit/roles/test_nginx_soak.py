@@ -23,7 +23,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.clock import Clock
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine, Settings
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.settings import Settings
 from mirror_server import Server
 from unit.roles.profile import SOAK_CLIENTS, SOAK_SECONDS
 from unit.roles.soak_board import Board

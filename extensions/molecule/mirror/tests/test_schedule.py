@@ -68,6 +68,8 @@ def test_the_unit_syncs_as_the_service_user_and_can_write_nothing_else(mirror: H
     assert mirror.check_output("find /srv/hf-mirror ! -user hf-mirror") == ""
     show = mirror.check_output("systemctl show hf-mirror-sync.service -p ProtectSystem -p User -p ReadWritePaths")
     assert "ProtectSystem=strict" in show and "User=hf-mirror" in show and "ReadWritePaths=/srv/hf-mirror" in show
+    limits = mirror.check_output("systemctl show hf-mirror-sync.service -p TimeoutStartUSec -p MemoryMax")
+    assert f"MemoryMax={4096 << 20}" in limits and "TimeoutStartUSec=1w 5min" in limits
 
 
 def test_a_sync_by_root_leaves_nothing_of_root_in_the_store(mirror: Host) -> None:

@@ -80,3 +80,24 @@ def test_the_log_is_rotated(mirror: Host) -> None:
     assert mirror.run("logrotate --debug /etc/logrotate.conf 2>&1 | grep -i 'duplicate\\|error:'").stdout == ""
     told = json.loads(mirror.check_output("hf-mirror audit --repo hysts/ArcFace-resnet100 --by commit --json"))
     assert told
+
+
+def test_the_kernels_tables_are_there_whenever_rules_are_read(mirror: Host) -> None:
+    wanted = {"table inet hf_mirror_connections", "table inet hf_mirror_vrrp"}
+
+    def tables() -> set[str]:
+        return set(mirror.check_output("nft list tables").splitlines())
+
+    assert wanted <= tables()
+    for what in ("start", "reload", "restart"):
+        mirror.check_output("systemctl %s nftables.service", what)
+        assert wanted <= tables(), what
+    mirror.check_output("systemctl stop nftables.service")
+    for name in ("connections", "vrrp"):
+        assert mirror.service(f"hf-mirror-{name}-firewall").is_enabled
+        mirror.check_output("systemctl start %s", f"hf-mirror-{name}-firewall")
+    assert wanted <= tables()
+
+
+def test_nginx_takes_more_connections_than_debians(mirror: Host) -> None:
+    assert "worker_connections 16384; # 768 before" in mirror.check_output("nginx -T 2>/dev/null")

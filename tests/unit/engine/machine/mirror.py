@@ -21,8 +21,9 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.refs impo
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.report import diff, result
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.wanted import Wanted
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine, Outcome, Settings
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine, Outcome
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.ref_change import Decide, make_change
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.settings import Settings
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
 from unit.engine.machine import invariants
 from unit.engine.machine.disk import Disk, Tree

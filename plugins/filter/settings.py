@@ -1,0 +1,63 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Check what an operator decides about a run on the controller, before any host is touched."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: settings
+short_description: Check the limits of a sync's settings
+version_added: 0.1.0
+description:
+  - Returns the settings as they are when M(modelops.hf_mirror.mirror_models) and the command C(hf-mirror) would accept
+    their numbers and addresses.
+  - Fails with a sentence for each that is wrong otherwise, which shows no secret. Runs on the controller and asks
+    nobody.
+positional: _input
+options:
+  _input:
+    description:
+      - Settings by the names of options of M(modelops.hf_mirror.mirror_models). What has no limits may be there, too.
+    type: dict
+    required: true
+author:
+  - modelops.hf_mirror contributors (@modelops)
+"""
+
+EXAMPLES = r"""
+- name: Refuse settings that can't work
+  ansible.builtin.assert:
+    that: (my_settings | modelops.hf_mirror.settings) is truthy
+  vars:
+    my_settings:
+      workers: 16
+      endpoint: https://huggingface.co
+"""
+
+RETURN = r"""
+_value:
+  description: The same settings.
+  type: dict
+"""
+
+from typing import Any, Callable
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.settings import problems_of
+
+
+def settings(values: Any) -> Any:
+    """Return ``values``, or raise AnsibleFilterError with what is wrong."""
+    problems = problems_of(values)
+    if problems:
+        raise AnsibleFilterError("\n".join(problems))
+    return values
+
+
+class FilterModule:
+    """The collection's filters."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return name -> function."""
+        return {"settings": settings}

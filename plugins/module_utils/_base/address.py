@@ -1,0 +1,66 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Addresses that an operator gives: what of them is refused because it would be shown, and how the rest is shown.
+
+Messages, logs, the status and the ledger, which everybody on the host may read, name endpoints. So none may hold a
+secret. A proxy is the one address that may need a user and a password; it is named nowhere.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+#: The longest address; a longer one is none that a person meant.
+LONGEST = 2000
+_SECRET = re.compile(r"(?<=://)[^/\s]*@")
+
+
+def masked(text: str) -> str:
+    """Return a text without the users and passwords of the addresses in it."""
+    return _SECRET.sub("***@", text) if "@" in text else text
+
+
+def endpoint_problem(url: object, instead: str) -> str | None:
+    """Return what is wrong with the address of a Hub, a mirror or a peer, without showing it, or None.
+
+    ``instead`` says where a secret belongs.
+    """
+    problem = _problem(url)
+    if problem:
+        return problem
+    parts = urlsplit(str(url))
+    if "@" in parts.netloc:
+        return f"has a user or a password in it, which everybody could read: {instead}"
+    if parts.query or parts.fragment:
+        return f"has a part that begins with ? or #: give scheme, host, port and path alone; {instead}"
+    return None
+
+
+def proxy_problem(url: object) -> str | None:
+    """Return what is wrong with a proxy's address, which may be a secret and is not shown, or None."""
+    problem = _problem(url)
+    if problem:
+        return problem
+    parts = urlsplit(str(url))
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        form = "http://HOST:PORT or http://USER:PASSWORD@HOST:PORT"
+        return f"must be {form}; in a password write / ? # and @ as %2F %3F %23 and %40"
+    return None
+
+
+def _problem(url: object) -> str | None:
+    """Return why something is no address at all, or None."""
+    wrong = "must be an address that begins with http:// or https://"
+    if not isinstance(url, str) or not url.isprintable() or not url.isascii() or " " in url or len(url) > LONGEST:
+        return wrong
+    try:
+        parts = urlsplit(url)
+        is_web = parts.scheme in ("http", "https") and bool(parts.hostname)
+        _ = parts.port
+    except ValueError:
+        return wrong
+    if parts.netloc.count("@") > 1:
+        return "has more than one @: write one in a password as %40"
+    return None if is_web else wrong

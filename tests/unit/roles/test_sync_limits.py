@@ -1,0 +1,84 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an operator's variables may be, and what the role's units limit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import local_role
+import pytest
+import yaml
+
+SYNC = Path(__file__).parents[3] / "roles/mirror_sync"
+FACTS = {"distribution": "Debian", "distribution_version": "13.1", "distribution_major_version": "13"}
+FINE = {"ansible_facts": FACTS, "mirror_sync_models": [{"repo_id": "a/b"}]}
+
+
+def test_what_is_wrong_is_refused_before_anything_is_touched_and_no_secret_is_shown(tmp_path: Path) -> None:
+    wrong = {
+        "mirror_sync_workers": "0",  # as -e on a command line gives it
+        "mirror_sync_bandwidth": 5,
+        "mirror_sync_peer_wait": 86400,
+        "mirror_sync_scrub_seconds": -1,
+        "mirror_sync_alert_after": 0,
+        "mirror_sync_memory_limit": 64,
+        "mirror_sync_endpoint": "https://me:hf_secret@hub.example.com",
+        "mirror_sync_peer": "https://hf_secret@peer.example.com",
+        "mirror_sync_proxy": "http://me:hf_secret/1@proxy.example.com",
+    }
+    done = local_role.run(tmp_path, "mirror_sync", "preflight", **FINE, **wrong)
+    assert not done.is_good and "hf_secret" not in done.said
+    for words in (
+        "workers is 0, it must",
+        "bandwidth is 5, it must",
+        "peer_wait is 86400, it must",
+        "scrub_seconds is -1, it must",
+        "threshold is 0, it must",
+        "memory_limit is 64, it must",
+        "endpoint has a user or a password in it",
+        "mirror_sync_tokens",
+        "peer has a user or a password in it",
+        "proxy must be ",
+    ):
+        assert words in " ".join(done.said.split()), words
+
+
+def test_what_is_right_passes(tmp_path: Path) -> None:
+    right = {"mirror_sync_workers": "16", "mirror_sync_proxy": "http://me:hf_secret@proxy.example.com:3128"}
+    done = local_role.run(tmp_path, "mirror_sync", "preflight", **FINE, **right)
+    assert done.is_good and "hf_secret" not in done.said, done.said
+
+
+def unit(name: str, **more: Any) -> dict[str, str]:
+    """Return the settings of a unit as the role writes it; of several of one name the last."""
+    values = {**yaml.safe_load((SYNC / "defaults/main.yml").read_text()), "__mirror_sync_folder": "/etc/hf-mirror"}
+    text = jinja2.Template((SYNC / f"templates/{name}.j2").read_text()).render({**values, **more})
+    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line and not line.startswith("#"))
+
+
+@pytest.mark.parametrize("name", ["sync", "follow", "scrub", "alert"])
+def test_what_runs_by_itself_has_limits(name: str) -> None:
+    found = unit(f"hf-mirror-{name}.service", mirror_sync_memory_limit=2048, mirror_sync_time_limit="3600")
+    assert (found["MemoryMax"], found["MemorySwapMax"]) == ("2048M", "0")
+    # RuntimeMaxSec= counts for no oneshot service, and the follower has no end
+    assert found.get("TimeoutStartSec") == {"sync": "3900", "follow": None, "scrub": "3600", "alert": "300"}[name]
+
+
+def test_a_sync_that_systemd_ends_is_told() -> None:
+    found = unit("hf-mirror-sync.service", mirror_sync_alert_urls=["json://x"])
+    assert found["OnFailure"] == "hf-mirror-alert.service"
+    # asked to stop it would record that somebody stopped it, which is nobody's failure
+    assert found["TimeoutStartFailureMode"] == "kill"
+
+
+def test_the_fallback_s_password_is_not_shown(tmp_path: Path) -> None:
+    facts = {**FACTS, "default_ipv4": {}, "fqdn": "mirror1.example.com"}
+    variables = {"ansible_facts": facts, "mirror_nginx_fallback_endpoint": "https://me:hf_secret@hub.example.com"}
+    done = local_role.run(tmp_path, "mirror_nginx", "preflight", **variables)
+    said = " ".join(done.said.split())
+    assert not done.is_good and "mirror_nginx_fallback_endpoint must be a URL without a path, a user or a pass" in said
+    assert "https://***@hub.example.com" in said
