@@ -188,9 +188,8 @@ class Sync:
 
     def _judge(self, entry: Wanted, commit: CommitPlan) -> None:
         """Raise HeldError where a file of an entry is none that its formats let through."""
-        files = {
-            path: self._store.pool / commit.listing.files[path].etag for path in entry.to_judge(commit.listing.files)
-        }
+        listed = commit.listing.files
+        files = {str(path): self._store.pool / listed[path].etag for path in entry.to_judge(listed)}
         held = judge(files, entry.formats == "safe", self._clock) if files else {}
         if held:
             path, reason = next(iter(held.items()))
