@@ -256,7 +256,8 @@ class Engine:
         return Hub(settings.endpoint, http, settings.tokens)
 
     def _reach(self, proxies: Mapping[str, str]) -> Reach:
-        return Reach(self.settings.endpoint, map(network, self.settings.allow_networks), proxies)
+        mend = "if that is right, name its network in allow_networks"
+        return Reach(self.settings.endpoint, map(network, self.settings.allow_networks), proxies, mend)
 
     def _source(self, hub: Hub) -> Source:
         if not self.settings.xet:
