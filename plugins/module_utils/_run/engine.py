@@ -252,7 +252,7 @@ class Engine:
     def _hub(self) -> Hub:
         settings, proxies = self.settings, proxies_of(self.settings.proxy)
         http = Http(self.clock, Pools(proxies, self._reach(proxies).check), settings.bandwidth)
-        self.progress.is_told_to_wait = http.gate.is_closed
+        self.progress.is_told_to_wait, http.move = http.gate.is_closed, self.progress.move
         return Hub(settings.endpoint, http, settings.tokens)
 
     def _reach(self, proxies: Mapping[str, str]) -> Reach:
