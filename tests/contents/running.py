@@ -139,7 +139,7 @@ def contents(file: Path) -> list[Running]:
         Running("model.pkl.bz2", bz2.compress(plain), lambda c: load(bz2.decompress(c))),
         Running("model.pkl.xz", lzma.compress(plain), lambda c: load(lzma.decompress(c))),
         Running("model.pkl.lzma", lzma.compress(plain, lzma.FORMAT_ALONE), lambda c: load(lzma.decompress(c))),
-        Running("large-window.xz", _with_large_window(plain), lambda c: load(lzma.decompress(c))),
+        Running("large-window.xz", with_large_window(plain), lambda c: load(lzma.decompress(c))),
         Running("model.joblib", zlib.compress(plain), lambda c: load(zlib.decompress(c))),
         Running("old.joblib", b"ZF" + hex(len(plain)).ljust(19).encode() + zlib.compress(plain), _as_old_joblib),
         Running("cut.pkl.gz", gzip.compress(plain + bytes(100_000), 1)[:-20]),
@@ -161,7 +161,7 @@ def _until_garbage(content: bytes) -> None:
         return
 
 
-def _with_large_window(content: bytes) -> bytes:
+def with_large_window(content: bytes) -> bytes:
     """Pack so that unpacking asks for memory; the content is small all the same."""
     filters = [
         {"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 256 << 20, "mf": lzma.MF_HC3, "mode": lzma.MODE_FAST}

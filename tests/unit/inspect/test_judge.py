@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from contents.harmless import KINDS, PNG, gguf, hdf5, onnx, parquet
-from contents.running import contents, npy, tarred, zipped_as
+from contents.running import contents, npy, tarred, with_large_window, zipped_as
 
 from hub.drafts import safetensors
 
@@ -109,6 +109,12 @@ def test_safe_holds(judged: Judge, name: str, content: bytes, words: str) -> Non
     assert held.keys() == {name}
     with pytest.raises(ValueError, match=words):
         raise ValueError(held[name])
+
+
+def test_what_asks_for_much_memory_to_be_unpacked_is_held(judged: Judge) -> None:
+    for formats in ("no-pickle", "safe"):
+        held = judged(formats, {"a.txt.xz": with_large_window(b"text")})
+        assert held == {"a.txt.xz": "is packed so that unpacking it takes more memory than it gets"}
 
 
 def test_links_that_lead_out(judged: Judge) -> None:
