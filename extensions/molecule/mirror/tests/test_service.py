@@ -91,7 +91,8 @@ def test_the_kernels_tables_are_there_whenever_rules_are_read(mirror: Host) -> N
     assert wanted <= tables()
     for what in ("start", "reload", "restart"):
         mirror.check_output("systemctl %s nftables.service", what)
-        assert wanted <= tables(), what
+        # systemctl waits for that unit, and not for those that follow it
+        until(lambda: wanted <= tables())
     mirror.check_output("systemctl stop nftables.service")
     for name in ("connections", "vrrp"):
         assert mirror.service(f"hf-mirror-{name}-firewall").is_enabled
