@@ -19,6 +19,7 @@ from unit.fuzz.documents import Document
 from unit.fuzz.engine_process import Engine
 from unit.fuzz.honest import HonestRepo
 from unit.fuzz.known import VICTIM
+from unit.fuzz.profile import SEED
 from unit.fuzz.upstream import Upstream
 
 from storecheck import check_store
@@ -213,7 +214,7 @@ def harmless(run: Callable[[Sequence[Document]], list[str]], documents: Sequence
             if not found:
                 break  # it takes several of them
             guilty, alone = found
-        pytest.fail("\n".join(["", *map(repr, guilty), *[f"- {text}" for text in alone[:10]]]), pytrace=False)
+        pytest.fail("\n".join([f"FUZZ_SEED={SEED}", *map(repr, guilty), *[f"- {text}" for text in alone[:10]]]), pytrace=False)
 
 
 def tree(top: Path, but: Path) -> dict[str, str]:
