@@ -42,8 +42,10 @@ options:
       - C(token) is the name of one of O(tokens).
       - C(keep) is the number of published commits of the revision that stay, so that a person can go back to them
         (default V(2)).
-      - C(formats) is V(any) (the default) or V(no-pickle). V(no-pickle) holds a commit in which picklescan finds
-        a pickle.
+      - C(formats) is V(any) (the default), V(no-pickle) or V(safe). V(no-pickle) holds a commit with a file
+        that a loader would read as a pickle, also within archives. V(safe) publishes a commit only when each of its
+        files is of a kind that is known to be harmless, by its structure. The message names the file, and why.
+      - C(formats_allow) lists shell patterns of files that are not looked at for C(formats).
       - C(allow_rewind) follows an upstream that goes back to a commit that was published before (default V(false)).
       - C(labels) is a list of words for people.
     type: list
@@ -147,7 +149,6 @@ options:
 requirements:
   - huggingface_hub >= 0.36
   - urllib3 >= 2.2
-  - picklescan, for C(formats=no-pickle)
   - hf_xet 1.8, for O(xet=true)
 attributes:
   check_mode:
@@ -265,10 +266,8 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors im
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.owner import as_owner
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.http import URLLIB3_ERROR
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.hub import HUGGINGFACE_HUB_ERROR
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.scan import PICKLESCAN_ERROR
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.lockfile import LockFile
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.report import diff, result
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.wanted import Wanted
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.settings import Settings
@@ -315,7 +314,7 @@ def run(module: AnsibleModule) -> None:
     wanted = parse(params["models"])
     engine = Engine(_settings(params))
     engine.store.check()
-    _need_libraries(module, wanted)
+    _need_libraries(module)
     with as_owner(engine.store.root):
         outcome = (
             engine.plan(wanted, params["state"])
@@ -348,11 +347,9 @@ def _settings(params: dict[str, Any]) -> Settings:
     return Settings(**{**given, "store": Path(params["store"]), "tokens": tokens, "lock": lock})
 
 
-def _need_libraries(module: AnsibleModule, wanted: list[Wanted]) -> None:
+def _need_libraries(module: AnsibleModule) -> None:
     """Fail, or in check mode say what can't be foreseen, where a library is missing."""
     libraries = {"huggingface_hub": HUGGINGFACE_HUB_ERROR, "urllib3": URLLIB3_ERROR}
-    if any(one.formats == "no-pickle" for one in wanted):
-        libraries["picklescan"] = PICKLESCAN_ERROR
     for library, error in libraries.items():
         if error and module.check_mode:
             module.exit_json(

@@ -146,6 +146,33 @@ def list_models_of_author() -> list[str]:
     return sorted(model.id for model in API.list_models(author=MODEL.partition("/")[0]))
 
 
+def list_models_filtered() -> list[list[str]]:
+    asked: list[dict[str, Any]] = [{"filter": ["tiny", "en"]}, {"filter": "nothing"}, {"filter": "fill-mask"}]
+    asked += [{"search": "BERT"}, {"sort": "downloads"}, {"limit": 1}]
+    return [sorted(model.id for model in API.list_models(**given)) for given in asked]
+
+
+def files_that_exist() -> list[bool]:
+    return [API.file_exists(MODEL, path) for path in ("config.json", "odd", "nothing.txt")]
+
+
+def commits() -> list[list[str]]:
+    return [[one.commit_id for one in API.list_repo_commits(MODEL, revision=ref)] for ref in ("main", OLD)]
+
+
+def access() -> list[str | None]:
+    if not hasattr(API, "auth_check"):
+        return [None, "RepositoryNotFoundError"]
+    return [refusal(lambda: API.auth_check(MODEL)), refusal(lambda: API.auth_check("no/such"))]
+
+
+def another_case() -> dict[str, Any]:
+    other = MODEL.upper()
+    with tempfile.TemporaryDirectory() as cache:
+        file = sha256(hf_hub_download(other, "config.json", cache_dir=cache))
+    return {"id": API.model_info(other).id, "config": file, "paths": entries(API.get_paths_info(other, "odd"))}
+
+
 def errors() -> list[str | None]:
     return [
         refusal(lambda: hf_hub_download("no/such", "config.json")),
@@ -187,6 +214,11 @@ QUESTIONS: list[Callable[[], Any]] = [
     paths_info,
     list_models,
     list_models_of_author,
+    list_models_filtered,
+    files_that_exist,
+    commits,
+    access,
+    another_case,
     errors,
 ]
 

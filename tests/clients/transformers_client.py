@@ -12,6 +12,7 @@ from pathlib import Path
 
 from huggingface_hub.constants import HF_HUB_CACHE
 from transformers import AutoConfig, AutoTokenizer
+from transformers.utils.hub import has_file
 
 REPO, REF = sys.argv[1:]
 
@@ -27,6 +28,7 @@ def main() -> None:
         if path.is_file()
     }
     answer = {
+        "has_file": [has_file(REPO, name) for name in ("config.json", "model.fp16.safetensors")],
         "hidden_size": {"main": now.hidden_size, REF: then.hidden_size},
         "tokens": tokenizer.tokenize("A mirror of models"),
         "ids": tokenizer("A mirror of models")["input_ids"],

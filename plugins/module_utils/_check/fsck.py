@@ -15,6 +15,7 @@ from pathlib import Path
 
 from .._base.names import Etag
 from .._plan.facts import Repo
+from .._store.spelling import Spellings
 from .._store.store import Store
 from .._store.views import Views
 from .fsck_repository import ETAG, Finding, Names, Pool, check_blob, check_folder, check_repository, quoted, stats
@@ -32,7 +33,7 @@ def fsck(store: Store) -> list[Finding]:
 
 def _all(store: Store) -> Iterator[Finding]:
     names = Names(store.root)
-    for folder in (store.root, store.hub, store.pool, store.root / "views"):
+    for folder in (store.root, store.hub, store.pool, store.root / "views", store.root / "names"):
         yield from check_folder(names, folder)
     pool = dict(stats(store.pool))
     for etag, status in pool.items():
@@ -61,6 +62,11 @@ def _hub(store: Store, names: Names, pool: Pool) -> Iterator[Finding]:
         yield names.orphan(entry, "is no repository of this mirror: no sync touches it")
     for repository in store.repositories():
         yield from check_repository(names, repository, pool)
+    spellings, top = Spellings(store.root, store.fs), store.root / "names"
+    for folder in spellings.missing(repo.folder for repo in ours):
+        yield names.damage(top / folder.lower(), f"must lead to hub/{folder}")
+    for entry in spellings.surplus():
+        yield names.damage(entry, "leads to no repository")
 
 
 def _views(store: Store, names: Names, pool: Pool) -> Iterator[Finding]:

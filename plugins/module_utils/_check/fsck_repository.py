@@ -21,7 +21,7 @@ from .._base.errors import MirrorError
 from .._base.fs import files_below
 from .._base.names import Commit, Etag, RepoPath, Size
 from .._border.listing import served_of
-from .._store.documents import commit_documents, refs_document
+from .._store.documents import commit_documents
 from .._store.inode import is_rotten
 from .._store.repository import Repository
 from .._store.repository_reader import FACTS
@@ -230,17 +230,17 @@ class _Check:
 
     def _derived(self) -> Iterator[Finding]:
         """Check the copies of refs; recovery, the first step of a sync, brings them into order."""
-        right = {self._folder / "refs" / ref: commit.encode() for ref, commit in self._refs.items()}
-        document = self._mirror / "refs.json"
-        if self._refs or document.exists():
-            right[document] = refs_document(self._refs)
+        try:
+            right = self._repository.derived(self._refs)
+        except (MirrorError, KeyError, TypeError, AttributeError):  # the history can't be read, which is told of it
+            return
         for file, content in right.items():
             if not file.is_file():
                 yield self._names.damage(file, "is missing")
             elif file.read_bytes() != content:
                 yield self._names.damage(file, "does not say what the refs are")
-        for file in (self._folder / "refs").rglob("*"):
-            if file.is_file() and file not in right:
+        for file in self._repository.copies():
+            if file not in right:
                 yield self._names.damage(file, "is there for a ref that is not published")
 
     def _history(self) -> Iterator[Finding]:

@@ -21,7 +21,6 @@ from .._base.owner import become_owner
 from .._fetch.http import URLLIB3_ERROR, Http
 from .._fetch.hub import HUGGINGFACE_HUB_ERROR
 from .._fetch.peer import Peer
-from .._fetch.scan import PICKLESCAN_ERROR
 from .._plan.wanted import Wanted
 from .._run.engine import Engine, open_store
 from .._run.settings import Settings
@@ -54,7 +53,7 @@ class Session:
 
     def engine(self, wanted: list[Wanted]) -> Engine:
         """Return the engine; all that only root may read was read before it goes on as the store's owner."""
-        _need_libraries(wanted)
+        _need_libraries()
         tokens = self.config.tokens()
         if os.environ.get("HF_TOKEN"):
             tokens.setdefault(None, os.environ["HF_TOKEN"])
@@ -111,10 +110,8 @@ def _actor() -> str:
         return f"user {os.geteuid()}"
 
 
-def _need_libraries(wanted: list[Wanted]) -> None:
+def _need_libraries() -> None:
     libraries = {"huggingface_hub": HUGGINGFACE_HUB_ERROR, "urllib3": URLLIB3_ERROR}
-    if any(one.formats == "no-pickle" for one in wanted):
-        libraries["picklescan"] = PICKLESCAN_ERROR
     missing = [library for library, error in libraries.items() if error]
     if missing:
         raise MirrorError(f"{sys.executable} lacks {', '.join(missing)}: install it there with pip")

@@ -32,6 +32,7 @@ from .._fetch.http import (
     unreachable,
 )
 from .._fetch.hub import REDIRECTS
+from .._fetch.reach import Reach
 from .._plan.facts import File, Repo
 from .pool import Pool
 
@@ -89,7 +90,8 @@ class Endpoint:
         self._access = access or Access()
         if self._access.token and not _TOKEN.fullmatch(self._access.token):
             raise MirrorError("the token is no line of visible ASCII characters: did the end of a line come with it?")
-        self.http = Http(clock, pool=Pool(timeout, {origin(url): self._access.context()}))
+        reach = Reach(url)  # a public one sends no host here into its own network
+        self.http = Http(clock, pool=Pool(timeout, {origin(url): self._access.context()}, reach.check))
 
     def headers(self, _token: str | None) -> dict[str, str]:
         """Return the headers of a request to this origin."""

@@ -22,7 +22,7 @@ from typing import Any, Callable
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from .._fetch.http import NETWORK_ERRORS, origin
+from .._fetch.http import NETWORK_ERRORS, Judge, origin
 
 Connection = http.client.HTTPConnection
 
@@ -59,11 +59,13 @@ class Proxy:
 class Pool:
     """Connections for all threads of a run; ``contexts`` has the TLS settings of origins that have some of their own.
 
-    ``timeout`` is in seconds: for making a connection, and for the next bytes to come.
+    ``timeout`` is in seconds: for making a connection, and for the next bytes to come. ``judge`` is ``Pools``' own.
     """
 
-    def __init__(self, timeout: float, contexts: Mapping[Any, ssl.SSLContext] | None = None) -> None:
-        self._timeout, self._contexts = timeout, dict(contexts or {})
+    def __init__(
+        self, timeout: float, contexts: Mapping[Any, ssl.SSLContext] | None = None, judge: Judge | None = None
+    ) -> None:
+        self._timeout, self._contexts, self._judge = timeout, dict(contexts or {}), judge
         self._public = ssl.create_default_context()
         self._lock = threading.Lock()
         self._idle: dict[Any, list[Connection]] = {}
@@ -100,13 +102,17 @@ class Pool:
                 raise
 
     def _connect(self, connection: Connection, proxy: Proxy | None) -> None:
-        """Connect, or say that it is the proxy who can't be reached."""
-        if not proxy or connection.sock:
+        """Connect, where nothing speaks against the address, or say that it is the proxy who can't be reached."""
+        if connection.sock:
             return
         try:
             connection.connect()
         except (ConnectionError, socket.gaierror, socket.timeout) as problem:
+            if not proxy:
+                raise
             raise ConnectionError(f"{proxy}: {problem}") from problem
+        if not proxy and self._judge:
+            self._judge(connection.host, connection.port, connection.sock.getpeername()[0])
 
     def _take(self, where: Any, proxy: Proxy | None) -> tuple[Connection, bool]:
         with self._lock:

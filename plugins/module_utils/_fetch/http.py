@@ -64,6 +64,8 @@ class Http:
         self.clock = clock
         self.gate = Gate(clock)
         self.limiter = Limiter(limit, clock)
+        #: Called for each answer: listings may take as long as a run may be without progress.
+        self.move: Callable[[], None] = lambda: None
         self._pool = pool or Pools()
 
     def open(
@@ -92,6 +94,7 @@ class Http:
                     raise unreachable(url, error) from error
                 self.backoff(failures)
                 continue
+            self.move()
             if bucket:
                 self.gate.note(answer.headers)
             if answer.status == 429 and refusals < _REFUSALS:

@@ -23,14 +23,19 @@ class Reach:
     """The addresses that an ``endpoint`` may send to, judged when a connection is made: names can mean anything.
 
     An endpoint inside may send to others inside; of a public one only ``networks`` are excepted. What goes through one
-    of ``proxies`` is the proxy's business.
+    of ``proxies`` is the proxy's business. ``mend`` says what to do where it is right.
     """
 
     def __init__(
-        self, endpoint: str, networks: Iterable[Network] = (), proxies: Mapping[str, str] | None = None
+        self,
+        endpoint: str,
+        networks: Iterable[Network] = (),
+        proxies: Mapping[str, str] | None = None,
+        mend: str = "",
     ) -> None:
         _scheme, self._host, self._port = origin(endpoint)
         self._endpoint, self._networks, self._proxies = endpoint, tuple(networks), dict(proxies or {})
+        self._mend = mend and f"; {mend}"
         self._lock = threading.Lock()
         #: Whether the endpoint is inside, once it was connected to.
         self._is_inside: bool | None = None
@@ -44,8 +49,7 @@ class Reach:
             if not inside or self._is_inside:
                 return
         raise InsideError(
-            f"{self._endpoint} sends to {host}, which is at {address}, inside a network: refused; if that is right,"
-            " name the network in allow_networks",
+            f"{self._endpoint} sends to {host}, which is at {address}, inside a network: refused{self._mend}",
             cause=f"{self._endpoint} sends to {host}, inside a network: refused",
         )
 

@@ -85,7 +85,6 @@ class CommitPlan:
     paths: tuple[RepoPath, ...]
     entries: list[Wanted]
     seal: bool = False
-    no_pickle: bool = False
     list_it: bool = False
     dropped: tuple[RepoPath, ...] = ()
     added: tuple[RepoPath, ...] = ()
@@ -248,7 +247,6 @@ def plan_repo(
         commit.entries.append(wanted)
         commit.paths = tuple(sorted({*commit.paths, *paths}))
         commit.tokens.update({path: commit.tokens.get(path) or wanted.token for path in paths})
-        commit.no_pickle = commit.no_pickle or wanted.formats == "no-pickle"
         _move(wanted, commit, facts)
     for commit in commits.values():
         # what an entry wants that can't be had just now must not look as though nobody wanted it

@@ -27,7 +27,8 @@ class Wanted:
     """One entry of the whitelist.
 
     ``token`` is the name of a token, never the token. ``keep`` counts published commits, the current one included.
-    ``formats`` is ``any`` or ``no-pickle``; ``publish`` is ``auto`` or ``manual``.
+    ``formats`` is ``any``, ``no-pickle`` or ``safe``; ``formats_allow`` excepts files from it. ``publish`` is ``auto``
+    or ``manual``.
     """
 
     repo_id: str
@@ -42,6 +43,7 @@ class Wanted:
     views: tuple[ViewName, ...] = ()
     labels: tuple[str, ...] = ()
     formats: str = "any"
+    formats_allow: tuple[str, ...] | None = None
     allow_rewind: bool = False
 
     @property
@@ -88,6 +90,12 @@ class Wanted:
             patterns = ", ".join(self.allow_patterns or ("*",))
             raise MirrorError(f"nothing in {self} matches {patterns}")
         return found
+
+    def to_judge(self, paths: Iterable[RepoPath]) -> list[RepoPath]:
+        """Return those of a listing's paths that are wanted and whose contents are to be looked into."""
+        if self.formats == "any":
+            return []
+        return [path for path in self.select(paths) if not _matches(path, self.formats_allow or ())]
 
     def _allows(self, path: str) -> bool:
         allowed = self.allow_patterns is None or _matches(path, self.allow_patterns)

@@ -8,6 +8,7 @@ What names may be is ``names``' concern: the Hub's own limits, narrowed by what 
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ from .wanted import Wanted
 
 _KEYS = tuple(field.name for field in fields(Wanted))
 _PUBLISH = ("auto", "manual")
-_FORMATS = ("any", "no-pickle")
+_FORMATS = ("any", "no-pickle", "safe")
 #: Published commits of a ref that stay. Each is a tree of links.
 MOST_KEPT = 1000
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -70,8 +71,10 @@ def _parse_entry(entry: Any) -> Wanted:
     if "files" in given and ("allow_patterns" in given or "ignore_patterns" in given):
         raise ValueError("files and patterns exclude each other")
     files = tuple(map(_path, _strings(given, "files") or ())) or None
-    patterns = {key: _strings(given, key) for key in ("allow_patterns", "ignore_patterns")}
-    for pattern in [*(patterns["allow_patterns"] or ()), *(patterns["ignore_patterns"] or ())]:
+    if "formats_allow" in given and given.get("formats", _FORMATS[0]) == _FORMATS[0]:
+        raise ValueError("formats_allow excepts files from formats: no-pickle or safe, neither of which is set")
+    patterns = {key: _strings(given, key) for key in ("allow_patterns", "ignore_patterns", "formats_allow")}
+    for pattern in itertools.chain.from_iterable(one or () for one in patterns.values()):
         _path(pattern.rstrip("/") or "/")
     return Wanted(
         repo_id=_named("repo_id", repo_id, given["repo_id"]),

@@ -252,11 +252,12 @@ class Engine:
     def _hub(self) -> Hub:
         settings, proxies = self.settings, proxies_of(self.settings.proxy)
         http = Http(self.clock, Pools(proxies, self._reach(proxies).check), settings.bandwidth)
-        self.progress.is_told_to_wait = http.gate.is_closed
+        self.progress.is_told_to_wait, http.move = http.gate.is_closed, self.progress.move
         return Hub(settings.endpoint, http, settings.tokens)
 
     def _reach(self, proxies: Mapping[str, str]) -> Reach:
-        return Reach(self.settings.endpoint, map(network, self.settings.allow_networks), proxies)
+        mend = "if that is right, name its network in allow_networks"
+        return Reach(self.settings.endpoint, map(network, self.settings.allow_networks), proxies, mend)
 
     def _source(self, hub: Hub) -> Source:
         if not self.settings.xet:

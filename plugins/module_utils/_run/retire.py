@@ -115,6 +115,7 @@ class Retirement:
             self._repository.mark(
                 {"retired": left, "narrowed": left, "collected": {commit: {"time": now} for commit in gone}}
             )
+            self._repository.derive()
         return self._store.bury(self._grave)
 
     def _named(self) -> set[str]:

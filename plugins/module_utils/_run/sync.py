@@ -14,16 +14,17 @@ from functools import partial
 from typing import Any, Callable
 
 from .._base.clock import StoppedError, stamp
-from .._base.errors import Besides, MirrorError, as_problem, join
+from .._base.errors import Besides, HeldError, MirrorError, as_problem, join
 from .._base.names import Ref
 from .._base.progress import Progress
 from .._fetch.download import Downloads
 from .._fetch.fetch import Fetcher
 from .._fetch.peer import Peer
-from .._fetch.scan import refuse_pickle
+from .._inspect.judge import judge
 from .._plan.facts import Repo
 from .._plan.lockfile import LockFile
 from .._plan.plan import CommitPlan, Fetch, Plan, Removal
+from .._plan.wanted import Wanted
 from .._store.catalogue import write_catalogue
 from .._store.history import Mark
 from .._store.ledger import LONGEST_DELAY, RepoState, State
@@ -176,14 +177,27 @@ class Sync:
         return {"time": stamp(self._clock.now()), "actor": self._options.actor}
 
     def _inspect(self, commit: CommitPlan) -> None:
-        """Look into what was verified: no pickles where none are wanted, nothing but what the lock file says."""
+        """Look into what was verified: nothing but what the entries' formats and the lock file say."""
+        for entry in commit.entries:  # what is sealed may be another entry's
+            self._judge(entry, commit)
         for path in commit.paths if commit.seal else ():
             blob = self._store.pool / commit.listing.files[path].etag
-            if commit.no_pickle:
-                refuse_pickle(blob, path, f"{commit.repo}@{commit.listing.commit[:12]}")
             if self._options.lock and not commit.listing.files[path].sha256:
                 for entry in commit.entries:
                     self._options.lock.check_content(entry, path, blob)
+
+    def _judge(self, entry: Wanted, commit: CommitPlan) -> None:
+        """Raise HeldError where a file of an entry is none that its formats let through."""
+        listed = commit.listing.files
+        files = {str(path): self._store.pool / listed[path].etag for path in entry.to_judge(listed)}
+        held = judge(files, entry.formats == "safe", self._clock) if files else {}
+        if held:
+            path, reason = next(iter(held.items()))
+            more = f" (so are {', '.join([*held][1:4])})" if len(held) > 1 else ""
+            raise HeldError(
+                f"{path} of {commit.repo}@{commit.listing.commit[:12]} {reason}, and the entry says formats:"
+                f" {entry.formats}: the whole commit is held{more}; to take it all the same, name it in formats_allow"
+            )
 
     def _views(self, plan: Plan) -> None:
         for name, problem in update_views(self._store, plan.upstream).items():

@@ -10,28 +10,71 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from .._base.names import Commit, Ref, RepoPath
 from .._plan.facts import Listing, Repo
+from .history import Entry
+from .path_index import path_index
+
+#: Documents that the first versions did not write; recovery makes them.
+LATER = ("commits.json", "listed.txt", "paths.txt")
+#: Nobody tells the mirror who made a commit, and when it was made only of the newest.
+_AUTHOR, _SOME_DATE = "unknown", "2020-01-01T00:00:00.000Z"
 
 
 def commit_documents(repo: Repo, listing: Listing, paths: Iterable[RepoPath]) -> dict[str, bytes]:
     """Return every document under ``.mirror/rev/COMMIT/``, by relative name."""
     mirrored = sorted(paths)
+    info, folders = _info(repo, listing, mirrored, blobs=False), _folders(mirrored)
+    names = sorted([*folders, *mirrored])
+    entries = {path: _text(_entry(listing, path)) for path in names}
     documents = {
-        "info.json": _text(_info(repo, listing, mirrored, blobs=False)),
+        "info.json": _text(info),
         "info.blobs.json": _text(_info(repo, listing, mirrored, blobs=True)),
+        "listed.txt": _listed(info),
+        "commits.json": _text([_commit(listing.commit, info.get("lastModified", _SOME_DATE))]),
+        "paths.txt": path_index(entries),
     }
-    for folder in ["", *_folders(mirrored)]:
+    for folder in ["", *folders]:
         prefix = f"{folder}/" if folder else ""
-        below = [path for path in [*_folders(mirrored), *mirrored] if path.startswith(prefix) and path != folder]
-        entries = [_entry(listing, path) for path in sorted(below)]
-        documents[f"tree/{prefix}.mirror.recursive.json"] = _text(entries)
-        flat = [entry for entry in entries if "/" not in entry["path"][len(prefix) :]]
-        documents[f"tree/{prefix}.mirror.flat.json"] = _text(flat)
+        # what begins with the same letters is in one piece; "0" comes after "/"
+        below = names[bisect_left(names, prefix) : bisect_left(names, f"{folder}0")] if folder else names
+        flat = [path for path in below if "/" not in path[len(prefix) :]]
+        for name, found in (("recursive", below), ("flat", flat)):
+            documents[f"tree/{prefix}.mirror.{name}.json"] = b"[" + b",".join([entries[one] for one in found]) + b"]"
     return documents
+
+
+def commits_document(published: Sequence[Entry], sealed: Collection[Commit]) -> bytes:
+    """Return ``.mirror/commits/REF.json``: the commits of a ref that are served, the last published first."""
+    times = {entry["commit"]: entry["time"] for entry in published if entry["commit"] in sealed}
+    newest = dict.fromkeys(entry["commit"] for entry in reversed(published) if entry["commit"] in sealed)
+    return _text([_commit(commit, times[commit].replace("Z", ".000Z")) for commit in newest])
+
+
+def _commit(commit: str, date: str) -> dict[str, Any]:
+    title = f"Commit {commit[:12]}"
+    return {
+        "id": commit,
+        "title": title,
+        "message": "",
+        "authors": [{"user": _AUTHOR}],
+        "date": date,
+        "formatted": {"title": title, "message": ""},
+    }
+
+
+def _listed(info: Mapping[str, Any]) -> bytes:
+    """Return what listings of repositories show: a line with what they are filtered by, and the entry."""
+    task = info.get("pipeline_tag")
+    tags = info["tags"] if isinstance(info["tags"], list) else []
+    words = [*tags, task, info.get("library_name"), f"pipeline_tag:{task}"]
+    found = sorted({word.lower() for word in words if isinstance(word, str)})
+    line = "\t".join(["", *[" ".join(word.split()) for word in found], ""])
+    return line.encode() + b"\n" + _text({name: value for name, value in info.items() if name != "siblings"})
 
 
 def refs_document(refs: Mapping[Ref, Commit]) -> bytes:

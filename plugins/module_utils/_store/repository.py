@@ -25,9 +25,10 @@ from .._base.lock import locked
 from .._base.names import Commit, Etag, Ref, RepoPath
 from .._plan.facts import Listing, Repo
 from .._plan.plan import Publish
-from .documents import commit_documents, refs_document
+from .documents import LATER, commit_documents
 from .history import LENGTH, Entry, History, Mark, merge_marks
 from .repository_reader import FACTS, SHARED_MARKS, RepositoryError, RepositoryReader
+from .spelling import Spellings
 
 
 class Repository(RepositoryReader):
@@ -37,6 +38,7 @@ class Repository(RepositoryReader):
         super().__init__(hub, repo)
         self._pool, self._lock = pool, locks / repo.folder
         self._fs, self._clock = fs, clock
+        self._spellings = Spellings(hub.parent, fs)
 
     def locked(self) -> AbstractContextManager[None]:
         """Hold the repository's lock; whoever has it needs milliseconds."""
@@ -75,6 +77,8 @@ class Repository(RepositoryReader):
             upstream = json.dumps(listing.to_json()).encode()  # ASCII: a name that is refused may be no UTF-8
             _fs.replace_file(self._fs, self._mirror / "upstream" / f"{listing.commit}.json", upstream, build)
             self._document(build, listing.commit, commit_documents(self.repo, listing, paths))
+            self._spellings.add(self.folder.name, build)
+            self._derive(build)
 
     def gate(self) -> None:
         """Let the server show it to those alone who may see what is gated; views are closed first (``view_update``)."""
@@ -176,6 +180,7 @@ class Repository(RepositoryReader):
                 self._derive(build)
                 return
             if link.is_symlink() and os.path.basename(os.readlink(link)) == commit:
+                self._derive(build)
                 return
             if not link.parent.is_dir():  # refs/pr
                 self._fs.mkdir(link.parent)
@@ -261,8 +266,13 @@ class Repository(RepositoryReader):
         content = json.dumps(value, ensure_ascii=False, sort_keys=True).encode()
         _fs.replace_file(self._fs, self._mirror / name, content, build)
 
+    def derive(self) -> None:
+        """Bring what is derived up to date, after commits were taken away."""
+        with self._building() as build:
+            self._derive(build)
+
     def _derive(self, build: Path) -> None:
-        """Bring the copies of refs up to date: ``refs/REF`` for Hub tools, ``refs.json`` for the API."""
+        """Bring the copies of refs up to date: ``refs/REF`` for Hub tools, the others for the API."""
         refs = self.refs()
         for file, content in self._stale(refs).items():
             self._fs.mkdir(file.parent)
@@ -275,15 +285,12 @@ class Repository(RepositoryReader):
             self._write("pending.json", waiting, build)
 
     def _stale(self, refs: Mapping[Ref, Commit]) -> dict[Path, bytes]:
-        # Hub clients read refs/REF without stripping: no newline
-        right = {self.folder / "refs" / ref: commit.encode() for ref, commit in refs.items()}
-        if refs or (self._mirror / "refs.json").exists():
-            right[self._mirror / "refs.json"] = refs_document(refs)
+        right = self.derived(refs)
         return {file: content for file, content in right.items() if not file.exists() or file.read_bytes() != content}
 
     def _surplus(self, refs: Mapping[Ref, Commit]) -> list[Path]:
-        top = self.folder / "refs"
-        return [top / name for name in _fs.files_below(top) if name not in refs]
+        right = self.derived(refs)
+        return [file for file in self.copies() if file not in right]
 
     def recover(self) -> list[str]:
         """Bring what a killed run left into order and say what was done."""
@@ -306,8 +313,9 @@ class Repository(RepositoryReader):
             if kept != self.history():
                 self._write("history.json", kept, build)
             self._derive(build)
-            for commit, files in self.facts().snapshots.items() if half else ():
-                listing = self.upstream(commit)
+            older = self._older()
+            for commit, files in self.facts().snapshots.items() if half or older else ():
+                listing = self.upstream(commit) if half or commit in older else None
                 if listing:
                     # a commit that was to get more files, or less, and got some documents only
                     self._redocument(build, self._rev / commit, commit_documents(self.repo, listing, files))
@@ -316,12 +324,9 @@ class Repository(RepositoryReader):
     def _is_half(self) -> bool:
         refs = self.refs()
         left = (self._mirror / "build").exists() or self.happened() != self.history()
-        return bool(left or self._stale(refs) or self._surplus(refs))
+        return bool(left or self._stale(refs) or self._surplus(refs) or self._older())
 
-    def happened(self) -> History:
-        """Return the history without what was announced and did not happen: the ref is the truth."""
-        refs, history = self.refs(), self.history()
-        for ref, entries in history.items():
-            while entries and (refs.get(ref) or "") != entries[-1]["commit"]:
-                entries.pop()
-        return history
+    def _older(self) -> set[Commit]:
+        """Return the commits that an older version sealed, which wrote less documents."""
+        lacking = {commit for commit in self.sealed() if any(not (self._rev / commit / one).exists() for one in LATER)}
+        return {commit for commit in lacking if (self._mirror / "upstream" / f"{commit}.json").exists()}

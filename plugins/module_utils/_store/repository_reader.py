@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from .._base.errors import MirrorError
+from .._base.fs import files_below
 from .._base.limits import PEER_ENTRIES
 from .._base.names import COMMIT, Commit, Etag, NameProblem, Ref, RepoPath, Size, shown
 from .._border.history import history_of, marks_of
@@ -20,6 +21,7 @@ from .._border.json import mapping
 from .._border.listing import listing_of, served_of
 from .._plan.facts import Listing, Repo
 from .._plan.plan import RepoFacts
+from .documents import commits_document, refs_document
 from .history import History, Mark, rejected
 
 _COMMIT = re.compile(COMMIT)
@@ -48,8 +50,7 @@ class RepositoryReader:
     def facts(self) -> RepoFacts:
         """Read what is sealed and published."""
         refs = self.refs()
-        sealed_ids = [Commit(entry.name) for entry in _entries(self._rev) if _is_commit(entry)]
-        snapshots = {commit: self._snapshot(commit) for commit in sealed_ids}
+        snapshots = {commit: self._snapshot(commit) for commit in self.sealed()}
         history, marks = self.history(), self.marks()
 
         def sealed(kind: str) -> Iterator[Commit]:
@@ -83,6 +84,27 @@ class RepositoryReader:
             if group.is_dir():
                 found.update(_links(Path(group), f"refs/{group.name}/"))
         return found
+
+    def sealed(self) -> list[Commit]:
+        """Return the commits that are sealed."""
+        return [Commit(entry.name) for entry in _entries(self._rev) if _is_commit(entry)]
+
+    def derived(self, refs: Mapping[Ref, Commit]) -> dict[Path, bytes]:
+        """Return what must be in the files that are derived from refs and history."""
+        # Hub clients read refs/REF without stripping: no newline
+        right = {self.folder / "refs" / ref: commit.encode() for ref, commit in refs.items()}
+        if refs or (self._mirror / "refs.json").exists():
+            right[self._mirror / "refs.json"] = refs_document(refs)
+        sealed, history = set(self.sealed()), self.happened()
+        for ref in refs:
+            right[self._mirror / "commits" / f"{ref}.json"] = commits_document(history.get(ref, []), sealed)
+        return right
+
+    def copies(self) -> Iterator[Path]:
+        """Yield the files for single refs that are there."""
+        for top in (self.folder / "refs", self._mirror / "commits"):
+            for name in files_below(top):
+                yield top / name
 
     def files(self, commit: Commit) -> dict[RepoPath, tuple[Etag, Size]]:
         """Return the files of a sealed commit: path -> etag and size in bytes."""
@@ -128,6 +150,14 @@ class RepositoryReader:
             return {Ref(ref): Commit(commit) for ref, commit in self._read("pending.json").items()}
         except NameProblem as problem:
             raise RepositoryError(f"{self._mirror / 'pending.json'} can't be read: {problem}") from None
+
+    def happened(self) -> History:
+        """Return the history without what was announced and did not happen: the ref is the truth."""
+        refs, history = self.refs(), self.history()
+        for ref, entries in history.items():
+            while entries and (refs.get(ref) or "") != entries[-1]["commit"]:
+                entries.pop()
+        return history
 
     def _read(self, name: str) -> dict[str, Any]:
         return self._read_file(self._mirror / name)

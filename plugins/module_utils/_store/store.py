@@ -25,6 +25,7 @@ from .history import History
 from .inode import Inode, Names, is_rotten
 from .ledger import Ledger
 from .repository import Repository
+from .spelling import Spellings
 
 FORMAT = 1
 _ETAG = re.compile(ETAG)
@@ -32,7 +33,7 @@ _ETAG = re.compile(ETAG)
 MTIME = 1_577_836_800  # 2020-01-01T00:00:00Z
 #: In the trash: REPOSITORY@ has what leaves a repository that stays (``_run.retire``). No repository's folder ends so.
 PART_OF = "@"
-_FOLDERS = ("hub", "pool", "views", "staging", "trash", "ledger", "locks", "locks/repo")
+_FOLDERS = ("hub", "pool", "views", "staging", "trash", "ledger", "locks", "locks/repo", "names")
 _BLOB_MODE, _PART_MODE = 0o444, 0o644
 #: File systems whose flock may grant everybody (huggingface_hub issue 4228): reading is fine, writing is not.
 _NETWORK_FILE_SYSTEMS = ("nfs", "nfs4", "cifs", "smb3", "lustre", "gpfs", "fuse", "ceph", "9p")
@@ -214,7 +215,8 @@ class Store:
         for repository in self.repositories():
             with contextlib.suppress(MirrorError):  # what is broken there is told when it is planned for
                 done += [f"{repository.repo}: {what}" for what in repository.recover()]
-        return done
+        folders = [repository.folder.name for repository in self.repositories()]
+        return done + Spellings(self.root, self.fs).recover(folders, self.staging)
 
     def remove(self, repo: Repo, history: History) -> int:
         """Take a repository away, whole at once, and the contents that nothing else names. Returns the bytes freed.
@@ -224,6 +226,7 @@ class Store:
         repository = self.repository(repo)
         with repository.locked():
             repository.leave_behind(history)
+            Spellings(self.root, self.fs).remove(repository.folder.name)
             grave = self.trash / repository.folder.name
             self.fs.rmtree(grave)
             self.fs.rename(repository.folder, grave)

@@ -3,14 +3,26 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // What nginx' own words can't say: hash a token, look up some paths, list the repositories that the caller may see.
-// Runs on njs 0.7.9 (Debian 12) and newer. Reading is synchronous: each answer reads few and small files.
+// Runs on njs 0.7.9 (Debian 12) and newer. Its worker does nothing else meanwhile, so no document of the store is parsed:
+// that of a large repository takes a tenth of a second. What is sent is put together from bytes, for text is slow, too.
 
 import crypto from 'crypto';
 import fs from 'fs';
 import querystring from 'querystring';
 
-// Repositories in one page of a listing.
+// Repositories that are looked at for one page of a listing, and its bytes, unless the first alone has more.
 const PAGE = 500;
+const PAGE_BYTES = 4 << 20;
+
+// Paths that one request may ask for, as on the Hub. Beyond so many fields of a form, or commas in JSON, which names may
+// have, too, a body is not parsed: half a million would take a fifth of a second and 80 MB.
+const PATHS = 1000;
+const FIELDS = 1020;
+const COMMAS = 10000;
+
+// The width of a number with its line break in paths.txt (_store/path_index.py), and of a digest.
+const NUMBER = 12;
+const DIGEST = 32;
 
 // The SHA-256 of the secret that a request brings, as bearer token or as the password of basic authentication.
 function tokenHash(r) {
@@ -33,90 +45,217 @@ function pathsInfo(r) {
         r.return(405, 'paths-info answers POST only.\n');
         return;
     }
-    let paths;
-    try {
-        const isJson = (r.headersIn['Content-Type'] || '').startsWith('application/json');
-        const given = isJson ? JSON.parse(r.requestText || '{}') : querystring.parse(r.requestText || '');
-        paths = [].concat(given.paths || []).map(String);
-    } catch (e) {
-        answer(r, 400, {error: 'The body is neither a form nor JSON.'});
+    const paths = askedPaths(r);
+    if (!paths) {
+        answer(r, 400, '{"error":"The body is neither a form nor JSON."}');
         return;
     }
-    const found = [];
-    const folders = Object.create(null);
-    paths.forEach((given) => {
-        const path = given.replace(/^\/+|\/+$/g, '');
-        const parts = path.split('/');
-        if (parts.some((part) => part === '' || part === '.' || part === '..') || path.indexOf('\0') >= 0) {
-            return;
-        }
-        const folder = parts.slice(0, -1).join('/');
-        if (folders[folder] === undefined) {
-            folders[folder] = read(`${r.variables.hub_tree}/${folder}/.mirror.flat.json`) || [];
-        }
-        const entry = folders[folder].find((one) => one.path === path);
-        if (entry) {
-            found.push(entry);
-        }
-    });
-    r.headersOut['X-Repo-Commit'] = r.variables.hub_commit;
-    answer(r, 200, found);
+    if (paths.length > PATHS) {
+        answer(r, 413, `{"error":"Ask for ${PATHS} paths at most."}`);
+        return;
+    }
+    let index;
+    try {
+        index = fs.openSync(r.variables.hub_paths);
+    } catch (e) {
+        answer(r, e.code === 'ENOENT' ? 503 : 500, '{"error":"The next sync of this mirror makes what this is looked up in."}');
+        return;
+    }
+    try {
+        const buckets = parseInt(readAt(index, 0, NUMBER).toString(), 10);
+        const found = paths.map((path) => lookUp(index, buckets, trimmed(path))).filter((entry) => entry);
+        r.headersOut['X-Repo-Commit'] = r.variables.hub_commit;
+        answer(r, 200, list(found));
+    } finally {
+        fs.closeSync(index);
+    }
+}
+
+// What a body asks for: too many paths where it is not worth while to count them, null where it makes no sense.
+function askedPaths(r) {
+    const body = r.requestText || '';
+    const isJson = (r.headersIn['Content-Type'] || '').startsWith('application/json');
+    const most = isJson ? COMMAS : FIELDS;
+    const parts = body.split(isJson ? ',' : '&', most + 1);
+    if (parts.length > most) {
+        return parts;
+    }
+    try {
+        const given = isJson ? JSON.parse(body || '{}') : querystring.parse(body, '&', '=', {maxKeys: 0});
+        return [].concat(given.paths || []).map(String);
+    } catch (e) {
+        return null;
+    }
+}
+
+// A path without slashes around it. An expression would go back and forth in "a////a".
+function trimmed(path) {
+    let start = 0;
+    let end = path.length;
+    while (start < end && path.charCodeAt(start) === 47) {
+        start++;
+    }
+    while (end > start && path.charCodeAt(end - 1) === 47) {
+        end--;
+    }
+    return path.slice(start, end);
+}
+
+// The entry of a path, as bytes.
+function lookUp(index, buckets, path) {
+    const digest = crypto.createHash('sha256').update(path).digest('hex').slice(0, DIGEST);
+    const bucket = parseInt(digest.slice(0, 8), 16) % buckets;
+    const ends = readAt(index, (bucket + 1) * NUMBER, 2 * NUMBER).toString();
+    // the line before ends where this begins
+    const start = parseInt(ends, 10) - 1;
+    const lines = readAt(index, start, parseInt(ends.slice(NUMBER), 10) - start);
+    const line = lines.indexOf(`\n${digest} `);
+    if (line < 0) {
+        return null;
+    }
+    const entry = line + DIGEST + 2;
+    return lines.slice(entry, lines.indexOf('\n', entry));
+}
+
+function readAt(file, position, length) {
+    const found = Buffer.alloc(length);
+    fs.readSync(file, found, 0, length, position);
+    return found;
 }
 
 // GET /api/models and the like: what has a `main` and what the caller may see, by name, page by page.
 function listing(r) {
     const kind = r.variables.hub_listed;
-    const prefix = kind === 'models' ? '' : `${kind}/`;
-    const given = {};
+    const given = Object.create(null);
     Object.keys(r.args).forEach((name) => {
         // what is given twice is a list
-        given[name] = String(Array.isArray(r.args[name]) ? r.args[name][0] : r.args[name]);
+        given[name] = [].concat(r.args[name]).map(String);
     });
-    const limit = Math.min(Math.max(parseInt(given.limit, 10) || PAGE, 1), PAGE);
-    const search = (given.search || '').toLowerCase();
-    const rules = JSON.parse(r.variables.hub_rules).map((rule) => ({
-        parts: rule.pattern.split('*'),
-        allows: r.variables[rule.variable],
-    }));
+    const first = (name) => (given[name] || [''])[0];
+    const limit = Math.min(Math.max(parseInt(first('limit'), 10) || PAGE, 1), PAGE);
+    const search = first('search').toLowerCase();
+    const isFull = /^(?:true|1)$/i.test(first('full'));
+    const wanted = filters(given);
+    const rules = rulesOf(r);
     if (rules.length && !rules.some((rule) => rule.allows)) {
-        answer(r, 200, []);
+        answer(r, 200, '[]');
         return;
     }
-    const idOf = (name) => name.slice(kind.length + 2).replace('--', '/');
     // Names of folders are compared as they are: a new string for each of many thousand takes most of the time.
-    const author = given.author ? `${given.author}--` : '';
+    const author = first('author') ? `${first('author')}--` : '';
     const start = `${kind}--${author}`;
-    const after = `${kind}--${(given.cursor || '').replace('/', '--')}`;
+    const after = `${kind}--${first('cursor').replace('/', '--')}`;
     const names = fs.readdirSync(r.variables.hub_folder)
         .filter((name) => name.startsWith(start) && name > after)
         .filter((name) => !search || idOf(name).toLowerCase().includes(search))
         .sort();
     const found = [];
+    let bytes = 0;
+    let lookedAt = 0;
+    let last = '';
     let next = '';
     for (let i = 0; i < names.length; i++) {
         const mirror = `${r.variables.hub_folder}/${names[i]}/.mirror`;
-        if (!maySee(r, rules, `${prefix}${idOf(names[i])}`, mirror)) {
+        if (!maySee(r, rules, nameOf(names[i]), mirror)) {
             continue;
         }
-        const info = read(`${mirror}/rev/main/info.json`);
-        if (!info) {
-            continue;
-        }
-        if (found.length === limit) {
-            next = found[limit - 1].id;
+        // the name of a repository that the caller can't see must not get into the address of the next page
+        if (found.length === limit || lookedAt === PAGE) {
+            next = last;
             break;
         }
-        if (given.full === undefined) {
-            delete info.siblings;
+        const entry = entryOf(`${mirror}/rev/main`, wanted, isFull);
+        if (entry) {
+            if (bytes && bytes + entry.length > PAGE_BYTES) {
+                next = last;
+                break;
+            }
+            bytes += entry.length;
+            found.push(entry);
         }
-        found.push(info);
+        lookedAt++;
+        last = idOf(names[i]);
     }
     if (next && r.variables.http_host) {
         const args = Object.assign({}, given, {cursor: next});
         const page = `${r.variables.scheme}://${r.variables.http_host}/api/${kind}?${querystring.stringify(args)}`;
         r.headersOut.Link = `<${page}>; rel="next"`;
     }
-    answer(r, 200, found);
+    answer(r, 200, list(found));
+}
+
+// What the first line of listed.txt has to have.
+function filters(given) {
+    const tags = (given.filter || []).concat(given.library || []).join(',').split(',');
+    const tasks = (given.pipeline_tag || []).map((task) => task && `pipeline_tag:${task}`);
+    return tags.concat(tasks).filter((word) => word).map((word) => `\t${word.toLowerCase()}\t`);
+}
+
+// What a listing says of a commit, as bytes; null where it is not what is wanted, or where there is none.
+function entryOf(commit, wanted, isFull) {
+    try {
+        const listed = isFull && !wanted.length ? null : fs.readFileSync(`${commit}/listed.txt`);
+        if (wanted.length) {
+            const words = listed.slice(0, listed.indexOf('\n')).toString();
+            if (!wanted.every((word) => words.includes(word))) {
+                return null;
+            }
+        }
+        return isFull ? fs.readFileSync(`${commit}/info.json`) : listed.slice(listed.indexOf('\n') + 1);
+    } catch (e) {
+        return null;
+    }
+}
+
+// Where a repository is that was asked for in another case; nothing where the caller may not see it.
+function otherCase(r) {
+    const asked = r.variables.hub_repo;
+    let folder;
+    try {
+        folder = fs.realpathSync(`${r.variables.hub_names}/${asked.toLowerCase()}`);
+    } catch (e) {
+        return '';
+    }
+    const name = folder.slice(folder.lastIndexOf('/') + 1);
+    // never to itself, whatever it was that could not be read
+    if (name === asked || !maySee(r, rulesOf(r), nameOf(name), `${folder}/.mirror`)) {
+        return '';
+    }
+    // What follows the name stays as the client wrote it, percent signs and all.
+    let rest = r.variables.request_uri;
+    const kind = r.variables.hub_kind ? `/${r.variables.hub_kind}` : '';
+    const before = r.variables.hub_verb ? kind : `/api${kind}`;
+    const words = `${before}/${r.variables.hub_repo_id}`.split('/').slice(1);
+    for (let i = 0; i < words.length; i++) {
+        const word = /^(?:\/|%2[Ff])+((?:[^\/?%]|%(?!2[Ff]))+)/.exec(rest);
+        if (!word || querystring.unescape(word[1]) !== words[i]) {
+            return '';
+        }
+        rest = rest.slice(word[0].length);
+    }
+    return `${before}/${idOf(name)}${rest}`;
+}
+
+// The size of the file that a redirect leads to.
+function size(r) {
+    return String(fs.statSync(r.variables.document_root).size);
+}
+
+function idOf(folder) {
+    return folder.slice(folder.indexOf('--') + 2).replace('--', '/');
+}
+
+// What the rules call a repository.
+function nameOf(folder) {
+    const kind = folder.slice(0, folder.indexOf('--'));
+    return kind === 'models' ? idOf(folder) : `${kind}/${idOf(folder)}`;
+}
+
+function rulesOf(r) {
+    return JSON.parse(r.variables.hub_rules).map((rule) => ({
+        parts: rule.pattern.split('*'),
+        allows: r.variables[rule.variable],
+    }));
 }
 
 // The first rule that names a repository decides, as in the map of the rules.
@@ -157,25 +296,27 @@ function exists(file) {
     }
 }
 
-function read(file) {
-    try {
-        return JSON.parse(fs.readFileSync(file));
-    } catch (e) {
-        return null;
-    }
+// Some entries, which are bytes, as a list in JSON.
+function list(entries) {
+    const parts = [Buffer.from('[')];
+    entries.forEach((entry, number) => {
+        parts.push(Buffer.from(number ? ',' : ''), entry);
+    });
+    parts.push(Buffer.from(']'));
+    return Buffer.concat(parts);
 }
 
 // Answers without ETag and date. Who asks for one is refused; nginx does that, too, but makes r.return() fail by it.
-function answer(r, status, value) {
+function answer(r, status, body) {
     const match = r.headersIn['If-Match'];
     const compares = (match !== undefined && match !== '*') || r.headersIn['If-Unmodified-Since'] !== undefined;
     if (status === 200 && compares) {
         status = 412;
-        value = {error: 'There is no ETag and no date to compare.'};
+        body = '{"error":"There is no ETag and no date to compare."}';
     }
     r.headersOut['Content-Type'] = 'application/json';
     r.headersOut['Cache-Control'] = 'no-cache';
-    r.return(status, JSON.stringify(value));
+    r.return(status, body);
 }
 
-export default {tokenHash, pathsInfo, listing};
+export default {tokenHash, pathsInfo, listing, otherCase, size};

@@ -92,7 +92,7 @@ def test_where_the_whitelist_may_be(tmp_path: Path, text: str) -> None:
     [
         ("", "FILE must be a mapping with keys such as store and models, or a whitelist"),
         ("a/b", "FILE must be a mapping"),
-        ("store: s\nendpont: x\n1: 2", "FILE: unknown key endpont, 1 (known: store, endpoint, proxy, workers, "),
+        ("store: s\nendpont: x\n1: 2", "FILE: unknown key endpont, 1 (known: store, endpoint, proxy, "),
         ("models_to_sync: []\nstore: s", "FILE: unknown key models_to_sync (known: "),
         ("store: 7", "FILE: store must be a path"),
         ("endpoint: []", "FILE: endpoint must be an address that begins with http:// or https://"),

@@ -177,6 +177,30 @@ DAMAGE: dict[str, tuple[Callable[[Place], Any], str]] = {
         lambda p: (p.rev / p.commit / "tree/.mirror.flat.json").unlink(),
         r"TINY/.mirror/rev/COMMIT/tree/.mirror.flat.json is missing",
     ),
+    "no index of paths": (
+        lambda p: (p.rev / p.commit / "paths.txt").unlink(),
+        r"TINY/.mirror/rev/COMMIT/paths.txt is missing",
+    ),
+    "another list of commits": (
+        lambda p: replace(p.repo / ".mirror/commits/main.json", p.commit, "4" * 40),
+        "TINY/.mirror/commits/main.json does not say what the refs are",
+    ),
+    "a list of commits of nothing": (
+        lambda p: (p.repo / ".mirror/commits/next.json").write_text("[]"),
+        "TINY/.mirror/commits/next.json is there for a ref that is not published",
+    ),
+    "no name in lower case": (
+        lambda p: (p.root / "names" / TINY).unlink(),
+        f"names/{TINY} must lead to hub/{TINY}",
+    ),
+    "a name in lower case that leads elsewhere": (
+        lambda p: point(p.root / "names" / TINY, f"../hub/{SPACE}"),
+        f"names/{TINY} leads to no repository",
+    ),
+    "a name in lower case of nothing": (
+        lambda p: (p.root / "names/models--gone").symlink_to("../hub/models--gone"),
+        "names/models--gone leads to no repository",
+    ),
     "a document that is wrong": (
         lambda p: replace(p.rev / p.commit / "info.json", "config.json", "confih.json"),
         "TINY/.mirror/rev/COMMIT/info.json is not what this version writes",

@@ -19,8 +19,10 @@ import pytest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.clock import Clock, LimitError, StoppedError
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.progress import Progress
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.download import Downloads
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run import engine as _engine
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run import watchdog as _watchdog
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.settings import Settings
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.watchdog import Watchdog
 from polling import until
 
@@ -298,3 +300,11 @@ def test_a_run_that_no_longer_has_memory_is_no_entry_s_failure(cli: Cli, monkeyp
     done = cli("sync", "--config", cli.write("c.yml", [TINY, SPACE]))
     assert (done.code, done.err) == (6, "hf-mirror: more than 4096 MiB of memory (memory_limit): ended\n")
     assert kinds(cli) == ["start", "died"]
+
+
+def test_each_answer_of_the_hub_is_progress(hub: HubProcess, tmp_path: Path) -> None:
+    """A listing of many pages has a limit of its own, and must not end the run that the others are in."""
+    engine = _engine.Engine(Settings(store=tmp_path, endpoint=hub.url))
+    asked, before = engine._hub(), engine.progress.mark()
+    asked.info(Repo("model", "stand-in/tiny-model"), "main")
+    assert engine.progress.mark() != before

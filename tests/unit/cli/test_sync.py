@@ -215,10 +215,10 @@ def test_refused(inside: Inside, tmp_path: Path, arguments: list[str], code: int
 
 
 def test_a_missing_library_is_named(inside: Inside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "c.yml").write_text(json.dumps([{**TINY, "formats": "no-pickle"}]))
-    monkeypatch.setattr(_cli_session, "PICKLESCAN_ERROR", "ImportError")
+    (tmp_path / "c.yml").write_text(json.dumps([TINY]))
+    monkeypatch.setattr(_cli_session, "URLLIB3_ERROR", "ImportError")
     got = inside("--store", "store", "plan", "--config", "c.yml")
-    assert got.code == 2 and re.search(r"^hf-mirror: \S+ lacks picklescan: install it there with pip\n$", got.err)
+    assert got.code == 2 and re.search(r"^hf-mirror: \S+ lacks urllib3: install it there with pip\n$", got.err)
 
 
 def test_bars_at_a_terminal_and_none_in_a_log(cli: Cli) -> None:

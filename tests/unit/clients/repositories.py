@@ -81,6 +81,8 @@ _BERT = Draft(
         ("Wider", {"config.json": json.dumps({**_BERT_CONFIG, "hidden_size": 16}).encode()}),
     ],
     refs={"refs/tags/v1": 0},
+    tags=["tiny", "en"],
+    pipeline_tag="fill-mask",
 )
 DRAFTS = [_ODD, _ROWS, _PAGE, _BERT]
 WHITELIST = [

@@ -86,6 +86,7 @@ def test_transformers(mirror: Mirror, tmp_path: Path, version: str) -> None:
     answer = mirror.json(tmp_path, python, PROGRAMS / "transformers_client.py", BERT, "v1")
     repo = mirror.repos[BERT]
     assert answer["hidden_size"] == {"main": 16, "v1": 8}
+    assert answer["has_file"] == [True, False]
     assert answer["tokens"] == ["a", "mirror", "of", "models"]
     assert [WORDS[number] for number in answer["ids"]] == ["[CLS]", *answer["tokens"], "[SEP]"]
     expected = {

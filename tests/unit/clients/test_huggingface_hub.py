@@ -162,6 +162,28 @@ def test_list_models(client: Client) -> None:
     assert client["list_models_of_author"] == sorted([MODEL, BERT])
 
 
+def test_list_models_filtered(client: Client) -> None:
+    tagged, nothing, task, found, by_downloads, first = client["list_models_filtered"]
+    assert (tagged, nothing, task, found) == ([BERT], [], [BERT], [BERT])
+    assert by_downloads == client["list_models"] and first == client["list_models"][:1]
+
+
+def test_files_that_exist(client: Client) -> None:
+    assert client["files_that_exist"] == [True, False, False]
+
+
+def test_commits(client: Client, odd: Published) -> None:
+    assert client["commits"] == [[odd.commits["main"]], [odd.commits["v1"]]]
+
+
+def test_access(client: Client) -> None:
+    assert client["access"] == [None, "RepositoryNotFoundError"]
+
+
+def test_another_case(client: Client, odd: Published) -> None:
+    assert client["another_case"] == {"id": MODEL, "config": odd.sha256()["config.json"], "paths": {"odd": None}}
+
+
 def test_errors(client: Client) -> None:
     repo, revision, entry = "RepositoryNotFoundError", "RevisionNotFoundError", "EntryNotFoundError"
     expected = [repo, revision, entry, entry, repo, repo, revision, entry, "FileNotFoundError"]

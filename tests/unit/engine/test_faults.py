@@ -261,19 +261,6 @@ def test_main_moves_while_it_is_fetched(sync: Run, store: Path, hub: HubProcess,
     assert snapshot(store, SWAPPER, listed(SWAPPER)["main"])
 
 
-def test_a_pickle_by_content_holds_the_commit(
-    sync: Run, hub: HubProcess, published: Callable[[str], str | None]
-) -> None:
-    entry = {"repo_id": TINY, "formats": "no-pickle"}
-    assert not sync(entry)["failures"]
-    before = published(TINY)
-    hub.control("edit", {"repo_id": TINY, "changes": {"notes.txt": "cos\nsystem\n(S'true'\ntR."}})
-    answer = sync(entry)
-    assert "notes.txt of stand-in/tiny-model@" in answer["msg"] and "it imports os.system" in answer["msg"]
-    assert published(TINY) == before
-    assert not sync({"repo_id": TINY})["failures"], "formats: any takes it"
-
-
 def test_one_message_for_one_cause(sync: Run, hub: HubProcess) -> None:
     repos = [{"repo_id": f"stand-in/none-{number}"} for number in range(9)]
     answer = sync(*repos, endpoint="http://127.0.0.1:9")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run import sync as _sync
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.collect import Collector
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
+from unit.engine.machine.invariants import at_rest
 
 from hub.process import HubProcess
 
@@ -56,6 +58,44 @@ def test_absent_takes_one_ref_away(sync: Run, store: Path) -> None:
     assert not (folder(store, TINY) / "refs/v1").exists() and (folder(store, TINY) / "refs/main").exists()
     names = [b["name"] for b in json.loads((folder(store, TINY) / ".mirror/refs.json").read_bytes())["branches"]]
     assert names == ["main"]
+
+
+def test_documents_that_an_older_version_did_not_write_are_made(sync: Run, store: Path) -> None:
+    models = [{"repo_id": TINY}, {"repo_id": TINY, "revision": "refs/pr/1"}, {"repo_id": "tiny-canonical"}]
+    sync(*models)
+    later = [
+        *store.glob("hub/*/.mirror/rev/*/paths.txt"),
+        *store.glob("hub/*/.mirror/rev/*/listed.txt"),
+        *store.glob("hub/*/.mirror/rev/*/commits.json"),
+        *store.glob("hub/*/.mirror/commits/**/*.json"),
+    ]
+    links = {link: os.readlink(link) for link in (store / "names").iterdir()}
+    found = {file: file.read_bytes() for file in later}
+    assert len(links) == 2 and len(found) > 9
+    for file in later:
+        file.unlink(missing_ok=True)
+    shutil.rmtree(store / "names")
+    assert not sync(*models)["changed"]
+    assert {file: file.read_bytes() for file in later} == found
+    assert {link: os.readlink(link) for link in (store / "names").iterdir()} == links
+    assert at_rest(store)
+
+
+def test_the_commits_of_a_ref_that_are_served(sync: Run, store: Path, hub: HubProcess, listed: Listed) -> None:
+    def told() -> list[str]:
+        return [one["id"] for one in json.loads((folder(store, SWAPPER) / ".mirror/commits/main.json").read_bytes())]
+
+    entry = {"repo_id": SWAPPER}
+    sync(entry)
+    first = listed(SWAPPER)["main"]
+    assert told() == [first]
+    hub.control("move", {"repo_id": SWAPPER, "commit": 2})
+    sync(entry)
+    second = listed(SWAPPER)["main"]
+    assert told() == [second, first]
+    for _retired_then_collected in range(2):
+        sync({**entry, "keep": 1}, grace=0)
+    assert told() == [second]
 
 
 def test_exact_has_nothing_else_within_max_delete(sync: Run, store: Path) -> None:

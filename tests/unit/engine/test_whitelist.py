@@ -38,6 +38,10 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
             Wanted("a/b", formats="no-pickle", allow_rewind=True),
         ),
         (
+            {"repo_id": "a/b", "formats": "safe", "formats_allow": ["*.bin", "sub/"]},
+            Wanted("a/b", formats="safe", formats_allow=("*.bin", "sub/")),
+        ),
+        (
             {"repo_id": "a/b", "files": ["odd/a b+c%.txt", "模型/权重.txt"]},
             Wanted("a/b", files=("odd/a b+c%.txt", "模型/权重.txt")),
         ),
@@ -82,7 +86,11 @@ def test_accepted(entry: dict[str, Any], wanted: Wanted) -> None:
         ([{"repo_id": "a/b", "files": ["x"], "allow_patterns": ["y"]}], "exclude each other"),
         ([{"repo_id": "a/b", "files": ["x"], "ignore_patterns": ["y"]}], "exclude each other"),
         ([{"repo_id": "a/b", "publish": "never"}], "publish 'never' is none of auto, manual"),
-        ([{"repo_id": "a/b", "formats": "safe"}], "formats 'safe' is none of any, no-pickle"),
+        ([{"repo_id": "a/b", "formats": "unsafe"}], "formats 'unsafe' is none of any, no-pickle, safe"),
+        ([{"repo_id": "a/b", "formats": "safe", "formats_allow": []}], "formats_allow must be a list"),
+        ([{"repo_id": "a/b", "formats": "safe", "formats_allow": "*.bin"}], "formats_allow must be a list"),
+        ([{"repo_id": "a/b", "formats": "safe", "formats_allow": ["../*"]}], "'..' component"),
+        ([{"repo_id": "a/b", "formats_allow": ["*.bin"]}], "neither of which is set"),
         ([{"repo_id": "a/b", "keep": 0}], "keep is 0"),
         ([{"repo_id": "a/b", "keep": True}], "keep is True"),
         ([{"repo_id": "a/b", "token": "a b"}], "token must be a name"),
@@ -105,6 +113,22 @@ def test_accepted(entry: dict[str, Any], wanted: Wanted) -> None:
 def test_refused(entries: Any, words: str) -> None:
     with pytest.raises(WhitelistError, match=words):
         parse(entries)
+
+
+@pytest.mark.parametrize(
+    ("entry", "judged"),
+    [
+        ({}, []),
+        ({"formats": "any"}, []),
+        ({"formats": "safe"}, ["a.bin", "b.json", "sub/c.bin", "sub/d.py"]),
+        ({"formats": "no-pickle", "formats_allow": ["*.bin"]}, ["b.json", "sub/d.py"]),
+        ({"formats": "safe", "formats_allow": ["sub/", "b.json"]}, ["a.bin"]),
+        ({"formats": "safe", "files": ["b.json"], "formats_allow": ["*.bin"]}, ["b.json"]),
+    ],
+)
+def test_what_is_judged(entry: dict[str, Any], judged: list[str]) -> None:
+    paths = ["sub/d.py", "sub/c.bin", "b.json", "a.bin"]
+    assert parse([{"repo_id": "a/b", **entry}])[0].to_judge(paths) == judged
 
 
 def test_every_wrong_entry_is_named() -> None:

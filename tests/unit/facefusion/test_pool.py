@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._facefusion.pool import Pool
 from served import served
 
@@ -137,3 +138,15 @@ def test_the_environments_proxies_are_obeyed(pool: Pool, url: str, monkeypatch: 
     ) as refusal:
         read(Pool(10), "http://mirror.example.org:8080/a?b")
     assert "secret" not in str(refusal.value)
+
+
+def test_an_address_is_judged_before_anything_is_sent(url: str) -> None:
+    asked = []
+
+    def judge(host: str, port: int | None, address: str) -> None:
+        asked.append((host, port, address))
+        raise MirrorError("not there")
+
+    with pytest.raises(MirrorError, match="not there"):
+        Pool(10, judge=judge).request("GET", url, {})
+    assert asked == [("127.0.0.1", int(url.rpartition(":")[2]), "127.0.0.1")] and not Handler.clients

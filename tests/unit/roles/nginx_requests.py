@@ -25,7 +25,7 @@ WORDS = [
     *["api", "models", "datasets", "spaces", "resolve", "raw", "revision", "paths-info", "whoami-v2", "main", "HEAD"],
     *["pr", "convert", "1", "agent-harnesses", "..", ".", "...", "", "~", "%", "?", "#", ";", "*", "\\", "-", "--"],
     *["\0", "\n", "\r\n", " ", "a" * 300, "a" * 5000, "/" * 5000, "../" * 40, "é模型", "\udcff", "$hub_repo", "${uri}"],
-    *["constructor", "__proto__", "undefined", "null", "index.html"],
+    *["constructor", "__proto__", "undefined", "null", "index.html", "commits", "auth-check"],
 ]
 METHODS = [
     *["GET"] * 30,

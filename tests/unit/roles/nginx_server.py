@@ -17,6 +17,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.fs import Fs
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import File, Listing, Repo
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.documents import (
+    commit_documents,
+    commits_document,
+)
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.spelling import Spellings
 from mirror_server import Server
 
 BLOB_TIME = 1_000_000_000
@@ -32,6 +39,11 @@ def etag_of(content: bytes) -> str:
     if len(content) < 1000:
         return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
     return hashlib.sha256(content).hexdigest()
+
+
+def _file(content: bytes) -> File:
+    etag = etag_of(content)
+    return File(len(content), etag, etag, 130) if len(etag) == 64 else File(len(content), etag)
 
 
 def point(link: Path, target: str) -> None:
@@ -61,7 +73,7 @@ class Store:
     def folder(self, repo_id: str, kind: str = "models") -> Path:
         return self.root / "hub" / "--".join([kind, *repo_id.split("/")])
 
-    def commit(self, repo_id: str, commit: str, files: Mapping[str, bytes], kind: str = "models") -> None:
+    def commit(self, repo_id: str, commit: str, files: Mapping[str, bytes], kind: str = "models", **info: Any) -> None:
         repo = self.folder(repo_id, kind)
         (repo / "blobs").mkdir(parents=True, exist_ok=True)
         for path, content in files.items():
@@ -71,34 +83,21 @@ class Store:
             link = repo / "snapshots" / commit / path
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(os.path.relpath(blob, link.parent))
-        self._documents(repo, repo_id, commit, files)
-
-    def _documents(self, repo: Path, repo_id: str, commit: str, files: Mapping[str, bytes]) -> None:
-        rev = repo / ".mirror" / "rev" / commit
-        rev.mkdir(parents=True)
-        info: dict[str, Any] = {"id": repo_id, "sha": commit, "siblings": [{"rfilename": path} for path in files]}
-        (rev / "info.json").write_text(json.dumps(info))
-        for sibling, content in zip(info["siblings"], files.values(), strict=True):
-            sibling |= {"size": len(content), "blobId": etag_of(content)}
-        (rev / "info.blobs.json").write_text(json.dumps(info))
-        entries: dict[str, dict[str, Any]] = {}
-        for path, content in files.items():
-            entries[path] = {"type": "file", "path": path, "size": len(content), "oid": etag_of(content)}
-            for parent in list(Path(path).parents)[:-1]:
-                entries[str(parent)] = {"type": "directory", "path": str(parent), "size": 0, "oid": commit}
-        for folder in [""] + [path for path, entry in entries.items() if entry["type"] == "directory"]:
-            below = [e for p, e in entries.items() if not folder or p.startswith(f"{folder}/")]
-            flat = [e for e in below if str(Path(e["path"]).parent) == (folder or ".")]
-            place = rev / "tree" / folder
-            place.mkdir(parents=True, exist_ok=True)
-            (place / ".mirror.recursive.json").write_text(json.dumps(below))
-            (place / ".mirror.flat.json").write_text(json.dumps(flat))
+        Spellings(self.root, Fs()).add(repo.name, self.root)
+        listing = Listing(commit, {path: _file(content) for path, content in files.items()}, {}, info)
+        for name, document in commit_documents(Repo(kind[:-1], repo_id), listing, files).items():
+            place = repo / ".mirror" / "rev" / commit / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(document)
 
     def ref(self, repo_id: str, ref: str, commit: str, kind: str = "models") -> None:
         repo = self.folder(repo_id, kind)
         point(repo / ".mirror" / "rev" / ref, "../" * ref.count("/") + commit)
         branches = [{"name": ref, "ref": f"refs/heads/{ref}", "targetCommit": commit}]
         (repo / ".mirror" / "refs.json").write_text(json.dumps({"branches": branches, "converts": [], "tags": []}))
+        published = repo / ".mirror" / "commits" / f"{ref}.json"
+        published.parent.mkdir(parents=True, exist_ok=True)
+        published.write_bytes(commits_document([{"commit": commit, "time": "2026-11-30T12:00:00Z"}], [commit]))
 
     def view(self, name: str, files: Mapping[str, bytes]) -> str:
         digest = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()[:16]

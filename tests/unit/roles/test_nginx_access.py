@@ -72,11 +72,24 @@ SEES = {
 }
 
 
+@pytest.mark.parametrize("user", TOKENS)
+@pytest.mark.parametrize("repo", SEES)
+def test_another_case_leads_to_what_may_be_seen(mirror: Mirror, repo: str, user: str) -> None:
+    for path, target in zip(addresses(repo.upper()), addresses(repo), strict=True):
+        for method in ("GET", "HEAD"):
+            answer = ask(mirror, path, TOKENS[user], method)
+            if user in SEES[repo]:
+                assert (answer.status, answer.header("Location")) == (307, target)
+            else:
+                check_refusal(answer, user not in ("", "stranger"), method == "GET" and "/api/" in path)
+
+
 def addresses(repo: str) -> list[str]:
     paths = ("config.json", "deep/weights.bin")
     files = [f"/{repo}/resolve/{ref}/{path}" for ref in ("main", COMMIT) for path in paths]
     api = f"/api/models/{repo}"
     documents = [api, f"{api}/revision/main", f"{api}/tree/main", f"{api}/tree/main/deep?recursive=true", f"{api}/refs"]
+    documents += [f"{api}/auth-check", f"{api}/commits/main", f"{api}/tree/main?cursor=x"]
     return [*files, f"/{repo}/raw/main/config.json", *documents, f"{api}?blobs=true", f"{api}/revision/{COMMIT}"]
 
 
@@ -118,7 +131,7 @@ def test_no_spelling_gets_round_the_rules(mirror: Mirror, path: str) -> None:
     assert ask(mirror, path, ALICE).status == 200
 
 
-@pytest.mark.parametrize("path", ["/STAFF/a/resolve/main/config.json", "/_hub/file", "/_hub/document", "/hub/staff--a"])
+@pytest.mark.parametrize("path", ["/STAFF/b/resolve/main/config.json", "/_hub/file", "/_hub/document", "/hub/staff--a"])
 def test_what_is_nowhere(mirror: Mirror, path: str) -> None:
     assert ask(mirror, path, ALICE).status == 404
 

@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from unit.roles.nginx_server import Answer, Mirror
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.path_index import path_index
+from unit.roles.nginx_server import Answer, Mirror, point
 from unit.roles.nginx_store import (
     CONFIG,
     MISSING,
@@ -78,6 +82,88 @@ def test_tree(mirror: Mirror, path: str, expected: set[str]) -> None:
     assert answer.header("Last-Modified") is None
 
 
+@pytest.mark.parametrize("query", ["cursor=x", "recursive=true&cursor=ZXlK", "cursor=", "cursor=x&cursor=y"])
+@pytest.mark.parametrize("path", ["tree/main", "tree/main/onnx", f"tree/{ONE}"])
+def test_a_tree_has_one_page(mirror: Mirror, path: str, query: str) -> None:
+    """A client that asks until a page is empty comes to an end."""
+    answer = mirror.ask(f"/api/models/org/name/{path}?{query}")
+    assert (answer.status, answer.json, answer.header("X-Repo-Commit")) == (200, [], ONE)
+    assert mirror.ask(f"/api/models/org/name/{path}?nocursor=x").json != []
+    assert mirror.ask(f"/api/models/org/name/tree/nothing?{query}").header("X-Error-Code") == "RevisionNotFound"
+
+
+@pytest.mark.parametrize(
+    ("path", "commit", "date"),
+    [
+        ("/api/models/org/name/commits/main", ONE, "2026-11-30T12:00:00.000Z"),
+        ("/api/models/org/name/commits/HEAD", ONE, "2026-11-30T12:00:00.000Z"),
+        ("/api/models/org/name/commits/refs%2Fpr%2F1", PR, "2026-11-30T12:00:00.000Z"),
+        ("/api/models/gpt2/commits/main", PLAIN, "2026-11-30T12:00:00.000Z"),
+        ("/api/datasets/org/name/commits/main?p=0", TWO, "2026-11-30T12:00:00.000Z"),
+        (f"/api/models/org/name/commits/{TWO}", TWO, "2020-01-01T00:00:00.000Z"),
+    ],
+)
+def test_commits(mirror: Mirror, path: str, commit: str, date: str) -> None:
+    answer = mirror.ask(path)
+    assert (answer.status, answer.header("X-Repo-Commit")) == (200, commit)
+    title = f"Commit {commit[:12]}"
+    formatted = {"title": title, "message": ""}
+    authors = [{"user": "unknown"}]
+    expected = {"id": commit, "title": title, "message": "", "date": date, "authors": authors, "formatted": formatted}
+    assert answer.json == [expected]
+    assert mirror.ask(f"{path.partition('?')[0]}?p=1").json == []
+
+
+@pytest.mark.parametrize("path", ["/api/models/org/name", "/api/models/gpt2", "/api/datasets/canonical"])
+def test_auth_check(mirror: Mirror, path: str) -> None:
+    assert mirror.ask(f"{path}/auth-check").json == {}
+    write = mirror.ask(f"{path}/auth-check/write")
+    assert (write.status, write.json) == (403, {"error": "This mirror is read-only"})
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        (f"/ORG/name/resolve/{ONE}/config.json?a=b", f"/org/name/resolve/{ONE}/config.json?a=b"),
+        ("/Org/Name/resolve/main/a%2Fb%20c+d", "/org/name/resolve/main/a%2Fb%20c+d"),
+        ("//Org%2fNa%6De/raw//main/x", "/org/name/raw//main/x"),
+        ("/GPT2/resolve/main/config.json", "/gpt2/resolve/main/config.json"),
+        ("/datasets/Canonical/resolve/main/data.csv", "/datasets/canonical/resolve/main/data.csv"),
+        ("/api/models/ORG/name", "/api/models/org/name"),
+        ("/api/models/ORG/name?blobs=true", "/api/models/org/name?blobs=true"),
+        ("/api/models/Models/name", "/api/models/models/name"),
+        ("/api/models/gPT2/revision/main", "/api/models/gpt2/revision/main"),
+        ("/api/models/ORG/name/tree/main/onnx", "/api/models/org/name/tree/main/onnx"),
+        ("/api/models/ORG/name/refs", "/api/models/org/name/refs"),
+        ("/api/models/ORG/name/auth-check", "/api/models/org/name/auth-check"),
+        ("/api/models/ORG/name/commits/main", "/api/models/org/name/commits/main"),
+        ("/api/datasets/Org/name/revision/main", "/api/datasets/org/name/revision/main"),
+    ],
+)
+def test_a_repository_in_another_case(mirror: Mirror, path: str, target: str) -> None:
+    for method in ("GET", "HEAD"):
+        answer = mirror.ask(path, method)
+        assert (answer.status, answer.header("Location")) == (307, target)
+        for name in ("X-Error-Code", "X-Repo-Commit", "ETag"):
+            assert answer.header(name) is None
+    assert mirror.logged(path)["error"] == ""
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/datasets/GPT2/resolve/main/x", "/api/models/ORG", "/ORG/other/resolve/main/x", "/x/../ORG/name/raw/main/x"],
+)
+def test_no_repository_in_another_case(mirror: Mirror, path: str) -> None:
+    answer = mirror.ask(path)
+    assert (answer.status, answer.header("X-Error-Code")) == (404, "RepoNotFound")
+    assert answer.header("Location") is None
+
+
+def test_paths_info_in_another_case(mirror: Mirror) -> None:
+    answer = ask_paths(mirror, "models/Org/Name/paths-info/main", "paths=config.json")
+    assert (answer.status, answer.header("Location")) == (307, "/api/models/org/name/paths-info/main")
+
+
 @pytest.mark.parametrize(
     ("path", "commit"),
     [("/api/models/org/name/refs", ONE), ("/api/models/gpt2/refs", PLAIN), ("/api/datasets/canonical/refs", TWO)],
@@ -94,6 +180,9 @@ def test_refs(mirror: Mirror, path: str, commit: str) -> None:
         ("/api/models/org/nothing/revision/main", "RepoNotFound"),
         ("/api/models/org/nothing/tree/main", "RepoNotFound"),
         ("/api/models/org/nothing/refs", "RepoNotFound"),
+        ("/api/models/org/nothing/auth-check", "RepoNotFound"),
+        ("/api/models/org/nothing/commits/main", "RepoNotFound"),
+        ("/api/models/org/name/commits/nothing", "RevisionNotFound"),
         ("/api/models/org/name/revision/nothing", "RevisionNotFound"),
         (f"/api/models/org/name/revision/{NOWHERE}", "RevisionNotFound"),
         ("/api/models/org/name/revision/dangling", "RevisionNotFound"),
@@ -218,6 +307,60 @@ def test_paths_info_of_nonsense(mirror: Mirror, address: str, body: str, kind: s
     assert status != 200 or answer.json == []
 
 
+@pytest.mark.parametrize("path", ["onnx", "/onnx", "//onnx///", "a" + "/" * 1_000_000 + "a", "/" * 1_000_000])
+def test_paths_info_trims_in_one_go(mirror: Mirror, path: str) -> None:
+    expected = ["onnx"] if path.strip("/") == "onnx" else []
+    for body, kind in ((f"paths={path}", ""), (json.dumps({"paths": path}), "application/json")):
+        answer = ask_paths(mirror, "models/org/name/paths-info/main", body, kind)
+        assert [entry["path"] for entry in answer.json] == expected
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "application/json"])
+def test_paths_info_of_at_most_a_thousand(mirror: Mirror, kind: str) -> None:
+    def ask(count: int) -> Answer:
+        paths = ["absent"] * (count - 1) + ["config.json"]
+        as_json = json.dumps({"paths": paths, "expand": False})
+        form = urlencode([("expand", "False"), *[("paths", path) for path in paths]])
+        body = as_json if kind == "application/json" else form
+        return ask_paths(mirror, "models/org/name/paths-info/main", body, kind)
+
+    assert [entry["path"] for entry in ask(1000).json] == ["config.json"]
+    for count in (1001, 2000, 50_000):
+        answer = ask(count)
+        assert (answer.status, answer.json) == (413, {"error": "Ask for 1000 paths at most."})
+
+
+def memory(mirror: Mirror) -> int:
+    """Return the most that nginx ever had, in MB."""
+    status = Path(f"/proc/{(mirror.folder / 'nginx.pid').read_text().strip()}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) >> 10
+
+
+def test_a_large_repository_is_not_read_as_a_whole(own_mirror: Mirror) -> None:
+    paths = [f"data/part-{number:06d}.safetensors" for number in range(100_000)]
+    rev = own_mirror.store.folder("org/large") / ".mirror" / "rev"
+    point(rev / "main", ONE)
+    (rev / ONE).mkdir()
+    (rev / ONE / "paths.txt").write_bytes(path_index({path: json.dumps({"path": path}).encode() for path in paths}))
+    whole = {"id": "org/large", "siblings": [{"rfilename": path} for path in paths]}
+    (rev / ONE / "info.json").write_text(json.dumps(whole))
+
+    asked = [*paths[::150], "data/absent"]
+    answer = ask_paths(own_mirror, "models/org/large/paths-info/main", urlencode([("paths", path) for path in asked]))
+    assert [entry["path"] for entry in answer.json] == asked[:-1]
+    assert own_mirror.ask("/api/models?full=true&search=large").json == [whole]
+    many = json.dumps({"paths": [""] * 200_000})
+    assert ask_paths(own_mirror, "models/org/large/paths-info/main", many, "application/json").status == 413
+    assert memory(own_mirror) < 50
+
+
+def test_paths_info_before_its_index_is_made(own_mirror: Mirror) -> None:
+    """A store that an older version wrote has none until recovery, the first step of a sync, has made it."""
+    (own_mirror.store.folder("org/name") / ".mirror/rev" / ONE / "paths.txt").unlink()
+    answer = ask_paths(own_mirror, "models/org/name/paths-info/main", "paths=config.json")
+    assert answer.status == 503 and "The next sync" in answer.json["error"]
+
+
 def test_a_large_body_is_refused(own_mirror: Mirror) -> None:
     assert ask_paths(own_mirror, "models/org/name/paths-info/main", "paths=" + "x" * (1 << 20)).status == 413
 
@@ -243,15 +386,70 @@ def test_a_listing_of_repositories(mirror: Mirror) -> None:
     assert entry["siblings"] == [{"rfilename": "config.json"}]
 
 
-def test_a_listing_comes_in_pages(mirror: Mirror) -> None:
-    found, path = [], "/api/models?limit=1&search=o"
+def listed(mirror: Mirror, path: str) -> list[list[str]]:
+    """Return the ids of each page of a listing."""
+    pages = []
     while path:
         answer = mirror.ask(path)
-        found += [entry["id"] for entry in answer.json]
+        pages.append([entry["id"] for entry in answer.json])
         link = answer.header("Link") or ""
-        assert not link or link.endswith('>; rel="next"')
         path = link.partition(">")[0].removeprefix(f"<{mirror.address}")
-    assert found == ["models/name", "org/name", "org/odd"]
+    return pages
+
+
+def test_a_listing_is_filtered(own_mirror: Mirror) -> None:
+    models: dict[str, dict[str, Any]] = {
+        "a/bert": {
+            "tags": ["PyTorch", "en", "license:mit"],
+            "pipeline_tag": "fill-mask",
+            "library_name": "transformers",
+        },
+        "a/gpt": {"tags": ["pytorch", "de"], "pipeline_tag": "text-generation", "library_name": "transformers"},
+        "a/odd": {"tags": ["two words", "with\ttab", 5, None], "pipeline_tag": None},
+        "a/none": {"tags": None},
+    }
+    for name, info in models.items():
+        own_mirror.store.commit(name, ONE, {"config.json": CONFIG}, **info)
+        own_mirror.store.ref(name, "main", ONE)
+
+    def ids(query: str) -> list[str]:
+        (page,) = listed(own_mirror, f"/api/models?author=a&{query}")
+        assert page == [entry["id"] for entry in own_mirror.ask(f"/api/models?author=a&full=true&{query}").json]
+        return page
+
+    assert ids("filter=") == ["a/bert", "a/gpt", "a/none", "a/odd"]
+    assert ids("filter=pytorch") == ids("library=Transformers") == ["a/bert", "a/gpt"]
+    assert ids("filter=pytorch&filter=en") == ids("filter=pytorch,license:mit") == ["a/bert"]
+    assert ids("pipeline_tag=text-generation") == ids("filter=text-generation") == ["a/gpt"]
+    assert ids("pipeline_tag=de") == ids("filter=torch") == ids("filter=config.json") == ids("library=fill") == []
+    assert ids("filter=two+words") == ids("filter=with%20tab") == ["a/odd"]
+    assert ids("search=ber&filter=en&sort=downloads&direction=-1&cardData=True") == ["a/bert"]
+
+
+def test_a_page_of_a_listing_looks_at_few_repositories(own_mirror: Mirror) -> None:
+    names = [f"many/{number:04d}" for number in range(1001)]
+    for name in names:
+        rev = own_mirror.store.folder(name) / ".mirror" / "rev"
+        point(rev / "main", ONE)
+        (rev / ONE).mkdir()
+        (rev / ONE / "listed.txt").write_text(f'\tany\t\n{{"id":"{name}"}}')
+    assert listed(own_mirror, "/api/models?author=many") == [names[:500], names[500:1000], names[1000:]]
+    assert listed(own_mirror, "/api/models?author=many&filter=other") == [[], [], []]
+    assert listed(own_mirror, "/api/models?author=many&filter=any&filter=any&limit=1000")[2] == names[1000:]
+
+
+def test_a_page_of_a_listing_has_few_bytes(own_mirror: Mirror) -> None:
+    for name, size in (("b/1", 3), ("b/2", 3), ("b/3", 5), ("b/4", 1), ("b/5", 2)):
+        own_mirror.store.commit(name, ONE, {"config.json": CONFIG}, padding="x" * (size << 20))
+        own_mirror.store.ref(name, "main", ONE)
+    for query in ("", "&full=true"):
+        pages = listed(own_mirror, f"/api/models?author=b{query}")
+        assert pages == [["b/1"], ["b/2"], ["b/3"], ["b/4", "b/5"]]
+
+
+def test_a_listing_comes_in_pages(mirror: Mirror) -> None:
+    assert listed(mirror, "/api/models?limit=1&search=o") == [["models/name"], ["org/name"], ["org/odd"]]
+    assert (mirror.ask("/api/models?limit=1").header("Link") or "").endswith('>; rel="next"')
 
 
 def test_each_repository_is_on_one_page(own_mirror: Mirror) -> None:

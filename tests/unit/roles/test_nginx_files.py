@@ -53,6 +53,8 @@ def test_a_file(mirror: Mirror, verb: str, repo: str, ref: str, path: str, commi
     redirect = mirror.ask(f"/{repo}/{verb}/{ref}/{path}", "HEAD")
     assert (redirect.status, redirect.header("Location")) == (307, pinned.partition("?")[0])
     assert redirect.header("X-Repo-Commit") == commit
+    assert redirect.header("ETag") == redirect.header("X-Linked-ETag") == f'"{etag_of(content)}"'
+    assert redirect.header("X-Linked-Size") == str(len(content))
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
@@ -92,15 +94,23 @@ def test_an_odd_name(mirror: Mirror, name: str, safe: str) -> None:
     ],
 )
 def test_a_missing_file(mirror: Mirror, path: str, error: str) -> None:
-    head = mirror.ask(path, "HEAD")
-    if head.status == 307:  # a ref: the commit knows
-        head = mirror.ask(str(head.header("Location")), "HEAD")
-    for answer in (mirror.ask(path), head):
+    for answer in (mirror.ask(path), mirror.ask(path, "HEAD")):
         assert (answer.status, answer.body, answer.header("Content-Length")) == (404, b"", "0")
         assert answer.header("X-Error-Code") == error
         assert answer.header("X-Error-Message") == MISSING[error]
         for name in ("X-Repo-Commit", "ETag", "X-Linked-ETag", "X-Linked-Size", "Last-Modified"):
             assert answer.header(name) is None
+
+
+@pytest.mark.parametrize("ref", [ONE, "main"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_file_that_cannot_be_opened_is_not_missing(own_mirror: Mirror, method: str, ref: str) -> None:
+    """Clients remember what is missing."""
+    link = own_mirror.store.folder("org/name") / "snapshots" / ONE / "config.json"
+    link.unlink()
+    link.symlink_to(link)
+    answer = own_mirror.ask(f"/org/name/resolve/{ref}/config.json", method)
+    assert (answer.status, answer.header("X-Error-Code")) == (403, None)
 
 
 @pytest.mark.parametrize("ref", [ONE, "main"])

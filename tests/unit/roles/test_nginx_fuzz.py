@@ -98,7 +98,8 @@ def collect(mirror: Mirror, repos: list[Path], views: list[str]) -> Published:
     bodies, entries = set(), set()
     for repo in repos:
         files = [file for file in (repo / "snapshots").rglob("*") if file.is_symlink()]
-        documents = [file for file in (repo / ".mirror" / "rev").rglob("*.json") if file.is_file()]
+        folders = [repo / ".mirror" / name for name in ("rev", "commits")]
+        documents = [file for folder in folders for file in folder.rglob("*.json") if file.is_file()]
         bodies |= {file.read_bytes() for file in [*files, *documents, repo / ".mirror" / "refs.json"]}
         for file in documents:
             document = json.loads(file.read_bytes())
@@ -106,6 +107,7 @@ def collect(mirror: Mirror, repos: list[Path], views: list[str]) -> Published:
                 entries |= {one(entry), one({key: value for key, value in entry.items() if key != "siblings"})}
     for view in views:
         bodies |= {file.read_bytes() for file in (mirror.store.root / "views" / view).iterdir()}
+    bodies.add(b"{}")
     fixed = ["/", "/api/agent-harnesses", "/models/", *[f"/models/{view}/" for view in views]]
     bodies |= {mirror.ask(path).body for path in fixed}
     bodies.add(mirror.ask("/api/whoami-v2", Authorization=f"Bearer {BOB}").body)
@@ -118,7 +120,8 @@ def addresses(repo: str, ref: str, path: str) -> list[str]:
         repo.rpartition("/") if repo.count("/") < 2 else (repo.split("/")[0], "", repo.split("/", 1)[1])
     )
     api = f"/api/{repo}" if kind in ("datasets", "spaces") and plain != repo else f"/api/models/{repo}"
-    return [*files, *files, api, *[f"{api}/{verb}/{ref}" for verb in ("revision", "tree", "paths-info")], f"{api}/refs"]
+    of_ref = [f"{api}/{verb}/{ref}" for verb in ("revision", "tree", "paths-info", "commits")]
+    return [*files, *files, api, *of_ref, f"{api}/refs", f"{api}/auth-check"]
 
 
 def check(published: Published, request: Request, answer: Answer) -> None:

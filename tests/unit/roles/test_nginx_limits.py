@@ -94,15 +94,19 @@ def test_the_host_itself_is_not_limited(serve: Serve) -> None:
         assert mirror.ask(SMALL_PATH).body == SMALL
 
 
-@pytest.mark.parametrize(("path", "rate"), [(SMALL_PATH, 10), ("/api/models", 1000)], ids=["files", "listings"])
-def test_requests_that_come_too_fast_wait(serve: Serve, path: str, rate: int) -> None:
+@pytest.mark.parametrize(
+    ("request_line", "rate"),
+    [(f"GET {SMALL_PATH}", 10), ("GET /api/models", 1000), ("POST /api/models/org/name/paths-info/main", 1000)],
+    ids=["files", "listings", "paths"],
+)
+def test_requests_that_come_too_fast_wait(serve: Serve, request_line: str, rate: int) -> None:
     mirror = serve(mirror_nginx_rate=rate)
     asked = 30
     with contextlib.ExitStack() as opened:
         clients = [opened.enter_context(mirror.connect()) for _client in range(asked)]
         begun = time.monotonic()
         for client in clients:
-            client.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+            client.sendall(f"{request_line} HTTP/1.0\r\n\r\n".encode())
         assert {client.recv(12) for client in clients} == {b"HTTP/1.1 200"}
         # not how fast this machine is, but what the limit means
         assert time.monotonic() - begun > (asked - 15) / 10

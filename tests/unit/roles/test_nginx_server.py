@@ -138,6 +138,7 @@ def test_a_file_that_nginx_may_not_read_is_not_missing(tmp_path: Path) -> None:
     (store.folder("org/name") / "blobs").chmod(0)
     with serving(store, tmp_path / "nginx") as mirror:
         assert mirror.ask(f"/org/name/resolve/{ONE}/config.json").status == 403
+        assert mirror.ask("/org/name/resolve/main/config.json", "HEAD").status == 403
         (store.root / "hub").chmod(0)
         assert mirror.ask("/org/name/resolve/main/config.json").status == 403
         (store.root / "hub").chmod(0o700)
@@ -264,7 +265,7 @@ def test_huggingface_hub(own_mirror: Mirror, client_environment: dict[str, str])
         "commit": ODD,
         "data": "datasets",
         "files": ["config.json", "empty", "onnx/deep/weights.bin"],
-        "sizes": [len(CONFIG), len(WEIGHTS), 0],
+        "sizes": [len(CONFIG), 0, len(WEIGHTS)],
         "branches": [ONE],
         "errors": [
             "RepositoryNotFoundError",

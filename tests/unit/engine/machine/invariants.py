@@ -54,11 +54,16 @@ def at_rest(root: Path) -> Identities:
         listed_refs = [one for group in document.values() for one in group]
         told = {one["ref"].removeprefix("refs/heads/"): one["targetCommit"] for one in listed_refs}
         assert told == named, f"{repo.name}: refs.json differs from .mirror/rev"
+        link = root / "names" / repo.name.lower()
+        assert os.readlink(link).lower() == f"../hub/{repo.name}".lower() and link.is_dir()
+        commits_agree(repo, named)
         last = {ref: entries[-1:] for ref, entries in (_json(repo / ".mirror/history.json") or {}).items()}
         known = {ref: entry["commit"] for ref, entries in last.items() for entry in entries if entry["commit"]}
         assert known == named, f"{repo.name}: history differs"
         for commit in {commit for name, commit, _path in listed if name == repo.name}:
             documents_agree(repo, commit)
+    known_names = {repo.name.lower() for repo in repositories(root)}
+    assert {link.name for link in _entries(root / "names")} == known_names, "names/ has others than repositories"
     assert not leftovers(root)
     return listed
 
@@ -119,7 +124,40 @@ def closed(repo: Path, commit: str) -> dict[str, str]:
             if entry["type"] == "file":
                 etag = entry["lfs"]["oid"] if "lfs" in entry else entry["oid"]
                 _leads(snapshot / entry["path"], repo, etag, entry["size"])
+    for path, entry in by_path(top / "paths.txt").items():
+        if entry["type"] == "file":
+            etag = entry["lfs"]["oid"] if "lfs" in entry else entry["oid"]
+            _leads(snapshot / path, repo, etag, entry["size"])
     return found
+
+
+def by_path(index: Path) -> dict[str, Any]:
+    """Return the entries of a document in which paths are looked up, each in the bucket where it is looked for."""
+    content = index.read_bytes()
+    count = int(content[:11])
+    ends = [int(content[12 * number :][:11]) for number in range(1, count + 2)]
+    assert ends[0] == 12 * (count + 2) and ends[-1] == len(content)
+    found = {}
+    for bucket, (start, end) in enumerate(zip(ends, ends[1:], strict=False)):
+        for line in content[start:end].splitlines():
+            digest, _space, text = line.partition(b" ")
+            entry = json.loads(text)
+            assert digest.decode() == hashlib.sha256(entry["path"].encode()).hexdigest()[:32]
+            assert int(digest[:8], 16) % count == bucket
+            found[entry["path"]] = entry
+    return found
+
+
+def commits_agree(repo: Path, named: dict[str, str]) -> None:
+    """What is told of a ref's commits is what was published of those that are there, the newest first."""
+    told = {str(file.relative_to(repo / ".mirror/commits")): file for file in _files(repo / ".mirror/commits")}
+    assert told.keys() == {f"{ref}.json" for ref in named}
+    published = _json(repo / ".mirror/history.json") or {}
+    sealed = {entry.name for entry in _entries(repo / ".mirror/rev") if not entry.is_symlink()}
+    for ref, commit in named.items():
+        ids = [one["id"] for one in _must_read(told[f"{ref}.json"])]
+        assert ids[0] == commit and len(set(ids)) == len(ids)
+        assert set(ids) == {entry["commit"] for entry in published[ref]} & sealed
 
 
 def _leads(link: Path, repo: Path, etag: str | None, size: int | None) -> None:
@@ -147,6 +185,12 @@ def documents_agree(repo: Path, commit: str) -> None:
         assert told == below, f"{top}/tree/{folder} is not complete"
         flat = {e["path"] for e in _must_read(top / "tree" / folder / ".mirror.flat.json")}
         assert flat == {prefix + path[len(prefix) :].partition("/")[0] for path in below}
+    whole = _must_read(top / "tree/.mirror.recursive.json")
+    assert by_path(top / "paths.txt") == {entry["path"]: entry for entry in whole}
+    info = _must_read(top / "info.json")
+    del info["siblings"]
+    assert json.loads((top / "listed.txt").read_bytes().partition(b"\n")[2]) == info
+    assert [one["id"] for one in _must_read(top / "commits.json")] == [commit]
 
 
 def views(root: Path) -> None:

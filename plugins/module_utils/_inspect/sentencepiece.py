@@ -1,0 +1,25 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SentencePiece models: pieces of words and how often they are."""
+
+from __future__ import annotations
+
+from .protobuf import Walk
+from .stream import Stream
+
+#: pieces, trainer, normalizer, self test, denormalizer
+_MODEL = {1: {1: "piece"}, 2: {}, 3: {}}
+_KNOWN = 5
+
+
+def check(stream: Stream) -> None:
+    """Raise an error where it is none."""
+    size = stream.length()
+    stream.rewind()
+    pieces = 0
+    for _name, piece in Walk(stream, size).fields(_MODEL, _KNOWN):
+        piece.decode()
+        pieces += 1
+    if not pieces:
+        raise ValueError("no pieces")

@@ -1,0 +1,179 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Contents that run code when they are loaded: each makes a file, and nothing else."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import pickle
+import struct
+import tarfile
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable
+
+
+@dataclass(frozen=True)
+class Running:
+    """A content; ``load`` does what its loader does, and runs it."""
+
+    name: str
+    content: bytes
+    load: Callable[[bytes], Any] | None = None
+
+
+class Makes:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open, (str(self.file), "w")
+
+
+def zipped_as(name: str, content: bytes, method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        archive.writestr(name, content)
+    return out.getvalue()
+
+
+def tarred(name: str, content: bytes, mode: str = "w") -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode=mode) as archive:  # type: ignore[call-overload]
+        about = tarfile.TarInfo(name)
+        about.size = len(content)
+        archive.addfile(about, io.BytesIO(content))
+    return out.getvalue()
+
+
+def npy(header: str, content: bytes = b"", version: int = 1) -> bytes:
+    text = header.encode() + b"\n"
+    return b"\x93NUMPY" + bytes([version, 0]) + struct.pack("<H" if version == 1 else "<I", len(text)) + text + content
+
+
+def _by_memo(code: bytes) -> bytes:
+    """Put the module's and the function's name into the memo, and take them from there."""
+    module, function = b"builtins", b"exec"
+
+    def text(value: bytes) -> bytes:
+        return b"X" + struct.pack("<I", len(value)) + value
+
+    return (
+        b"\x80\x04" + text(module) + b"q\x010" + text(function) + b"q\x020"
+        b"h\x01h\x02\x93" + text(code) + b"\x85R."
+    )  # fmt: skip
+
+
+def _by_protocol_0(code: bytes) -> bytes:
+    return b"c__builtin__\nexec\n(S" + repr(code.decode()).encode() + b"\ntR."
+
+
+def _member(content: bytes, name: str) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return archive.read(name)
+
+
+def _from_tar(content: bytes, name: str) -> bytes:
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        file = archive.extractfile(name)
+        assert file
+        return file.read()
+
+
+def _second(content: bytes) -> Any:
+    file = io.BytesIO(content)
+    pickle.load(file)  # noqa: S301 - it is what is tested
+    return pickle.load(file)  # noqa: S301
+
+
+def _behind_header(content: bytes) -> Any:
+    """Do as numpy.load does with an array of objects."""
+    size = struct.unpack("<H", content[8:10])[0]
+    return pickle.loads(content[10 + size :])  # noqa: S301
+
+
+def contents(file: Path) -> list[Running]:
+    """Return contents that make a file."""
+    code = f"open({str(file)!r}, 'w')".encode()
+    plain = pickle.dumps(Makes(file))
+    memo, old = _by_memo(code), _by_protocol_0(code)
+    load = pickle.loads
+    # PyTorch before 1.6 writes three small pickles before the one that counts
+    legacy = pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(1001, 2) + pickle.dumps({"little_endian": True}, 2)
+    padded = b"\x80\x04\x8e" + struct.pack("<Q", 64 << 20) + bytes(64 << 20) + b"0" + plain[2:]
+    objects = npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", plain)
+    return [
+        *(Running(f"protocol-{number}.pkl", pickle.dumps(Makes(file), number), load) for number in range(6)),
+        Running("model.onnx", plain, load),
+        Running("vocab.txt", old, load),
+        Running("memo.bin", memo, load),
+        Running("padded.pkl", padded, load),
+        Running("many-steps.pkl", b"\x80\x04" + b"N0" * 60_000 + plain[2:], load),
+        Running("two.pkl", pickle.dumps([1, 2]) + plain, _second),
+        Running("two-without-head.pkl", b"N." + plain, _second),
+        Running("call-then-garbage.pkl", plain[:-1] + b"\xff\xff", _until_garbage),
+        Running("instance.pkl", b"(S" + repr(code.decode()).encode() + b"\ni__builtin__\nexec\n.", load),
+        Running("object.pkl", b"(c__builtin__\nexec\nS" + repr(code.decode()).encode() + b"\no.", load),
+        Running("hexadecimal-number.pkl", b"I0x10\n0" + old, load),
+        Running("broken-text.pkl", b"T\x02\0\0\0\xff\xfe0" + old, lambda content: load(content, encoding="latin-1")),
+        Running("pytorch_model.bin", zipped_as("a/data.pkl", plain), lambda c: load(_member(c, "a/data.pkl"))),
+        Running("stored.pt", zipped_as("archive/data.pkl", plain, zipfile.ZIP_STORED)),
+        Running("zips.zip", zipped_as("a", zipped_as("b", plain)), lambda c: load(_member(_member(c, "a"), "b"))),
+        Running("zip-behind.bin", b"numbers " * 999 + zipped_as("a.pkl", plain), lambda c: load(_member(c, "a.pkl"))),
+        Running("legacy.pt", legacy + plain),
+        Running("legacy.tar", tarred("pickle", plain), lambda c: load(_from_tar(c, "pickle"))),
+        Running("model.tar.gz", tarred("a/model.pkl", plain, "w:gz"), lambda c: load(_from_tar(c, "a/model.pkl"))),
+        Running("tar-and-pickle.tar", _tar_and_pickle(file), load),
+        Running("zip-in-tar.tar.xz", tarred("a.zip", zipped_as("b.pkl", plain), "w:xz")),
+        Running("tar-with-zip-behind.tar", tarred("a.pkl", plain) + zipped_as("a.txt", b"text")),
+        Running("model.pkl.gz", gzip.compress(plain), lambda c: load(gzip.decompress(c))),
+        Running("second-member.gz", gzip.compress(b"") + gzip.compress(plain), lambda c: load(gzip.decompress(c))),
+        Running("model.pkl.bz2", bz2.compress(plain), lambda c: load(bz2.decompress(c))),
+        Running("model.pkl.xz", lzma.compress(plain), lambda c: load(lzma.decompress(c))),
+        Running("model.pkl.lzma", lzma.compress(plain, lzma.FORMAT_ALONE), lambda c: load(lzma.decompress(c))),
+        Running("large-window.xz", _with_large_window(plain), lambda c: load(lzma.decompress(c))),
+        Running("model.joblib", zlib.compress(plain), lambda c: load(zlib.decompress(c))),
+        Running("old.joblib", b"ZF" + hex(len(plain)).ljust(19).encode() + zlib.compress(plain), _as_old_joblib),
+        Running("cut.pkl.gz", gzip.compress(plain + bytes(100_000), 1)[:-20]),
+        Running("objects.npy", objects, _behind_header),
+        Running("fields.npy", npy("{'descr': [('a', 'f4'), ('b', [('c', 'O')])], 'fortran_order': True, 'shape': ()}")),
+        Running("objects.npz", zipped_as("a.npy", objects), lambda c: _behind_header(_member(c, "a.npy"))),
+        Running("pickled-column.arrow", _arrow(b"arrow.py_extension_type")),
+    ]  # fmt: skip
+
+
+def _as_old_joblib(content: bytes) -> Any:
+    return pickle.loads(zlib.decompress(content[21:]))  # noqa: S301
+
+
+def _until_garbage(content: bytes) -> None:
+    try:
+        pickle.loads(content)  # noqa: S301
+    except pickle.UnpicklingError:
+        return
+
+
+def _with_large_window(content: bytes) -> bytes:
+    """Pack so that unpacking asks for memory; the content is small all the same."""
+    filters = [
+        {"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 256 << 20, "mf": lzma.MF_HC3, "mode": lzma.MODE_FAST}
+    ]
+    return lzma.compress(content, filters=filters)
+
+
+def _tar_and_pickle(file: Path) -> bytes:
+    """Return a tar whose first file has a name that is a pickle."""
+    return tarred(f"c__builtin__\nopen\n(S{str(file)!r}\nS'w'\ntR.", b"text")
+
+
+def _arrow(extension: bytes) -> bytes:
+    schema = struct.pack("<I", 8) + bytes(12) + extension + bytes(64)
+    return b"\xff\xff\xff\xff" + struct.pack("<I", len(schema)) + schema

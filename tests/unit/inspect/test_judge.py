@@ -1,0 +1,165 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What runs code when it is loaded is held, what is harmless is not."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import random
+import struct
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+from contents.harmless import KINDS, PNG, gguf, hdf5, onnx, parquet
+from contents.running import contents, npy, tarred, zipped_as
+
+from hub.drafts import safetensors
+
+from .conftest import Judge
+
+HARMLESS = {name: content for kind in KINDS.values() for name, content in kind}
+
+
+def test_what_runs_code_is_held(judged: Judge, tmp_path: Path, subtests: pytest.Subtests) -> None:
+    made = tmp_path / "made"
+    for one in contents(made):
+        with subtests.test(one.name):
+            for formats in ("no-pickle", "safe"):
+                assert judged(formats, {one.name: one.content}).keys() == {one.name}, formats
+            assert not made.exists(), "to look at it ran it"
+            if one.load:
+                one.load(one.content)
+                made.unlink()  # so its loader runs it
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_what_is_harmless_is_not(judged: Judge, name: str) -> None:
+    assert judged("no-pickle", {name: HARMLESS[name]}) == {}
+    assert judged("safe", {name: HARMLESS[name]}) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("modeling.py", b"x = 1\n", r"is code, or a document that can hold code, by its name \(.py\)"),
+        ("notebook.ipynb", b"{}", "is code"),
+        ("page.html", b"<html>", "is code"),
+        ("run", b"#!/bin/sh\n", "is a script"),
+        ("libx.so.1", b"\x7fELF\x02\x01\x01" + bytes(9), "is a program or library"),
+        ("model.engine", b"ftrt" + bytes(99), "is an engine of TensorRT"),
+        ("paper.pdf", b"%PDF-1.7\n\xff\0", "is a PDF document"),
+        ("weights.bin", random.Random(1).randbytes(1000), "is of no kind that is known to be harmless"),
+        ("model.7z", b"7z\xbc\xaf\x27\x1c" + bytes(20), "is packed with 7z"),
+        ("data.jsonl.zst", b"\x28\xb5\x2f\xfd" + bytes(20), "is packed with zstd"),
+        ("cut.safetensors", safetensors("x", 1000)[:-1], "is a safetensors file with a wrong header"),
+        ("model.safetensors", struct.pack("<Q", 99_000_000) + b"{" + bytes(99), "a header of 99000000 bytes"),
+        ("model.safetensors", struct.pack("<Q", 6) + b'{"a":1', "is a safetensors file with a wrong header"),
+        ("model.gguf", gguf()[:-120], "is a GGUF file with a wrong head"),
+        ("model.gguf", b"GGUF" + struct.pack("<IQQ", 3, 1 << 60, 1), "tensors"),
+        ("model.gguf", gguf("{{ x.__class__ }}"), "chat template reaches for Python's insides"),
+        ("model.gguf", gguf("{{ x|attr('a') }}"), "chat template"),
+        ("model.onnx", onnx("../../etc/passwd"), r"data outside its folder \('../../etc/passwd'\)"),
+        ("model.onnx", onnx("/etc/passwd", in_attribute=True), "data outside its folder"),
+        ("model.onnx", onnx("..", value_first=True), "data outside its folder"),
+        ("model.onnx", onnx("a/../../b"), "data outside its folder"),
+        ("model.onnx", onnx("C:\\x"), "data outside its folder"),
+        ("model.h5", hdf5(b'{"class_name": "Lambda", "config": {}}'), "is an HDF5 file with a Lambda layer"),
+        ("model.h5", hdf5(b'{"class_name": "\\u004cambda"}'), "Lambda layer"),
+        ("store.h5", hdf5(b"PYTABLES_FORMAT_VERSION"), "PyTables"),
+        ("behind.png", PNG.ljust(2048) + hdf5(b""), "has an HDF5 file behind something else"),
+        ("packed.h5", b"\x89HDF\r\n\x1a\n" + b"FRHP\0\x08\0\x09\0" + bytes(99), "packed heap"),
+        ("model.json", b'{"class_name" :\n"Lambda"}', "Lambda layer"),
+        (
+            "m.keras",
+            zipped_as("config.json", b'{"class_name": "Lambda"}'),
+            "has config.json in it, which is a text with",
+        ),
+        (
+            "m.keras",
+            zipped_as("config.json", b'{"module": "os", "class_name": "system"}'),
+            "names a function of Python",
+        ),
+        ("m.keras", zipped_as("model.weights.h5", hdf5(b'"class_name": "__lambda__"')), "Lambda layer"),
+        ("config.yaml", b"a: !!python/object/apply:os.system [id]\n", "is YAML with the tag"),
+        ("config.yaml", b"a: [1,!apply:os.system {}]\n", "is YAML with the tag"),
+        ("config.yaml", b"%TAG ! tag:yaml.org,2002:python/\n---\na: 1\n", "is YAML with the tag"),
+        ("config.yaml", b"x:\n  _target_: os.system\n", "_target_"),
+        ("config.yaml", b'"\\x5ftarget_": os.system\n', "_target_"),
+        ("config.yaml", b"model:\n  target: # here\n    os.system\n", "target"),
+        ("config.json", b'{"_target_": "os.system"}', "_target_"),
+        ("config.json", b'{"auto_map": {"AutoModel": "a/b--modeling.X"}}', "code from another repository"),
+        ("data.zip", zipped_as("../x.txt", b""), "leads out of the folder"),
+        ("data.tar", tarred("/x.txt", b""), "leads out of the folder"),
+        ("data.zip", zipped_as("x.py", b""), "has x.py in it, which is code"),
+        ("data.tar.gz", tarred("x.py", b"", "w:gz"), "has data.tar in it, which has x.py in it, which is code"),
+        ("t.parquet", parquet(b"x YXJyb3cucHlfZXh0ZW5zaW9uX3R5cGU= y"), "a column that is a pickle"),
+        ("t.parquet", parquet(b"x FhcnJvdy5weV9leHRlbnNpb25fdHlwZ x"), "a column that is a pickle"),
+        ("t.parquet", parquet()[:-4], "no kind"),
+        ("a.msgpack", b"\x83\xc4\x02nd\xc3\xc4\x04kind\xc4\x01O\xc4\x04data\xc4\x01x", "pickle of NumPy objects"),
+        ("latin.txt", "Größe".encode("latin-1"), "no kind"),
+        ("a.npy", npy("{'descr': 'V8'"), "header can't be read"),
+    ],
+)
+def test_safe_holds(judged: Judge, name: str, content: bytes, words: str) -> None:
+    held = judged("safe", {name: content})
+    assert held.keys() == {name}
+    with pytest.raises(ValueError, match=words):
+        raise ValueError(held[name])
+
+
+def test_links_that_lead_out(judged: Judge) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        link = tarfile.TarInfo("a")
+        link.type, link.linkname = tarfile.SYMTYPE, "../../etc"
+        archive.addfile(link)
+    assert "leads out" in judged("safe", {"a.tar": out.getvalue()})["a.tar"]
+    assert judged("no-pickle", {"a.tar": out.getvalue()}) == {}
+
+
+def test_what_an_onnx_model_says_is_its_data(judged: Judge) -> None:
+    numbers = random.Random(2).randbytes(10_000)
+    model = onnx("./model.onnx_data")
+    assert judged("safe", {"onnx/model.onnx": model, "onnx/model.onnx_data": numbers}) == {}
+    held = judged("safe", {"onnx/model.onnx": model, "model.onnx_data": numbers})
+    assert held.keys() == {"model.onnx_data"}, "in another folder"
+    held = judged("safe", {"onnx/model.onnx": model, "onnx/model.onnx_data": pickle.dumps([print])})
+    assert "is a pickle" in held["onnx/model.onnx_data"]
+    assert judged("safe", {"m.onnx": onnx("x.py"), "x.py": b"x = 1"}).keys() == {"x.py"}
+
+
+def test_random_bytes_are_no_pickle(judged: Judge) -> None:
+    noise = random.Random(3)
+    many = {f"{number}.bin": noise.randbytes(2000) for number in range(1000)}
+    many["heads.bin"] = b"\x80\x02" + bytes(noise.choice(b"\x80\x02\x95q") for _byte in range(1 << 20))
+    assert judged("no-pickle", many) == {}
+
+
+def test_a_pickle_of_nothing_but_values_is_one(judged: Judge) -> None:
+    for number in range(6):
+        assert judged("no-pickle", {"a.pkl": pickle.dumps({"a": [1, 2.0, None, "x", (b"y",)]}, number)})
+    assert judged("no-pickle", {"a.pkl": b"N."})
+
+
+def test_an_archive_that_no_reader_takes_is_held(judged: Judge) -> None:
+    whole = zipped_as("data.pkl", b"text" * 1000)
+    encrypted = bytearray(whole)
+    for at in (whole.index(b"PK\1\2") + 8, 6):
+        encrypted[at] |= 1
+    broken = bytearray(whole)
+    broken[40] ^= 0xFF
+    for content in (bytes(encrypted), bytes(broken), whole[:-30]):
+        assert "could not be read to its end" in judged("no-pickle", {"a.zip": content})["a.zip"]
+    strange = io.BytesIO()
+    with zipfile.ZipFile(strange, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("a.txt", b"text")
+    assert "can't be looked into" in judged("no-pickle", {"a.zip": strange.getvalue()})["a.zip"]
+
+
+def test_all_that_is_held_is_named_up_to_ten(judged: Judge) -> None:
+    assert len(judged("safe", {f"{number}.py": b"" for number in range(20)})) == 10
+    assert judged("safe", {"a.py": b"", "b.png": PNG, "c.py": b""}).keys() == {"a.py", "c.py"}
