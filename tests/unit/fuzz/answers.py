@@ -30,6 +30,8 @@ class Answer:
     body: bytes = b""
     #: Content-Length is the body's, and as much more
     lie: int = 0
+    #: seconds after each byte of the body
+    drip: float = 0.0
     #: the connection ends after it, for it may not be what it says
     is_hostile: bool = False
 
@@ -198,6 +200,16 @@ class Lie(Edit):
 
     def edit(self, answer: Answer, fill: Fill) -> Answer:
         return answer.but(lie=self.more)
+
+
+@dataclass(frozen=True)
+class Drip(Edit):
+    """Send a byte, wait, and send the next one."""
+
+    seconds: float = 0.05
+
+    def edit(self, answer: Answer, fill: Fill) -> Answer:
+        return answer.but(drip=self.seconds)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from unit.fuzz.answers import Drop, Edit, Header, Packed, Put, Raw, Rename, Repeat, Status, Whole
+from unit.fuzz.answers import Drip, Drop, Edit, Header, Packed, Put, Raw, Rename, Repeat, Status, Whole
 from unit.fuzz.documents import PIECE, Document
 
 #: Where in the two pages of a listing a file of Git is, and one of LFS.
@@ -90,6 +90,8 @@ OF_HUB = [
     _tree(Repeat((CONFIG,), 1_000)),
     _tree(Repeat((CONFIG,), 3_000)),
     _tree(Header("RateLimit", '"api";r=0;t=' + "9" * 5000)),
+    _info(Drip()),
+    _lfs(Drip()),
     # pages that never end, or are somebody else's
     _tree(Header("Link", '<{self}>; rel="next"')),
     _lfs(Header("Link", '<{self}>; rel="next"')),
@@ -121,6 +123,7 @@ CATALOGUES = [
     _catalogue(Put(("views", 0, "views"), ["../../../beside/new"])),
     _catalogue(Put(("format",), 2)),
     _catalogue(Raw(("repos",), "[", 100_000, "]")),
+    _catalogue(Drip()),
     _catalogue(Whole(b"[" * 10_000_000)),
     _catalogue(Status(302), Header("Location", "{thief}/x")),
 ]

@@ -162,6 +162,8 @@ class World:
         """It is for people: one line of words, without the innards of a program."""
         # but what an upstream said may be quoted
         text = re.sub(rf"(?:\.\./)+{re.escape(str(self.store)[1:])}", "", text)
+        # and whose disk it is that is full has to be said
+        text = text.replace(f"the disk of {self.store} is full", "")
         found = _RAW.search(text)
         if found or len(text) > 1000 or not text.isprintable() or TOKEN in text or str(self.store) in text:
             why = repr(found[0]) if found else f"{len(text)} characters"
