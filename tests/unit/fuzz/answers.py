@@ -269,7 +269,8 @@ def _edited(body: bytes, edits: list[JsonEdit], fill: Fill) -> bytes:
         holder: Any = document
         # what an earlier edit took away is not there to be edited
         with contextlib.suppress(KeyError, IndexError, TypeError):
-            *way, last = (0, *fill(edit.at))
+            place: Place = (0, *fill(edit.at))
+            way, last = place[:-1], place[-1]
             for key in way:
                 holder = holder[key]
             edit.apply(holder, last, fill, raws)

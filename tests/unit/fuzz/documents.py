@@ -81,7 +81,7 @@ LETTERS = [
     ],
 ]
 #: What is of another kind, or much too large, where something else is expected.
-SCALARS = [
+SCALARS: list[Any] = [
     *[None, True, False, 0, 1, -1, -5, 5.5, 1e308, 2**31, 2**63 - 1, 2**63, 2**70, -(2**70), "5", "0", "null", "auto"],
     *["main", "ABCDEF", "{commit}", "0" * 40, "F" * 40, "0" * 39, "0" * 41, "0" * 40 + "\n", "0" * 64, "{sha256}"],
     *[[], {}, [None], [[]], {"": None}, {"a": 1}, [1, 2], {"self": 1}, "x" * 100_000, "٣" * 40, "directory", "file"],

@@ -139,7 +139,7 @@ def main() -> None:
     def do(job: dict[str, Any]) -> dict[str, Any]:
         if job["do"] == "fsck":
             return {"damage": [f"{one.path} {one.what}" for one in fsck(Store(Path(job["store"]))) if one.damage]}
-        tokens = {None: job["token"]} if job.get("token") else {}
+        tokens: dict[str | None, str] = {None: job["token"]} if job.get("token") else {}
         settings = Settings(
             Path(job["store"]),
             endpoint=job["endpoint"],
