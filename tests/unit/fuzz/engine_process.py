@@ -116,7 +116,7 @@ def main() -> None:
     from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.fsck import fsck
     from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
     from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine as Real
-    from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Settings
+    from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.settings import Settings
     from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
 
     class HastyClock(Clock):
