@@ -30,6 +30,8 @@ class Answer:
     body: bytes = b""
     #: Content-Length is the body's, and as much more
     lie: int = 0
+    #: seconds after each byte of the body
+    drip: float = 0.0
     #: the connection ends after it, for it may not be what it says
     is_hostile: bool = False
 
@@ -201,6 +203,16 @@ class Lie(Edit):
 
 
 @dataclass(frozen=True)
+class Drip(Edit):
+    """Send a byte, wait, and send the next one."""
+
+    seconds: float = 0.05
+
+    def edit(self, answer: Answer, fill: Fill) -> Answer:
+        return answer.but(drip=self.seconds)
+
+
+@dataclass(frozen=True)
 class Packed(Edit):
     """Send it packed with gzip, after so many MiB of what takes no room in that."""
 
@@ -257,7 +269,8 @@ def _edited(body: bytes, edits: list[JsonEdit], fill: Fill) -> bytes:
         holder: Any = document
         # what an earlier edit took away is not there to be edited
         with contextlib.suppress(KeyError, IndexError, TypeError):
-            *way, last = (0, *fill(edit.at))
+            place: Place = (0, *fill(edit.at))
+            way, last = place[:-1], place[-1]
             for key in way:
                 holder = holder[key]
             edit.apply(holder, last, fill, raws)

@@ -116,7 +116,7 @@ def main() -> None:
     from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.fsck import fsck
     from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
     from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine as Real
-    from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Settings
+    from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.settings import Settings
     from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
 
     class HastyClock(Clock):
@@ -139,7 +139,7 @@ def main() -> None:
     def do(job: dict[str, Any]) -> dict[str, Any]:
         if job["do"] == "fsck":
             return {"damage": [f"{one.path} {one.what}" for one in fsck(Store(Path(job["store"]))) if one.damage]}
-        tokens = {None: job["token"]} if job.get("token") else {}
+        tokens: dict[str | None, str] = {None: job["token"]} if job.get("token") else {}
         settings = Settings(
             Path(job["store"]),
             endpoint=job["endpoint"],

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from unit.fuzz.answers import Drop, Edit, Header, Packed, Put, Raw, Rename, Repeat, Status, Whole
+from typing import Any
+
+from unit.fuzz.answers import Drip, Drop, Edit, Header, Packed, Put, Raw, Rename, Repeat, Status, Whole
 from unit.fuzz.documents import PIECE, Document
 
 #: Where in the two pages of a listing a file of Git is, and one of LFS.
@@ -13,6 +15,10 @@ CONFIG, WEIGHTS = 2, 3
 #: Bytes of the file beside the store, which a hostile size fits.
 VICTIM = b"nobody of the mirror may touch or serve this\n"
 _SIZE = len(VICTIM)
+
+
+def _any(*values: Any) -> tuple[Any, ...]:
+    return values
 
 
 def _info(*edits: Edit, is_new: bool = True) -> Document:
@@ -52,13 +58,13 @@ OF_HUB = [
     _lfs(Put((WEIGHTS, "lfs", "oid"), "../../../victim")),
     _lfs(Put((0, "oid"), "../../../victim")),
     # what is of another type
-    *[_tree(Put((CONFIG, "oid"), oid)) for oid in (None, 5, [], {}, True)],
-    *[_tree(Put((CONFIG, "size"), size)) for size in ("5", None, -5, 5.5, 2**70, True, [])],
+    *[_tree(Put((CONFIG, "oid"), oid)) for oid in _any(None, 5, [], {}, True)],
+    *[_tree(Put((CONFIG, "size"), size)) for size in _any("5", None, -5, 5.5, 2**70, True, [])],
     *[
         _tree(Put((CONFIG, "path"), path))
-        for path in (5, None, [], "x" * 256, "../../../../../beside/new", "a\nb", "\ud800")
+        for path in _any(5, None, [], "x" * 256, "../../../../../beside/new", "a\nb", "\ud800")
     ],
-    *[_lfs(Put((WEIGHTS, "lfs"), lfs)) for lfs in (5, [], "x", {}, True)],
+    *[_lfs(Put((WEIGHTS, "lfs"), lfs)) for lfs in _any(5, [], "x", {}, True)],
     _lfs(Put((WEIGHTS, "lfs", "size"), "5")),
     _lfs(Put((WEIGHTS, "lfs", "pointerSize"), 2**70)),
     # what a library trips over, and that says nothing about the files
@@ -90,6 +96,8 @@ OF_HUB = [
     _tree(Repeat((CONFIG,), 1_000)),
     _tree(Repeat((CONFIG,), 3_000)),
     _tree(Header("RateLimit", '"api";r=0;t=' + "9" * 5000)),
+    _info(Drip()),
+    _lfs(Drip()),
     # pages that never end, or are somebody else's
     _tree(Header("Link", '<{self}>; rel="next"')),
     _lfs(Header("Link", '<{self}>; rel="next"')),
@@ -121,12 +129,13 @@ CATALOGUES = [
     _catalogue(Put(("views", 0, "views"), ["../../../beside/new"])),
     _catalogue(Put(("format",), 2)),
     _catalogue(Raw(("repos",), "[", 100_000, "]")),
+    _catalogue(Drip()),
     _catalogue(Whole(b"[" * 10_000_000)),
     _catalogue(Status(302), Header("Location", "{thief}/x")),
 ]
 _ETAG = ("files", "config.json", 1)
 OF_PEER = [
-    *[_piece(Put((*_LAST, "serial"), serial)) for serial in ("3", None, 2**70, -1, 5.5, [])],
+    *[_piece(Put((*_LAST, "serial"), serial)) for serial in _any("3", None, 2**70, -1, 5.5, [])],
     *[_piece(Put((*_LAST, "time"), time)) for time in (5, None, "x", "")],
     *[_piece(Drop((*_LAST, name))) for name in ("serial", "time", "commit", "actor")],
     *[_piece(Put((*_LAST, "commit"), commit)) for commit in ("{up}{store}/hub", "ABCDEF", 5, None)],
@@ -135,9 +144,9 @@ OF_PEER = [
     _piece(Rename((*PIECE, "commits", "{commit}"), "{up}{store}/hub")),
     _piece(Put((*PIECE, "marks"), {"pins": {"../../../x": {"time": 5}}})),
     _piece(Put((*PIECE, "pending"), {"../x": "{commit}"})),
-    *[Document("upstream", (Put(_ETAG, oid),)) for oid in ("../../../victim", "{up}{victim}", None, 5, [])],
+    *[Document("upstream", (Put(_ETAG, oid),)) for oid in _any("../../../victim", "{up}{victim}", None, 5, [])],
     Document("upstream", (Put(_ETAG, "{up}{victim}"), Put(("files", "config.json", 0), _SIZE))),
-    *[Document("upstream", (Put(("files", "config.json", 0), size),)) for size in ("5", None, -5, 5.5, 2**70)],
+    *[Document("upstream", (Put(("files", "config.json", 0), size),)) for size in _any("5", None, -5, 5.5, 2**70)],
     Document("upstream", (Rename(("files", "config.json"), "../../../../../beside/new"),)),
     Document("upstream", (Put(("commit",), "{up}{store}/hub"),)),
     Document("upstream", (Put(("info",), 5),)),

@@ -40,7 +40,7 @@ def test_no_answer_of_a_peer_does_harm(world: PeerWorld, documents: list[Documen
 
 
 @seed(SEED)
-@batches(few=10, many=3000)
+@batches(few=6, many=3000)
 @given(CATALOGUES)
 def test_no_catalogue_does_harm(world: PeerWorld, document: Document) -> None:
     harmless(world.follow_hostile, [document])

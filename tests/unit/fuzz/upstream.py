@@ -15,6 +15,7 @@ import re
 import socket
 import socketserver
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -205,8 +206,17 @@ class _Handler(socketserver.StreamRequestHandler):
         lines = [f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, 'Odd')}"]
         lines += [f"{name}: {value}" for name, value in told.items()]
         head = ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "replace")
-        self.wfile.write(head if words[0] == "HEAD" else head + answer.body)
+        if answer.drip and words[0] != "HEAD":
+            self._drip(head, answer)
+        else:
+            self.wfile.write(head if words[0] == "HEAD" else head + answer.body)
         return not answer.is_hostile
+
+    def _drip(self, head: bytes, answer: Answer) -> None:
+        self.wfile.write(head)
+        for byte in answer.body:
+            self.wfile.write(bytes([byte]))
+            time.sleep(answer.drip)
 
 
 class _Server(socketserver.ThreadingTCPServer):
