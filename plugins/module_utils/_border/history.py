@@ -83,5 +83,5 @@ def _line(value: Any, what: str, most: int) -> str:
 def _number(value: Any, what: str, least: int, fraction: bool = False) -> Any:
     fine = isinstance(value, (int, float) if fraction else int) and not isinstance(value, bool)
     if not fine or not least <= value <= _MOST:
-        raise AnswerProblem(f"{what} is {value if fine else type(value).__name__} and no number from {least}")
+        raise AnswerProblem(f"{what} is {shown(value)} and no number from {least}")
     return value

@@ -144,7 +144,7 @@ class Hub:
             if self.http.clock.monotonic() > until:
                 raise MirrorError(f"{self.endpoint} does not list {repo} in {LISTING_SECONDS} seconds")
             # what follows is the same address with another question: wherever else the link may lead is not asked
-            query = urlencode(parse_qsl(urlsplit(link[1]).query, keep_blank_values=True))
+            query = urlencode(parse_qsl(link[1].partition("?")[2].partition("#")[0], keep_blank_values=True))
         raise MirrorError(f"{self.endpoint} lists {repo} in pages that lead in a circle")
 
     def _api(self, repo: Repo) -> str:

@@ -70,7 +70,10 @@ class Repository(RepositoryReader):
             if not stat.S_ISREG(status.st_mode):
                 raise RepositoryError(f"{blob} is no file: move it away")
             if status.st_size != file.size:
-                raise RepositoryError(f"{blob} has {status.st_size} bytes, the Hub declares {file.size}")
+                raise RepositoryError(
+                    f"{path} of {self.repo}@{listing.commit[:12]} has {status.st_size} bytes, the Hub declares"
+                    f" {file.size}"
+                )
         self._fs.sync_dir(self.folder / "blobs")
         with self._building() as build:
             self._link_snapshot(build, listing, paths)

@@ -298,6 +298,12 @@ def test_pages_that_lead_in_a_circle(both: Any, odd: Odd) -> None:
     assert "in a circle" in both()[0]
 
 
+@pytest.mark.parametrize("link", ["http://[", "", "?", "file:///etc/passwd", "http://x/#?cursor=1"])
+def test_a_link_that_leads_nowhere(both: Any, odd: Odd, link: str) -> None:
+    odd.odd["odd/one/tree"] = lambda hub: hub.json([], Link=f'<{link}>; rel="next"')
+    assert "in a circle" in both()[0] or "no files" in both()[0]
+
+
 def test_pages_without_end(both: Any, odd: Odd, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_hub, "LISTING_PAGES", 20)
 
