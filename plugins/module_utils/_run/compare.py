@@ -51,6 +51,8 @@ def _of_repo(repo: Repo, here: Piece, there: Piece) -> Iterator[Difference]:
         for commit in sorted({*left, *right}):
             if left.get(commit) != right.get(commit):
                 yield Difference(f"{repo}@{commit[:12]}", what, left.get(commit, "-"), right.get(commit, "-"))
+    if here.gated != there.gated:
+        yield Difference(str(repo), "is gated", str(here.gated), str(there.gated))
     for ref in sorted({*here.pending, *there.pending}):
         if here.pending.get(ref) != there.pending.get(ref):
             yield Difference(

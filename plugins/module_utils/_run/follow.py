@@ -28,7 +28,7 @@ from .._store.catalogue import Catalogue, Piece, write_catalogue
 from .._store.history import Mark, merge_history
 from .._store.purged import read_purged
 from .._store.store import Store
-from .._store.view_update import note_entries, noted_entries, update_views
+from .._store.view_update import gate, note_entries, noted_entries, update_views
 from .._store.views import Views
 from .follow_plan import FollowPlan, is_removed, plan_follow, plan_removal
 from .purge import Purge, pending_purges
@@ -149,6 +149,10 @@ class Follower:
             self._store.remove(repo, theirs.removed[repo])
             done.removed.append(str(repo))
             return
+        if plan.gate:
+            repository = self._store.repository(repo)
+            with repository.locked():
+                gate(self._store, repository)
         for commit in plan.seal:
             if self._seal(repo, commit, about):
                 done.sealed.append(f"{repo}@{commit}")

@@ -23,12 +23,13 @@ from .._store.repository_reader import SHARED_MARKS
 class FollowPlan:
     """The steps for one repository, in their order.
 
-    ``seal``: commits to have as the peer has them; ``histories``: refs that get the history of both; ``pending``: what
-    waits for a person; ``retire``, ``spare``, ``collect``: commits that the peer retired, took back, or has no more;
-    ``remove``: all of it.
+    ``gate``: first of all, let only those see it who may; ``seal``: commits to have as the peer has them;
+    ``histories``: refs that get the history of both; ``pending``: what waits for a person; ``retire``, ``spare``,
+    ``collect``: commits that the peer retired, took back, or has no more; ``remove``: all of it.
     """
 
     repo: Repo
+    gate: bool = False
     seal: tuple[Commit, ...] = ()
     histories: Mapping[Ref, list[Entry]] = field(default_factory=dict)
     pending: Mapping[Ref, Commit] | None = None
@@ -39,7 +40,16 @@ class FollowPlan:
     remove: bool = False
 
     def __bool__(self) -> bool:
-        steps = self.seal or self.histories or self.retire or self.spare or self.collect or self.marks or self.remove
+        steps = (
+            self.gate
+            or self.seal
+            or self.histories
+            or self.retire
+            or self.spare
+            or self.collect
+            or self.marks
+            or self.remove
+        )
         return bool(steps) or self.pending is not None
 
 
@@ -69,6 +79,7 @@ def plan_follow(repo: Repo, mine: Piece, theirs: Piece, over: Container[str]) ->
     here = {*mine.commits, *seal}.difference(mine.retired, collect)
     return FollowPlan(
         repo,
+        gate=theirs.gated and not mine.gated,
         seal=seal,
         histories=histories,
         pending=pending if pending != mine.pending else None,

@@ -46,7 +46,7 @@ class Piece:
     """What a catalogue says of one repository.
 
     ``commits``: sealed commit -> digest of what it lists; ``retired``: those of them that nothing names any more;
-    ``collected``: the last that went for that.
+    ``collected``: the last that went for that; ``gated``: only some may see it.
     """
 
     history: History = field(default_factory=dict)
@@ -55,6 +55,7 @@ class Piece:
     marks: Mapping[str, Mapping[str, Mark]] = field(default_factory=dict)
     retired: tuple[Commit, ...] = ()
     collected: tuple[Commit, ...] = ()
+    gated: bool = False
 
     @property
     def refs(self) -> dict[str, tuple[int, str]]:
@@ -70,6 +71,7 @@ class Piece:
             "marks": self.marks,
             "retired": list(self.retired),
             "collected": list(self.collected),
+            "gated": self.gated,
         }
 
     @classmethod
@@ -88,6 +90,8 @@ class Piece:
             {kind: marks_by_name(kind, marks[kind]) for kind in SHARED_MARKS if kind in marks},
             commits("retired"),
             commits("collected"),
+            # what can't be understood closes it; older versions don't tell
+            told.get("gated", False) is not False,
         )
 
 
@@ -176,6 +180,7 @@ def piece_of(repository: Repository) -> Piece:
         {kind: marks[kind] for kind in SHARED_MARKS if marks.get(kind)},
         tuple(sorted(facts.retired)),
         tuple(sorted(map(Commit, marks.get("collected", {})))),
+        repository.is_gated,
     )
 
 

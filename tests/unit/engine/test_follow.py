@@ -336,6 +336,19 @@ def test_gating_closes_views_on_both(pair: Pair) -> None:
     pair.assert_equal()
 
 
+def test_a_new_node_gates_what_the_other_one_does(pair: Pair) -> None:
+    """Also where no commit that is left says so."""
+    both = [{"repo_id": SWAPPER.repo_id}, {"repo_id": TINY.repo_id}]
+    pair.sync("a", both)
+    mark = pair.nodes["a"].store / "hub" / SWAPPER.folder / ".mirror" / "gated"
+    mark.touch()
+    pair.sync("a", both)
+    pair.follow("b")
+    assert (pair.nodes["b"].store / "hub" / SWAPPER.folder / ".mirror" / "gated").exists()
+    assert not (pair.nodes["b"].store / "hub" / TINY.folder / ".mirror" / "gated").exists()
+    pair.assert_equal()
+
+
 def test_a_purge_follows(pair: Pair) -> None:
     pair.sync("a")
     pair.follow("b")
