@@ -9,8 +9,10 @@ from __future__ import annotations
 ANSWER_BYTES = 64 << 20
 #: Values (numbers, texts, lists, mappings) in one answer: what it takes of memory, whatever it is made of.
 ANSWER_VALUES = 2_500_000
-#: Seconds for the body of one answer, however steadily it drips.
-ANSWER_SECONDS = 300
+#: Seconds until an answer has begun, all of its headers; then for its body, however steadily it drips.
+HEADER_SECONDS, ANSWER_SECONDS = 60, 300
+#: The peer is near, and a publish waits for it.
+PEER_HEADER_SECONDS = 10
 #: Pages of one listing, none of which is asked for twice; the Hub's have a thousand entries.
 LISTING_PAGES = 2_000
 #: Files and folders of one commit.

@@ -18,9 +18,9 @@ from typing import Any
 from .._base.clock import Clock
 from .._base.errors import MirrorError
 from .._base.owner import become_owner
-from .._fetch.http import URLLIB3_ERROR, Http
+from .._fetch.http import URLLIB3_ERROR
 from .._fetch.hub import HUGGINGFACE_HUB_ERROR
-from .._fetch.peer import Peer
+from .._fetch.peer import Peer, peer_at
 from .._plan.wanted import Wanted
 from .._run.engine import Engine, open_store
 from .._run.settings import Settings
@@ -71,7 +71,7 @@ class Session:
         url = self._values().get("peer")
         if not url:
             raise ConfigError("there is no peer: give --peer URL, or the key peer in the configuration")
-        return Peer(url, Http(self.clock))
+        return peer_at(url, self.clock)
 
     def _engine(self, **more: Any) -> Engine:
         values = self._values()

@@ -10,7 +10,6 @@ obeyed, as FaceFusion's own downloads by curl obey them: ``http_proxy``, ``https
 from __future__ import annotations
 
 import base64
-import contextlib
 import http.client
 import socket
 import ssl
@@ -22,7 +21,8 @@ from typing import Any, Callable
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from .._fetch.http import NETWORK_ERRORS, Judge, origin
+from .._base.limits import HEADER_SECONDS
+from .._fetch.http import Judge, begun_in_time, origin
 
 Connection = http.client.HTTPConnection
 
@@ -91,7 +91,9 @@ class Pool:
             try:
                 self._connect(connection, proxy)
                 connection.request(method, target, headers=sent)
-                return Answer(connection.getresponse(), connection, partial(self._give_back, where, connection))
+                with begun_in_time(connection.sock, str(where[1]), HEADER_SECONDS):
+                    response = connection.getresponse()
+                return Answer(response, connection, partial(self._give_back, where, connection))
             except ConnectionError:
                 connection.close()
                 # the server may have closed a connection that nobody used for a while
@@ -149,11 +151,6 @@ class Answer:
     def read(self, amount: int, **_urllib3: Any) -> bytes:
         """Return so many bytes, fewer at the end."""
         return self._response.read(amount)
-
-    def drain_conn(self) -> None:
-        """Read what is left of the body, as far as it comes."""
-        with contextlib.suppress(*NETWORK_ERRORS):
-            self._response.read()
 
     def release_conn(self) -> None:
         """Let others use the connection, where the body was read to its end."""

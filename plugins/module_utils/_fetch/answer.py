@@ -18,13 +18,13 @@ PLAIN = {"Accept-Encoding": "identity"}
 _BLOCK = 1 << 16
 
 
-def document(answer: Any, clock: Clock) -> Any:
-    """Return what an answer's JSON says, and let its connection go.
+def document(answer: Any, clock: Clock, seconds: float | None = None) -> Any:
+    """Return what an answer's JSON says, and let its connection go. It has ``seconds`` to come.
 
     Raises AnswerProblem, one of NETWORK_ERRORS where it is cut short, and StoppedError.
     """
     try:
-        text = _body(answer, clock)
+        text = _body(answer, clock, ANSWER_SECONDS if seconds is None else seconds)
         answer.release_conn()
     finally:
         if not answer.closed:
@@ -32,14 +32,14 @@ def document(answer: Any, clock: Clock) -> Any:
     return read_json(text)
 
 
-def _body(answer: Any, clock: Clock) -> bytes:
+def _body(answer: Any, clock: Clock, seconds: float) -> bytes:
     packed = answer.headers.get("Content-Encoding", "identity").strip().lower()
     if packed not in ("", "identity"):
         raise AnswerProblem(f"it is packed ({packed[:20]}) although that was not asked for")
     told = content_length(answer)
     if told is not None and told > ANSWER_BYTES:
         raise AnswerProblem(f"it has {told} bytes, {ANSWER_BYTES} are the most")
-    text, until = bytearray(), clock.monotonic() + ANSWER_SECONDS
+    text, until = bytearray(), clock.monotonic() + seconds
     while True:
         block = answer.read1(_BLOCK, decode_content=False)
         if not block:
@@ -49,7 +49,7 @@ def _body(answer: Any, clock: Clock) -> bytes:
         if len(text) > ANSWER_BYTES:
             raise AnswerProblem(f"it has more than {ANSWER_BYTES} bytes")
         if clock.monotonic() > until:
-            raise AnswerProblem(f"it did not come in {ANSWER_SECONDS} seconds")
+            raise AnswerProblem(f"it did not come in {seconds:.1f} seconds")
     if told is not None and len(text) < told:
         raise http.client.IncompleteRead(b"", told - len(text))
     return bytes(text)

@@ -16,7 +16,7 @@ from .._store.ledger import LONGEST_DELAY, Bad
 from .._store.store import Store
 from .body import FetchError
 from .fetch import DiskFullError, Fetcher, HashMismatchError
-from .http import UnreachableError
+from .http import TransportError
 
 #: A content that arrived wrong is asked for again after an hour, two, four, at last once a week.
 _FIRST_DELAY = 3600
@@ -83,7 +83,7 @@ class Downloads:
                 fetcher.fetch(action, self._store.part(action.file.etag))
             except DiskFullError:
                 raise
-            except UnreachableError:
+            except TransportError:
                 self._away.add(fetcher)
                 continue
             except FetchError:

@@ -9,12 +9,16 @@ that answers as its pools do is passed in.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import random
 import re
+import socket
 import ssl
+import threading
+import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Callable
 from urllib.parse import unquote, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -22,6 +26,7 @@ from urllib.request import getproxies, proxy_bypass
 from .._base.clock import Clock
 from .._base.errors import MirrorError
 from .._base.gate import Gate, Limiter
+from .._base.limits import HEADER_SECONDS
 from .._base.names import clean, shown
 
 #: What a pool and its answers raise when the network fails.
@@ -43,6 +48,8 @@ _TRANSIENT = (500, 502, 503, 504)
 #: Seconds in which a connection must be made, and in which something must arrive.
 CONNECT_TIMEOUT, READ_TIMEOUT = 10, 30
 _LENGTH = re.compile("[0-9]{1,18}")
+#: Seconds for what is left of an answer that nobody wants.
+_DISCARD_SECONDS = 5
 
 
 class TransportError(MirrorError):
@@ -55,6 +62,10 @@ class UnreachableError(TransportError):
     def __init__(self, text: str, where: str) -> None:
         super().__init__(text)
         self.where = where
+
+
+class SlowError(TransportError):
+    """An answer did not begin in time, and may be one repository's trouble alone: others may be answered at once."""
 
 
 class Http:
@@ -119,11 +130,15 @@ class Pools:
 
     ``proxies`` has their URLs by scheme, as ``proxies_of`` returns them. Where a connection is made directly ``judge``
     gets host, port and address before anything is sent, and raises where nobody may go; what is behind a proxy is the
-    proxy's business.
+    proxy's business. An answer has ``header_seconds`` to begin.
     """
 
     def __init__(
-        self, proxies: Mapping[str, str] | None = None, judge: Judge | None = None, connections: int = 32
+        self,
+        proxies: Mapping[str, str] | None = None,
+        judge: Judge | None = None,
+        connections: int = 32,
+        header_seconds: float | None = None,
     ) -> None:
         self._proxies = dict(proxies or {})
         self._options: dict[str, Any] = {
@@ -133,9 +148,9 @@ class Pools:
             # the system's trust store, so that a private CA installed by the operator counts
             "ssl_context": ssl.create_default_context(),
         }
+        self._seconds = HEADER_SECONDS if header_seconds is None else header_seconds
         self._direct = urllib3.PoolManager(**self._options)
-        if judge:
-            self._direct.pool_classes_by_scheme = _judged_by(judge)
+        self._direct.pool_classes_by_scheme = _pools(self._seconds, judge)
         self._by_proxy = {url: self._manager(url) for scheme, url in self._proxies.items() if scheme != "no"}
 
     def _manager(self, proxy: str) -> Any:
@@ -143,7 +158,9 @@ class Pools:
         user, _at, host = urlsplit(proxy).netloc.rpartition("@")
         headers = urllib3.make_headers(proxy_basic_auth=unquote(user)) if user else None
         try:
-            return urllib3.ProxyManager(f"{urlsplit(proxy).scheme}://{host}", proxy_headers=headers, **self._options)
+            manager = urllib3.ProxyManager(f"{urlsplit(proxy).scheme}://{host}", proxy_headers=headers, **self._options)
+            manager.pool_classes_by_scheme = _pools(self._seconds)
+            return manager
         except (urllib3.exceptions.HTTPError, ValueError):
             raise MirrorError("the proxy must be an http:// or https:// URL") from None
 
@@ -167,24 +184,29 @@ def proxy_for(url: str, proxies: Mapping[str, str]) -> str | None:
     return None if not proxy or proxy_bypass(parts.hostname or "", proxies) else proxy
 
 
-def _judged_by(judge: Judge) -> dict[str, Any]:
-    """Return pools whose connections show their address before anything is sent."""
+def _pools(header_seconds: float, judge: Judge | None = None) -> dict[str, Any]:
+    """Return pools of connections that show their address before anything is sent, and whose answers begin in time."""
 
-    class Judged:
+    class Bounded:
         def _new_conn(self: Any) -> Any:
             sock = super()._new_conn()  # type: ignore[misc]
             try:
-                judge(self.host, self.port, sock.getpeername()[0])
+                if judge:
+                    judge(self.host, self.port, sock.getpeername()[0])
             except BaseException:
                 sock.close()
                 raise
             return sock
 
-    http_connection = type("JudgedHTTPConnection", (Judged, urllib3.connection.HTTPConnection), {})
-    https_connection = type("JudgedHTTPSConnection", (Judged, urllib3.connection.HTTPSConnection), {})
+        def getresponse(self: Any, *arguments: Any, **options: Any) -> Any:
+            with begun_in_time(self.sock, self.host, header_seconds):
+                return super().getresponse(*arguments, **options)  # type: ignore[misc]
+
+    http_connection = type("BoundedHTTPConnection", (Bounded, urllib3.connection.HTTPConnection), {})
+    https_connection = type("BoundedHTTPSConnection", (Bounded, urllib3.connection.HTTPSConnection), {})
     return {
-        "http": type("JudgedHTTPPool", (urllib3.HTTPConnectionPool,), {"ConnectionCls": http_connection}),
-        "https": type("JudgedHTTPSPool", (urllib3.HTTPSConnectionPool,), {"ConnectionCls": https_connection}),
+        "http": type("BoundedHTTPPool", (urllib3.HTTPConnectionPool,), {"ConnectionCls": http_connection}),
+        "https": type("BoundedHTTPSPool", (urllib3.HTTPSConnectionPool,), {"ConnectionCls": https_connection}),
     }
 
 
@@ -201,13 +223,47 @@ def reason(error: BaseException) -> str:
 
 
 def discard(answer: Any) -> None:
-    """Read a short body away so that the connection can be used again; drop the connection under a long one."""
+    """Read a short body away so that the connection can be used again; drop the connection under a long or slow one."""
     length = content_length(answer)
     if length is not None and length <= 1 << 16:
-        answer.drain_conn()
-        answer.release_conn()
-    else:
-        answer.close()
+        until = time.monotonic() + _DISCARD_SECONDS
+        with contextlib.suppress(*NETWORK_ERRORS):
+            while answer.read1(1 << 16, decode_content=False):
+                if time.monotonic() > until:
+                    break
+            else:
+                answer.release_conn()
+                return
+    answer.close()
+
+
+@contextlib.contextmanager
+def begun_in_time(sock: Any, where: str, seconds: float) -> Iterator[None]:
+    """Cut a connection whose answer has not begun when the time is over: one that drips runs into no socket's timeout.
+
+    ``where`` is the host, for the message. Raises SlowError.
+    """
+    late = threading.Event()
+
+    def cut() -> None:
+        late.set()
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    problem: Exception | None = None
+    try:
+        yield
+    except Exception as error:
+        problem = error
+    finally:
+        timer.cancel()
+    if late.is_set():  # the end of a connection looks like that of the headers, too
+        raise SlowError(f"{where} did not begin its answer in {seconds:.0f} seconds") from problem
+    if problem:
+        raise problem
 
 
 def content_length(answer: Any) -> int | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from .._base.clock import Clock, StoppedError
 from .._base.errors import MirrorError
+from .._base.limits import PEER_HEADER_SECONDS
 from .._base.names import Commit, Etag, NameProblem, RepoPath, shown
 from .._border.listing import listing_of, served_of
 from .._plan.facts import Listing, Repo
@@ -18,7 +19,7 @@ from .._plan.plan import Fetch
 from .._store.catalogue import Catalogue
 from .answer import PLAIN, document
 from .body import Body
-from .http import NETWORK_ERRORS, Http, TransportError, discard, is_web, origin_name, reason
+from .http import NETWORK_ERRORS, Http, Pools, TransportError, discard, is_web, origin_name, reason
 from .source import HttpBody, Source
 
 _LOOK = 1.0  # seconds between two looks whether the peer has something
@@ -26,6 +27,11 @@ _LOOK = 1.0  # seconds between two looks whether the peer has something
 
 class PeerError(MirrorError):
     """The peer gives no answer that means anything."""
+
+
+def peer_at(url: str, clock: Clock) -> Peer:
+    """Return the node at a URL. The proxy, and the limit of the line, are for the Hub."""
+    return Peer(url, Http(clock, Pools(header_seconds=PEER_HEADER_SECONDS)))
 
 
 class Peer:
@@ -42,9 +48,9 @@ class Peer:
         """Return the headers of a request."""
         return {"User-Agent": "hf-mirror"}
 
-    def catalogue(self) -> Catalogue:
-        """Return what it has; ``told`` changes when that does. Raises PeerError."""
-        value = self._document("catalogue.json")
+    def catalogue(self, seconds: float | None = None) -> Catalogue:
+        """Return what it has, in so many seconds; ``told`` changes when that does. Raises PeerError."""
+        value = self._document("catalogue.json", seconds)
         self.told = hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
         try:
             return Catalogue.from_json(value)
@@ -79,7 +85,7 @@ class Peer:
         until = clock.monotonic() + seconds
         while True:
             try:
-                piece = self.catalogue().pieces.get(repo)
+                piece = self.catalogue(max(until - clock.monotonic(), _LOOK)).pieces.get(repo)
             except StoppedError:  # it must not be published for that
                 raise
             except MirrorError as problem:
@@ -94,13 +100,13 @@ class Peer:
         """Return where a content is."""
         return f"{self.endpoint}/_peer/pool/{etag}"
 
-    def _document(self, name: str) -> Any:
+    def _document(self, name: str, seconds: float | None = None) -> Any:
         url = f"{self.endpoint}/_peer/{name}"
         try:
             # whoever asks asks again soon; a peer that is away must hold nobody up
             answer = self.http.open("GET", url, {**self.headers(None), **PLAIN}, attempts=1)
             if answer.status == 200:
-                return document(answer, self.http.clock)
+                return document(answer, self.http.clock, seconds)
         except TransportError as problem:
             raise PeerError(f"{self.endpoint} can't be reached: {problem}") from problem
         except NETWORK_ERRORS as problem:

@@ -320,7 +320,7 @@ def _refusal(where: str, answer: Any) -> _TryAgainError:
 
 def _first_line(answer: Any) -> str:
     try:
-        text: str = answer.read(300, decode_content=False).decode("utf-8", "replace")
+        text: str = answer.read1(300, decode_content=False).decode("utf-8", "replace")
     except NETWORK_ERRORS:
         text = ""
     answer.close()

@@ -22,7 +22,7 @@ from .._check.scrub import Report, Scrub
 from .._fetch.fetch import Fetcher
 from .._fetch.http import Http, Pools, proxies_of
 from .._fetch.hub import Hub
-from .._fetch.peer import Peer, PeerSource
+from .._fetch.peer import Peer, PeerSource, peer_at
 from .._fetch.reach import Reach
 from .._fetch.source import Source
 from .._fetch.xet import Xet
@@ -72,8 +72,9 @@ class Engine:
         ``state``: ``present`` has the entries, ``absent`` takes them away, ``exact`` has them and nothing else.
         """
         is_new = not self.store.check()
-        plan = self._plan(wanted, state, self._hub())
-        self.clock.check()  # answers that were cut short are nobody's failure
+        with self._watched():
+            plan = self._plan(wanted, state, self._hub())
+            self.clock.check()  # answers that were cut short are nobody's failure
         return Outcome(plan, plan.problems, is_new)
 
     def run(
@@ -121,23 +122,27 @@ class Engine:
 
     def follow(self) -> Followed:
         """Have what the peer has. Raises BusyError where a run is under way, PeerError where the peer is mute."""
-        settings = self.settings
         peer = self._peer()
         if not peer:
             raise MirrorError("there is no peer to follow")
         self.store.prepare()
-        peer.catalogue()
-        if self._is_level(peer):
-            return Followed()
-        with self.store.locked(), self._fetchers(peer) as fetchers, self._watched():
+        with self._watched():
+            peer.catalogue()
+            if self._is_level(peer):
+                return Followed()
+            done = self._follow(peer)
+        self._level = None if done.problems else self._both(peer)
+        return done
+
+    def _follow(self, peer: Peer) -> Followed:
+        settings = self.settings
+        with self.store.locked(), self._fetchers(peer) as fetchers:
             grace = settings.grace * 3600.0
             follower = Follower(
                 self.store, peer, fetchers, settings.actor, grace, settings.reserve, settings.workers, self.progress
             )
             follower.recover()
-            done = follower.follow()
-        self._level = None if done.problems else self._both(peer)
-        return done
+            return follower.follow()
 
     def _watched(self, give_up: GiveUp = end_process) -> AbstractContextManager[None]:
         """Bound what goes on in a run or a pass."""
@@ -154,8 +159,7 @@ class Engine:
         return peer.told, mine, int(self.clock.now() // 3600)
 
     def _peer(self) -> Peer | None:
-        # the proxy, and the limit of the line, are for the Hub
-        return Peer(self.settings.peer, Http(self.clock)) if self.settings.peer else None
+        return peer_at(self.settings.peer, self.clock) if self.settings.peer else None
 
     def collect(self, wanted: list[Wanted], check: bool = False) -> Outcome:
         """Retire and collect what nothing names any more, without a sync. Asks no Hub.

@@ -319,19 +319,43 @@ def test_pages_without_end(both: Any, odd: Odd, monkeypatch: pytest.MonkeyPatch)
 def test_a_listing_that_takes_too_long(both: Any, odd: Odd, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_answer, "ANSWER_SECONDS", 0.3)
 
-    def drip(hub: OddHub) -> None:
-        hub.send_response(200)
-        hub.end_headers()
-        with_patience = time.monotonic() + 20
-        while time.monotonic() < with_patience:
-            try:
-                hub.wfile.write(b" ")
-            except OSError:
-                return
-            time.sleep(0.05)
-
-    odd.odd["odd/one/tree"] = drip
+    odd.odd["odd/one/tree"] = lambda hub: drip(hub, b"HTTP/1.1 200 OK\r\n\r\n")
     assert "did not come in 0.3 seconds" in both()[0]
+
+
+def drip(hub: OddHub, begin: bytes) -> None:
+    """Send these bytes, and then one after the other for longer than anybody waits."""
+    hub.close_connection = True
+    try:
+        hub.wfile.write(begin)
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            hub.wfile.write(b"x")
+            time.sleep(0.05)
+    except OSError:
+        return
+
+
+DRIPS = [
+    ("revision", b"HTTP/1.1 200 OK\r\nX-Odd: ", "did not begin its answer"),
+    ("tree", b"HTTP/1.1 200 OK\r\nX-Odd: ", "did not begin its answer"),
+    ("tree", b"HTTP/1.1 404 Not Found\r\nContent-Length: 60000\r\n\r\n", "has no model"),
+    ("resolve", b"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 60000\r\n\r\n", ""),
+    ("resolve", b"HTTP/1.1 500 Oh\r\nContent-Length: 60000\r\n\r\n", "answers 500"),
+]
+
+
+@pytest.mark.parametrize(("kind", "begin", "words"), DRIPS, ids=str)
+def test_what_drips_beside_its_body(
+    both: Any, odd: Odd, monkeypatch: pytest.MonkeyPatch, kind: str, begin: bytes, words: str
+) -> None:
+    monkeypatch.setattr(_http, "HEADER_SECONDS", 0.3)
+    monkeypatch.setattr(_http, "_DISCARD_SECONDS", 0.3)
+    tree_of(odd, odd.file("a.txt", oid=oid(b"x"), size=1))  # nobody has that content yet
+    odd.odd[f"odd/one/{kind}"] = lambda hub: drip(hub, begin)
+    began = time.monotonic()
+    assert words in both()[0]
+    assert time.monotonic() - began < 20, "it ends before what drips"
 
 
 def test_an_answer_that_is_too_large(both: Any, odd: Odd, monkeypatch: pytest.MonkeyPatch) -> None:

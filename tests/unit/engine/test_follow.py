@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -30,6 +33,7 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.settings i
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.catalogue import read_catalogue
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
 from node import Node
+from served import served as serving
 
 from hub.process import HubProcess
 from storecheck import check_store
@@ -401,6 +405,28 @@ def test_a_peer_that_is_away_holds_nothing_up(pair: Pair) -> None:
     pair.nodes["b"].kill()
     outcome = pair.engine("a", peer_wait=1800).run(parse(BOTH))
     assert not outcome.problems
+    assert any("published without the peer" in warning for warning in outcome.plan.warnings)
+
+
+@pytest.mark.parametrize(
+    "begin", ["HTTP/1.1 404 Not Found\r\nContent-Length: 60000\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"]
+)
+def test_a_peer_that_drips_holds_nothing_up(pair: Pair, begin: str) -> None:
+    class Dripping(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.close_connection = True
+            with contextlib.suppress(OSError):
+                self.wfile.write(f"HTTP/1.1 {begin}".encode())
+                for _tick in range(1200):
+                    self.wfile.write(b" ")
+                    time.sleep(0.05)
+
+        def log_message(self, *arguments: Any) -> None:
+            """Say nothing."""
+
+    with serving(Dripping) as url:
+        outcome = pair.engine("a", peer=url, peer_wait=1).run(parse(BOTH))
+    assert not outcome.problems and outcome.plan.repos[0].publishes
     assert any("published without the peer" in warning for warning in outcome.plan.warnings)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._facefusion.pool import Pool
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.http import discard
 from served import served
 
 BODY = b"0123456789" * 1000
@@ -86,9 +87,7 @@ def test_a_body_that_was_cut_takes_its_connection_with_it(pool: Pool, url: str) 
 
 
 def test_a_body_that_nobody_wants_and_that_was_cut(pool: Pool, url: str) -> None:
-    answer = pool.request("GET", f"{url}/short", {})
-    answer.drain_conn()
-    answer.release_conn()
+    discard(pool.request("GET", f"{url}/short", {}))
     assert read(pool, url) == BODY and len(Handler.clients) == 2
 
 
