@@ -67,6 +67,10 @@ class Fs:
         """Make a folder and those above it."""
         self._guarded(folder).mkdir(parents=True, exist_ok=True)
 
+    def open(self, file: Path) -> BinaryIO:
+        """Open a file to read it, unbuffered."""
+        return open(self._guarded(file, is_there=True), "rb", buffering=0)
+
     def open_part(self, file: Path) -> BinaryIO:
         """Open a file to read it and to add to it, unbuffered; make it where it is not there."""
         return open(self._guarded(file, is_there=True), "ab+", buffering=0, opener=no_link)
@@ -159,7 +163,9 @@ class Fs:
 
     def rmtree(self, folder: Path) -> None:
         """Remove a folder with all that is in it; not at one instant."""
-        if self._guarded(folder).exists():
+        if self._guarded(folder).is_symlink() or folder.is_file():  # nobody of ours put it there
+            folder.unlink()
+        elif folder.exists():
             shutil.rmtree(folder)
 
     def freeze(self, file: Path, mode: int, mtime: int) -> None:
@@ -237,6 +243,8 @@ def replace_link(fs: Fs, link: Path, target: str, scratch: Path) -> None:
 
 def empty_dir(fs: Fs, folder: Path) -> Path:
     """Make a folder, without what an interrupted run left in it. The name of one that is there stays durable."""
+    if folder.is_symlink() or folder.is_file():
+        fs.unlink(folder)
     fs.mkdir(folder)
     for entry in folder.iterdir():
         if entry.is_dir() and not entry.is_symlink():

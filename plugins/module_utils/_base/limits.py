@@ -21,6 +21,8 @@ LISTING_ENTRIES = 250_000
 LISTING_SECONDS = 3_600
 #: Texts of an info document that are passed on: how many tags, and how long each text may be.
 CARD_TAGS, CARD_TEXT = 1_000, 500
+#: By how much a peer's count of a ref's publishes may be ahead of one's own: there is an end to what can be counted.
+PEER_AHEAD = 1_000_000
 #: Entries of a ref's history, and refs, that a peer may tell of one repository.
 PEER_HISTORY, PEER_REFS = 1_000, 10_000
 #: Repositories, views, purged contents and commits of one repository that a peer may tell.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Callable
 
@@ -67,8 +67,9 @@ class Progress:
         def write() -> None:
             draft = file.with_suffix(".draft")
             while not ended.is_set():
-                draft.write_text(json.dumps(self.to_json()), encoding="utf-8")
-                draft.replace(file)
+                with suppress(OSError):  # a full disk is told by who needs it
+                    draft.write_text(json.dumps(self.to_json()), encoding="utf-8")
+                    draft.replace(file)
                 ended.wait(_INTERVAL)
 
         thread = threading.Thread(target=write, daemon=True)
@@ -78,7 +79,8 @@ class Progress:
         finally:
             ended.set()
             thread.join()
-            file.unlink(missing_ok=True)
+            for left in (file, file.with_suffix(".draft")):
+                left.unlink(missing_ok=True)
 
 
 def read(file: Path) -> dict[str, Any] | None:

@@ -16,6 +16,8 @@ from .json import AnswerProblem, items, mapping, sequence
 
 #: Characters of who did it, and of why.
 _ACTOR, _NOTE = 200, 2_000
+#: The last time that is believed: there is room for one more after it.
+LATEST = "9998-12-31T23:59:59Z"
 #: What JSON's numbers can count.
 _MOST = (1 << 53) - 1
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
@@ -41,12 +43,15 @@ def _entry(value: Any) -> dict[str, Any]:
     return {**entry, "rollback": True} if told.get("rollback") else entry
 
 
-def marks_of(value: Any, what: str, most: int) -> dict[str, dict[str, Any]]:
-    """Return marks by what they are on, whose names the caller checks. Raises NameProblem."""
-    return {name: mark_of(mark) for name, mark in items(value, what, most)}
+def marks_of(value: Any, what: str, most: int, needs: str = "time") -> dict[str, dict[str, Any]]:
+    """Return marks by what they are on, whose names the caller checks. Raises NameProblem.
+
+    ``needs``: what each must have, ``time`` or ``age``.
+    """
+    return {name: _mark(mark, needs) for name, mark in items(value, what, most)}
 
 
-def mark_of(value: Any) -> dict[str, Any]:
+def _mark(value: Any, needs: str) -> dict[str, Any]:
     """Return one mark: when, by whom and why it was made, at what age of the store, whether it was taken away."""
     told = mapping(value, "a mark")
     mark: dict[str, Any] = {}
@@ -59,14 +64,14 @@ def mark_of(value: Any) -> dict[str, Any]:
         mark["age"] = _number(told["age"], "age", least=0, fraction=True)
     if told.get("off"):
         mark["off"] = True
-    if not mark.keys() & {"time", "age"}:
-        raise AnswerProblem("a mark has no time")
+    if needs not in mark:
+        raise AnswerProblem(f"a mark has no {needs}")
     return mark
 
 
 def time_of(value: Any) -> str:
     """Return a time as ``stamp`` writes it. Raises AnswerProblem."""
-    if isinstance(value, str) and _TIME.fullmatch(value):
+    if isinstance(value, str) and _TIME.fullmatch(value) and value <= LATEST:
         with contextlib.suppress(ValueError):
             datetime.fromisoformat(value[:-1])
             return value
@@ -83,5 +88,5 @@ def _line(value: Any, what: str, most: int) -> str:
 def _number(value: Any, what: str, least: int, fraction: bool = False) -> Any:
     fine = isinstance(value, (int, float) if fraction else int) and not isinstance(value, bool)
     if not fine or not least <= value <= _MOST:
-        raise AnswerProblem(f"{what} is {shown(value)} and no number from {least}")
+        raise AnswerProblem(f"{what} is {shown(value)} and no number from {least} to {_MOST}")
     return value

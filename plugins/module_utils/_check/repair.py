@@ -113,5 +113,5 @@ class Repair:
 
     def _check_room(self, action: Fetch) -> None:
         if action.file.size > self._store.room(self._reserve):
-            cause = f"the disk of {self._store.root} is full ({self._reserve} % stay free)"
+            cause = self._store.full(self._reserve)
             raise DiskFullError(f"{action.path} of {action.repo} needs {action.file.size} bytes: {cause}", cause=cause)

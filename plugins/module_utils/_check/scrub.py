@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 
 from .._base.clock import StoppedError
 from .._base.errors import MirrorError
+from .._base.fs import OutsideError
 from .._base.gate import Limiter
 from .._base.idle import idle
 from .._base.lock import locked
@@ -202,10 +203,10 @@ class Scrub:
 
     def _look(self, content: Content, ends: float) -> None:
         try:
-            source = (self._store.root / content.name).open("rb", buffering=0)
+            source = self._store.fs.open(self._store.root / content.name)
         except FileNotFoundError:  # nothing is wrong with what was collected
             return
-        except OSError as problem:
+        except (OSError, OutsideError) as problem:
             rot = Rot(content.etag, "can't be opened", content.size, [content.name], problem=str(problem))
             self._report.rotten.append(rot)
             return

@@ -96,7 +96,7 @@ def _of_repository(store: Store, repository: Repository) -> Iterator[EntryStatus
     for ref in {*facts.refs, *facts.pending, *by_name}:
         name = str(Wanted(repository.repo.repo_id, repository.repo.repo_type, ref))
         commit = by_name.get(ref) or facts.refs.get(ref)
-        etags = facts.snapshots[commit].values() if commit else ()
+        etags = facts.snapshots.get(commit, {}).values() if commit else ()
         size = sum((store.pool / etag).stat().st_size for etag in etags if store.has(etag))
         known = {commit, *facts.history.get(ref, ())} & facts.snapshots.keys()
         yield EntryStatus(

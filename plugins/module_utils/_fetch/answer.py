@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import threading
 from typing import Any
 
 from .._base.clock import Clock
@@ -16,6 +18,9 @@ from .http import content_length
 #: What asks for a document sends this: a body that was packed could become anything.
 PLAIN = {"Accept-Encoding": "identity"}
 _BLOCK = 1 << 16
+#: Of answers that have more bytes than this one at a time is taken in: each takes many times its bytes of memory.
+_LARGE, _ONE_LARGE = 4 << 20, threading.Lock()
+_LOOK = 0.5  # seconds between two looks whether the run is to end
 
 
 def document(answer: Any, clock: Clock, seconds: float | None = None) -> Any:
@@ -23,23 +28,24 @@ def document(answer: Any, clock: Clock, seconds: float | None = None) -> Any:
 
     Raises AnswerProblem, one of NETWORK_ERRORS where it is cut short, and StoppedError.
     """
-    try:
-        text = _body(answer, clock, ANSWER_SECONDS if seconds is None else seconds)
-        answer.release_conn()
-    finally:
-        if not answer.closed:
-            answer.close()
-    return read_json(text)
+    with contextlib.ExitStack() as stack:
+        try:
+            text = _body(answer, clock, ANSWER_SECONDS if seconds is None else seconds, stack)
+            answer.release_conn()
+        finally:
+            if not answer.closed:
+                answer.close()
+        return read_json(text)
 
 
-def _body(answer: Any, clock: Clock, seconds: float) -> bytes:
+def _body(answer: Any, clock: Clock, seconds: float, stack: contextlib.ExitStack) -> bytes:
     packed = answer.headers.get("Content-Encoding", "identity").strip().lower()
     if packed not in ("", "identity"):
         raise AnswerProblem(f"it is packed ({packed[:20]}) although that was not asked for")
     told = content_length(answer)
     if told is not None and told > ANSWER_BYTES:
         raise AnswerProblem(f"it has {told} bytes, {ANSWER_BYTES} are the most")
-    text, until = bytearray(), clock.monotonic() + seconds
+    text, until, is_large = bytearray(), clock.monotonic() + seconds, False
     while True:
         block = answer.read1(_BLOCK, decode_content=False)
         if not block:
@@ -48,6 +54,13 @@ def _body(answer: Any, clock: Clock, seconds: float) -> bytes:
         clock.check()
         if len(text) > ANSWER_BYTES:
             raise AnswerProblem(f"it has more than {ANSWER_BYTES} bytes")
+        if len(text) > _LARGE and not is_large:
+            is_large = True
+            waited = clock.monotonic()
+            while not _ONE_LARGE.acquire(timeout=_LOOK):
+                clock.check()
+            stack.callback(_ONE_LARGE.release)
+            until += clock.monotonic() - waited
         if clock.monotonic() > until:
             raise AnswerProblem(f"it did not come in {seconds:.1f} seconds")
     if told is not None and len(text) < told:

@@ -101,7 +101,7 @@ class Downloads:
             if sum(missing.values()) > room:  # only then it matters how much of each is here already
                 missing = {etag: size - _size_of(self._store, etag) for etag, size in missing.items()}
             if sum(missing.values()) > room:
-                cause = f"the disk of {self._store.root} is full ({self._reserve} % stay free)"
+                cause = self._store.full(self._reserve)
                 need = missing[action.file.etag]
                 raise DiskFullError(f"{action.path} of {action.repo} needs {need} bytes: {cause}", cause=cause)
             self._under_way[action.file.etag] = action.file.size

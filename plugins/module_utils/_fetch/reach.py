@@ -22,8 +22,8 @@ class InsideError(MirrorError):
 class Reach:
     """The addresses that an ``endpoint`` may send to, judged when a connection is made: names can mean anything.
 
-    An endpoint inside may send to others inside; of a public one only ``networks`` are excepted. What goes through one
-    of ``proxies`` is the proxy's business. ``mend`` says what to do where it is right.
+    An endpoint that is only ever inside may send to others inside; of a public one only ``networks`` are excepted. What
+    goes through one of ``proxies`` is the proxy's business. ``mend`` says what to do where it is right.
     """
 
     def __init__(
@@ -37,16 +37,17 @@ class Reach:
         self._endpoint, self._networks, self._proxies = endpoint, tuple(networks), dict(proxies or {})
         self._mend = mend and f"; {mend}"
         self._lock = threading.Lock()
-        #: Whether the endpoint is inside, once it was connected to.
-        self._is_inside: bool | None = None
+        #: Whether the endpoint was connected to inside, and outside: its name may mean both, one after the other.
+        self._was_inside = self._was_outside = False
 
     def check(self, host: str, port: int | None, address: str) -> None:
         """Raise InsideError where nobody may go."""
         inside = is_inside(address, self._networks)
         with self._lock:
-            if (host, port) == (self._host, self._port) and self._is_inside is None:
-                self._is_inside = inside
-            if not inside or self._is_inside:
+            if (host, port) == (self._host, self._port):
+                self._was_inside |= inside
+                self._was_outside |= not inside
+            if not inside or (self._was_inside and not self._was_outside):
                 return
         raise InsideError(
             f"{self._endpoint} sends to {host}, which is at {address}, inside a network: refused{self._mend}",

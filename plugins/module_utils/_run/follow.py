@@ -10,7 +10,7 @@ All commits are sealed before any ref moves, and that is told in this node's own
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,12 +25,12 @@ from .._fetch.peer import Peer
 from .._plan.facts import Listing, Repo
 from .._plan.plan import Fetch
 from .._store.catalogue import Catalogue, Piece, write_catalogue
-from .._store.history import Mark, merge_history
+from .._store.history import History, Mark, merge_history
 from .._store.purged import read_purged
 from .._store.store import Store
 from .._store.view_update import gate, note_entries, noted_entries, update_views
 from .._store.views import Views
-from .follow_plan import FollowPlan, is_removed, plan_follow, plan_removal
+from .follow_plan import FollowPlan, check_serials, is_removed, plan_follow, plan_removal
 from .purge import Purge, pending_purges
 from .recovery import recover, settle
 from .retire import Retirement
@@ -94,20 +94,31 @@ class Follower:
             done.removed += Purge(self._store, str(self._about["actor"])).apply(purges)
         mine = write_catalogue(self._store)
         known = {**{repo: Piece(history) for repo, history in mine.removed.items()}, **mine.pieces}
+        told = {**theirs.removed, **{repo: piece.history for repo, piece in theirs.pieces.items()}}
+        believed = {repo for repo, history in told.items() if self._is_possible(repo, known, history, done)}
         plans = [
             plan_follow(repo, self._in_time(repo, known.get(repo, Piece())), piece, self._over(repo))
             for repo, piece in theirs.pieces.items()
-            if not is_removed(mine.removed.get(repo, {}), piece.history)
+            if repo in believed and not is_removed(mine.removed.get(repo, {}), piece.history)
         ]
         self._all(plans, theirs, done)
         # before a repository goes, or what it had would still have a name there
         if "views" not in theirs.problems:  # half of what is told would take the other half away
             self._views(theirs, done)
-        gone = {repo: history for repo, history in theirs.removed.items() if repo in mine.pieces}
+        gone = {repo: history for repo, history in theirs.removed.items() if repo in mine.pieces and repo in believed}
         self._all([plan_removal(repo, mine.pieces[repo], history) for repo, history in gone.items()], theirs, done)
         write_catalogue(self._store)
         done.fetched = self._downloads.received
         return done
+
+    def _is_possible(self, repo: Repo, known: Mapping[Repo, Piece], history: History, done: Followed) -> bool:
+        """Say whether what the peer tells of a repository can have happened, or note why not."""
+        try:
+            check_serials(repo, known.get(repo, Piece()).history, history)
+        except MirrorError as problem:
+            done.problems[str(repo)] = problem
+            return False
+        return True
 
     def _all(self, plans: Iterable[FollowPlan], theirs: Catalogue, done: Followed) -> None:
         for plan in [one for one in plans if one]:

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from .._base.errors import MirrorError
+from .._base.limits import PEER_AHEAD
 from .._base.names import Commit, Ref
 from .._plan.facts import Repo
 from .._store.catalogue import Piece
@@ -88,6 +90,16 @@ def plan_follow(repo: Repo, mine: Piece, theirs: Piece, over: Container[str]) ->
         spare=tuple(commit for commit in mine.retired if commit in theirs.commits and commit not in theirs.retired),
         collect=collect,
     )
+
+
+def check_serials(repo: Repo, mine: History, theirs: History) -> None:
+    """Raise MirrorError where the peer has counted to where nobody can follow."""
+    for ref, entries in theirs.items():
+        last = _last_serial(entries)
+        if last > _last_serial(mine.get(ref, [])) + PEER_AHEAD:
+            raise MirrorError(
+                f"{repo}@{ref}: the peer tells of publish {last}, which can't be right: it is not followed"
+            )
 
 
 def is_removed(gone: History, present: History) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 from .._base.clock import seconds_of, stamp
 from .._base.errors import Besides, MirrorError
 from .._base.names import Commit, Etag
+from .._border.history import LATEST
 from .._plan.facts import Repo
 from .._store.catalogue import write_catalogue
 from .._store.history import Mark
@@ -51,7 +52,8 @@ class Purge:
         """Return the mark, later than one that is known: of two the later one holds, and clocks go back."""
         if not known or known["time"] < self._mark["time"]:
             return self._mark
-        return {**self._mark, "time": stamp(seconds_of(known["time"]) + 1)}
+        # a time that nobody can be later than is a peer's that was taken over; of equal ones what was taken down holds
+        return {**self._mark, "time": min(stamp(seconds_of(known["time"]) + 1), LATEST)}
 
     def apply(self, purged: Purged) -> list[str]:
         """Note it, and take down what is here of it. Purges that are known already do no harm."""

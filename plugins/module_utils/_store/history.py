@@ -37,11 +37,14 @@ def merge_history(mine: Sequence[Entry], theirs: Sequence[Entry]) -> list[Entry]
     return [found[serial] for serial in sorted(found)][-LENGTH:]
 
 
-def merge_marks(mine: Mapping[_Key, Mark], theirs: Mapping[_Key, Mark]) -> dict[_Key, Mark]:
-    """Return marks as both nodes come to have them: of each the later one."""
+def merge_marks(mine: Mapping[_Key, Mark], theirs: Mapping[_Key, Mark], off_wins: bool = True) -> dict[_Key, Mark]:
+    """Return marks as both nodes come to have them: of each the later one.
+
+    ``off_wins``: of equal times what was taken away counts, else what was set.
+    """
     found = dict(mine)
     for name, mark in theirs.items():
-        if name not in found or _mark_rank(mark) > _mark_rank(found[name]):
+        if name not in found or _mark_rank(mark, off_wins) > _mark_rank(found[name], off_wins):
             found[name] = mark
     return found
 
@@ -64,5 +67,5 @@ def _rank(entry: Entry) -> tuple[str, str, str]:
     return entry["time"], entry["commit"], entry["actor"]
 
 
-def _mark_rank(mark: Mark) -> tuple[str, bool, str]:
-    return mark["time"], bool(mark.get("off")), str(sorted(mark.items()))
+def _mark_rank(mark: Mark, off_wins: bool) -> tuple[str, bool, str]:
+    return mark["time"], bool(mark.get("off")) == off_wins, str(sorted(mark.items()))

@@ -54,7 +54,8 @@ class Purged:
 
     def merge(self, theirs: Purged) -> Purged:
         """Return what both nodes of a pair come to have."""
-        return Purged(merge_marks(self.contents, theirs.contents), merge_marks(self.repos, theirs.repos))
+        contents = merge_marks(self.contents, theirs.contents, off_wins=False)
+        return Purged(contents, merge_marks(self.repos, theirs.repos, off_wins=False))
 
     def to_json(self) -> dict[str, Any]:
         """Return a value that ``from_json`` understands."""

@@ -310,7 +310,7 @@ class Repository(RepositoryReader):
         _fs.sync_tree(self._fs, self._rev / "refs")
         if self._rev.is_dir():
             self._fs.sync_dir(self._rev)
-        half = (self._mirror / "build").exists()
+        half = os.path.lexists(self._mirror / "build")
         with self._building() as build:
             kept = self.happened()
             if kept != self.history():
@@ -326,7 +326,7 @@ class Repository(RepositoryReader):
 
     def _is_half(self) -> bool:
         refs = self.refs()
-        left = (self._mirror / "build").exists() or self.happened() != self.history()
+        left = os.path.lexists(self._mirror / "build") or self.happened() != self.history()
         return bool(left or self._stale(refs) or self._surplus(refs) or self._older())
 
     def _older(self) -> set[Commit]:

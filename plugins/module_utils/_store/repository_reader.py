@@ -187,8 +187,8 @@ class RepositoryReader:
 
 def marks_by_name(kind: str, value: Any) -> dict[str, Mark]:
     """Return the marks of one kind, by commit or ref. Raises NameProblem."""
-    name_of = Ref if kind == "frozen" else Commit
-    return {name_of(name): mark for name, mark in marks_of(value, kind, PEER_ENTRIES).items()}
+    name_of, needs = Ref if kind == "frozen" else Commit, "age" if kind in ("retired", "narrowed") else "time"
+    return {name_of(name): mark for name, mark in marks_of(value, kind, PEER_ENTRIES, needs).items()}
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

@@ -204,7 +204,10 @@ class Store:
         for part in [one for one in self.staging.glob("*.part") if _ETAG.fullmatch(one.stem)]:
             status = part.lstat()
             # one with more names is a content, maybe a rotten one, and must not be written again
-            if self.has(Etag(part.stem)) or status.st_nlink > 1 or not stat.S_ISREG(status.st_mode):
+            if not stat.S_ISREG(status.st_mode):
+                self.fs.rmtree(part)
+                done.append(f"{part.name} was no file")
+            elif self.has(Etag(part.stem)) or status.st_nlink > 1:
                 self.fs.unlink(part)
                 done.append(f"{part.name} was verified and in the pool already")
             elif not status.st_mode & 0o200:
@@ -213,7 +216,7 @@ class Store:
             self.bury(left)
             done.append(f"{left.name} was being removed")
         for repository in self.repositories():
-            with contextlib.suppress(MirrorError):  # what is broken there is told when it is planned for
+            with contextlib.suppress(MirrorError, OSError):  # what is broken there is told when it is planned for
                 done += [f"{repository.repo}: {what}" for what in repository.recover()]
         folders = [repository.folder.name for repository in self.repositories()]
         return done + Spellings(self.root, self.fs).recover(folders, self.staging)
@@ -246,6 +249,12 @@ class Store:
         """Return how many bytes may still be written when ``reserve`` percent of the disk are to stay free."""
         free, total, inodes = self.fs.free(self.root)
         return free - total * reserve // 100 if inodes > _INODES else 0
+
+    def full(self, reserve: int) -> str:
+        """Return what to say where there is no room."""
+        if self.fs.free(self.root)[2] <= _INODES:
+            return f"the file system of {self.root} has less than {_INODES} inodes left (df -i)"
+        return f"the disk of {self.root} is full ({reserve} % stay free)"
 
 
 #: Inodes that stay free: a snapshot takes one for each of its files.

@@ -476,6 +476,14 @@ def test_a_public_endpoint_stays_public() -> None:
         reach.check("hub.example", 443, "127.0.0.1")
 
 
+def test_an_endpoint_whose_name_means_both_is_public() -> None:
+    reach = Reach("https://hub.example")
+    reach.check("hub.example", 443, "127.0.0.1")
+    reach.check("hub.example", 443, "1.1.1.1")
+    with pytest.raises(InsideError):
+        reach.check("victim.example", 80, "127.0.0.1")
+
+
 def test_a_folder_of_this_host_is_no_store() -> None:
     with pytest.raises(InsideError, match="no http"):
         Reach("https://hub.example").check_url("local:///srv")

@@ -447,6 +447,9 @@ def test_others_see_nothing(pair: Pair) -> None:
     [
         ('"main":[', '"../../../../main":['),
         ('"serial":1', '"serial":"1"'),
+        ('"serial":1', '"serial":9007199254740991'),
+        ('"contents":{}', '"contents":{"' + "a" * 40 + '":{"time":"9999-12-31T23:59:59Z","off":true}}'),
+        ('"contents":{}', '"contents":{"' + "a" * 40 + '":{"age":1}}'),
         ('"time":', '"when":'),
         ('"format":1', '"format":[1]'),
         ('"views":["faces"]', '"views":[5]'),
@@ -454,7 +457,7 @@ def test_others_see_nothing(pair: Pair) -> None:
         ("COMMIT", "../../../../../escape"),
         ('"contents":{}', '"contents":{"../../store.json":{"time":"2","actor":"x","note":""}}'),
     ],
-    ids=["ref", "serial", "time", "format", "view", "repository", "commit", "content"],
+    ids=["ref", "serial", "end", "9999", "age", "time", "format", "view", "repository", "commit", "content"],
 )
 def test_a_peer_that_was_taken_over_can_write_nowhere_else(pair: Pair, old: str, new: str) -> None:
     pair.sync("a", [{"repo_id": TINY.repo_id, "views": ["faces"]}])
