@@ -19,7 +19,7 @@ from typing import Any
 from .._base import names as grammar
 from .._base.errors import MirrorError
 from .._base.fs import files_below
-from .._base.names import Commit, Etag, RepoPath, Size
+from .._base.names import Commit, Etag, NameProblem, Ref, RepoPath, Size
 from .._border.listing import served_of
 from .._store.documents import commit_documents
 from .._store.inode import is_rotten
@@ -136,7 +136,11 @@ class _Check:
         self._mirror = self._folder / ".mirror"
         self._rev = self._mirror / "rev"
         # first of all, from the top: what a publish makes later is then there as well
-        self._refs = repository.refs()
+        self._links = dict(repository.links())
+        self._refs: dict[Ref, Commit] = {}
+        for name, target in self._links.items():
+            with contextlib.suppress(NameProblem):
+                self._refs[Ref(name)] = Commit(target)
         self._sealed = [Commit(entry.name) for entry in _entries(self._rev) if _is_sealed(entry)]
         self._listed: dict[Commit, dict[RepoPath, tuple[Etag, Size]]] = {}
         self._contents = dict(stats(self._folder / "blobs"))
@@ -144,7 +148,7 @@ class _Check:
     def all(self) -> Iterator[Finding]:
         """Yield what is found."""
         yield from self._modes()
-        for ref, commit in self._refs.items():
+        for ref, commit in self._links.items():
             yield from self._ref(ref, commit)
         for commit in self._sealed:
             yield from self._commit(commit)

@@ -79,11 +79,21 @@ class RepositoryReader:
 
     def refs(self) -> dict[Ref, Commit]:
         """Return ref -> commit. Raises RepositoryError where a link of that folder is none of ours."""
-        found = dict(_links(self._rev, ""))
-        for group in _entries(self._rev / "refs"):
-            if group.is_dir():
-                found.update(_links(Path(group), f"refs/{group.name}/"))
+        found = {}
+        for name, target in self.links():
+            try:
+                found[Ref(name)] = Commit(target)
+            except NameProblem as problem:
+                raise RepositoryError(f"{shown(str(self._rev / name))} leads to no commit: {problem}") from None
         return found
+
+    def links(self) -> Iterator[tuple[str, str]]:
+        """Yield name and last part of the target of each link that stands for a ref, as it is."""
+        groups = [group.name for group in _entries(self._rev / "refs") if group.is_dir()]
+        for prefix in ("", *(f"refs/{name}/" for name in groups)):
+            for link in _entries(self._rev / prefix):
+                if link.is_symlink():
+                    yield f"{prefix}{link.name}", os.path.basename(os.readlink(link))
 
     def sealed(self) -> list[Commit]:
         """Return the commits that are sealed."""
@@ -198,16 +208,6 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
             return list(found)
     except (FileNotFoundError, NotADirectoryError):
         return []
-
-
-def _links(folder: Path, prefix: str) -> Iterator[tuple[Ref, Commit]]:
-    """Yield name and last part of the target of the symbolic links in a folder. Raises RepositoryError."""
-    for link in _entries(folder):
-        if link.is_symlink():
-            try:
-                yield Ref(f"{prefix}{link.name}"), Commit(os.path.basename(os.readlink(link)))
-            except NameProblem as problem:
-                raise RepositoryError(f"{shown(link.path)} leads to no commit: {problem}") from None
 
 
 def _is_commit(entry: os.DirEntry[str]) -> bool:
