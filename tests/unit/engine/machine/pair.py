@@ -31,7 +31,7 @@ class DiskPeer(Peer):
     def __init__(self, root: Path) -> None:
         self.endpoint, self._root = "the peer", root
 
-    def _document(self, name: str) -> Any:
+    def _document(self, name: str, seconds: float | None = None) -> Any:
         top, folder, rest = [*name.split("/", 2), "", ""][:3]
         file = self._root / "hub" / folder / ".mirror" / rest if top == "hub" else self._root / name
         try:
