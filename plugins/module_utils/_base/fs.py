@@ -82,6 +82,13 @@ class Fs:
             target.flush()
             os.fsync(target.fileno())
 
+    def note(self, file: Path, content: str) -> None:
+        """Give a file new content that may be lost: nothing goes by it."""
+        draft = file.with_suffix(".draft")
+        with open(self._guarded(draft, is_there=True), "w", encoding="utf-8", opener=no_link) as target:
+            target.write(content)
+        draft.replace(self._guarded(file))
+
     def append(self, file: Path, content: bytes, durable: bool) -> None:
         """Add to a file in a single write. Half of it may stay where the disk is full."""
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW

@@ -12,6 +12,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Callable
 
+from .errors import MirrorError
+from .fs import Fs
+
 _INTERVAL = 1.0  # seconds
 
 
@@ -60,16 +63,14 @@ class Progress:
             return {**self._values, "bytes_done": self.received()}
 
     @contextmanager
-    def written(self, file: Path) -> Iterator[None]:
+    def written(self, fs: Fs, file: Path) -> Iterator[None]:
         """Keep a file up to date for as long as the block lasts, and take it away then."""
         ended = threading.Event()
 
         def write() -> None:
-            draft = file.with_suffix(".draft")
             while not ended.is_set():
-                with suppress(OSError):  # a full disk is told by who needs it
-                    draft.write_text(json.dumps(self.to_json()), encoding="utf-8")
-                    draft.replace(file)
+                with suppress(OSError, MirrorError):  # a full disk is told by who needs it
+                    fs.note(file, json.dumps(self.to_json()))
                 ended.wait(_INTERVAL)
 
         thread = threading.Thread(target=write, daemon=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._base.limits import LISTING_ENTRIES
-from .._base.names import Commit, Etag, RepoPath, Size
+from .._base.names import PATH_BYTES, Commit, Etag, RepoPath, Size, clean
 from .._plan.facts import File, Listing
 from .hub import card_of
 from .json import AnswerProblem, items, mapping, sequence
@@ -28,7 +28,10 @@ def listing_of(value: Any) -> Listing:
         files,
         {RepoPath(path): Etag(oid) for path, oid in items(document.get("folders"), "folders", LISTING_ENTRIES)},
         card_of(mapping(document.get("info"), "info")),
-        {name: str(why) for name, why in items(document.get("refused", {}), "refused", LISTING_ENTRIES)},
+        {
+            name[:PATH_BYTES]: clean(str(why))
+            for name, why in items(document.get("refused", {}), "refused", LISTING_ENTRIES)
+        },
     )
 
 

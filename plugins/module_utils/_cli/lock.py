@@ -43,7 +43,9 @@ def _entry(store: Store, wanted: Wanted) -> dict[str, Any]:
 
 
 def _replace(file: Path, content: str) -> None:
-    """Give a file new content at one instant."""
+    """Give a file new content at one instant. Raises MirrorError where it is a link, a device or a folder."""
+    if os.path.lexists(file) and (file.is_symlink() or not file.is_file()):
+        raise MirrorError(f"{file} is no file, and would be replaced by one: give another one as --output")
     descriptor, draft = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
     try:
         with open(descriptor, "w", encoding="utf-8") as target:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from .._base.names import ETAG, Etag, NameProblem, RepoPath
+from .._base.names import ETAG, Etag, NameProblem, RepoPath, shown
 from .._plan.facts import Repo
 from .._plan.order import repository
 from .._plan.refs import RefError
@@ -17,6 +17,7 @@ from .arguments import FINE
 from .session import Session
 
 _ETAG = re.compile(ETAG)
+_HEXADECIMAL = re.compile("[0-9a-f]{7,}")
 
 
 def purge(session: Session) -> int:
@@ -24,8 +25,11 @@ def purge(session: Session) -> int:
     options = session.options
     engine = session.local_engine()
     order = Purge(engine.store, engine.settings.actor, options.note, options.lift, options.check)
-    if _ETAG.fullmatch(options.name):
-        gone = order.content(Etag(options.name))
+    name = options.name.lower()  # some programs print hashes in upper case
+    if _ETAG.fullmatch(name):
+        gone = order.content(Etag(name))
+    elif _HEXADECIMAL.fullmatch(name):
+        raise RefError(f"{shown(options.name)} is no whole hash: give all of its 40 or 64 digits, or ORGANISATION/NAME")
     else:
         repo = repository("purge", options.repo_type, options.name)
         gone = order.repo(repo) if options.file is None else _file(engine.store, order, repo, options.file)

@@ -279,18 +279,23 @@ def moved_to(url: str, answer: Any) -> str:
         moved = urljoin(url, told)
     except ValueError:
         moved = ""
-    if not is_web(moved):
+    if not is_web(moved) or "@" in urlsplit(moved).netloc:
         raise http.client.InvalidURL(f"{origin_name(url)} sends to {shown(told)}")
     return moved
 
 
 def is_web(url: str) -> bool:
-    """Tell whether a URL can be asked."""
+    """Tell whether a URL can be asked, and means the same to all who read it.
+
+    What makes the connection ends a host at a backslash, where ``urlsplit`` goes on.
+    """
+    if "\\" in url or any(one <= " " or one == "\x7f" for one in url):
+        return False
     try:
         scheme, host, _port = origin(url)
     except ValueError:
         return False
-    return scheme in ("http", "https") and bool(host)
+    return scheme in ("http", "https") and bool(host) and str(host).isascii()
 
 
 def origin_name(url: str) -> str:

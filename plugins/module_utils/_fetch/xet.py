@@ -19,11 +19,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import mktime_tz, parsedate_tz
 from typing import Any, Callable
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from .._base.clock import StoppedError
 from .body import FetchError
-from .http import CONNECT_TIMEOUT, READ_TIMEOUT, Http, discard, origin, origin_name, reason
+from .http import CONNECT_TIMEOUT, READ_TIMEOUT, Http, discard, is_web, origin, origin_name, reason
 
 #: What the Hub calls itself in links, even behind an endpoint of another name.
 _HOME = "https://huggingface.co/"
@@ -66,8 +66,12 @@ def xet_file(headers: Mapping[str, str], size: int, endpoint: str) -> XetFile | 
         return None
     if route.startswith(_HOME):
         route = f"{endpoint.rstrip('/')}/{route[len(_HOME) :]}"
-    url = urljoin(endpoint, route)
-    return XetFile(found[0], size, url) if origin(url) == origin(endpoint) else None
+    try:
+        url = urljoin(endpoint, route)
+    except ValueError:
+        return None
+    is_same = is_web(url) and "@" not in urlsplit(url).netloc and origin(url) == origin(endpoint)
+    return XetFile(found[0], size, url) if is_same else None
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,10 @@ class Engine:
         """
         is_new = self.store.prepare()
         hub = self._hub()
-        with self.store.locked(wait), self.progress.written(self.store.root / "ledger" / "progress.json"):
+        with (
+            self.store.locked(wait),
+            self.progress.written(self.store.fs, self.store.root / "ledger" / "progress.json"),
+        ):
             source = self._source(hub)
             fetcher = Fetcher(source, self.store.fs, self.clock)
             settings = self.settings

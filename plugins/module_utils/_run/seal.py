@@ -32,9 +32,16 @@ def seal(
         if purged.has(etag):
             store.forget_orphan(f"pool/{etag}")
         purged.check_content(etag, f"{path} of {repository.repo}@{commit[:12]}")
+    present = repository.facts().snapshots.get(commit, {})
+    for path in paths:
+        if present.get(path, listing.files[path].etag) != listing.files[path].etag:
+            raise MirrorError(
+                f"{path} of {repository.repo}@{commit[:12]} was {present[path][:12]} and is said to be"
+                f" {listing.files[path].etag[:12]} now: a commit never changes, one of the two is wrong"
+            )
     if listing.is_gated:
         gate(store, repository)
-    if set(repository.facts().snapshots.get(commit, ())).difference(paths):
+    if set(present).difference(paths):
         # noted before it is so: the links must go one day, even if this is cut short now
         repository.mark({"narrowed": {commit: {"age": store.ledger.state().age_at(store.clock.now())}}})
     try:

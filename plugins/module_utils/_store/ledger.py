@@ -87,7 +87,15 @@ class State:
     def from_json(cls, value: Mapping[str, Any]) -> State:
         """Read what ``to_json`` wrote."""
         repos = {name: RepoState(**fields) for name, fields in value["repos"].items()}
-        bad = {name: Bad(**fields) for name, fields in value["bad"].items()}
+        bad = {name: Bad(**fields) for name, fields in value["bad"].items() if name.count(" ") >= 2}
+        numbers = [value["run"], value["age"], value["last_run"] or 0, value["upto"][1], value.get("under_way") or 0]
+        numbers += [one for repo in repos.values() for one in (repo.failures, repo.last_success or 0)]
+        numbers += [one for known in bad.values() for one in (known.times, known.until)]
+        texts = [value["upto"][0], *(text for repo in repos.values() for text in (repo.message, repo.cause))]
+        if not all(isinstance(one, _NUMBER) for one in numbers) or not all(isinstance(one, str) for one in texts):
+            raise TypeError("the state is none of ours")
+        if min(numbers) < 0:
+            raise ValueError("the state has numbers below 0")
         name, size = value["upto"]
         upto = (str(name), int(size))
         node, under_way = value.get("node"), value.get("under_way")
@@ -171,7 +179,7 @@ class Ledger:
         """Return the state: what was saved and what was recorded since then, or all that was ever recorded."""
         try:
             state = State.from_json(json.loads(self._state_file.read_bytes()))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             state = State()
         for file in self._files():
             name, size = state.upto
@@ -206,10 +214,33 @@ def _records(lines: bytes) -> Iterator[Record]:
     for line in lines.splitlines():
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
-        if isinstance(record, dict) and "kind" in record:
+        if _is_record(record):
             yield record
+
+
+_NUMBER = (int, float)
+#: What the records that the state is made of must have, for all who read them.
+_NEEDED: Mapping[str, Mapping[str, Any]] = {
+    "start": {"run": int},
+    "run": {"run": int, "seconds": _NUMBER, "succeeded": list, "failed": dict},
+    "died": {"seconds": _NUMBER, "message": str, "cause": str},
+    "alert": {"failing": list, "recovered": list},
+    "node": {"state": str},
+}
+
+
+def _is_record(value: Any) -> bool:
+    """Say whether a line is a record: what is none is passed over as a torn one is."""
+    if not isinstance(value, dict) or not isinstance(value.get("kind"), str) or not isinstance(value.get("time"), str):
+        return False
+    if not all(isinstance(value.get(name), kind) for name, kind in _NEEDED.get(value["kind"], {}).items()):
+        return False
+    names = [*value.get("failing", ()), *value.get("recovered", ()), *value.get("succeeded", ())]
+    failed = value["failed"].values() if value["kind"] == "run" else ()
+    told = all(isinstance(one, list) and [type(text) for text in one] == [str, str] for one in failed)
+    return told and all(isinstance(name, str) for name in names)
 
 
 def _is_torn(file: Path) -> bool:

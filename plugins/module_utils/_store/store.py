@@ -19,7 +19,7 @@ from .._base.clock import Clock
 from .._base.errors import MirrorError
 from .._base.fs import Fs
 from .._base.lock import held, locked
-from .._base.names import ETAG, Etag
+from .._base.names import ETAG, Etag, shown
 from .._plan.facts import Repo
 from .history import History
 from .inode import Inode, Names, is_rotten
@@ -58,6 +58,9 @@ class Store:
 
     def check(self) -> bool:
         """Say whether there is a store here (False: an empty or missing folder). Raises StoreError if it isn't ours."""
+        linked = [name for name in _FOLDERS if (self.root / name).is_symlink()]
+        if linked:
+            raise StoreError(f"{self.root / linked[0]} is a symbolic link: a store has folders of its own, on one disk")
         try:
             found = json.loads((self.root / "store.json").read_text(encoding="utf-8"))["format"]
         except FileNotFoundError:
@@ -67,10 +70,10 @@ class Store:
                     f"{self.root} has no store.json and is not empty ({strangers[0]}): not a store, or not mounted"
                 ) from None
             return False
-        except (ValueError, KeyError, TypeError) as problem:
+        except (ValueError, KeyError, TypeError, RecursionError) as problem:
             raise StoreError(f"{self.root}/store.json can't be read: {problem}") from problem
         if found != FORMAT:
-            raise StoreError(f"{self.root} has store format {found}, this collection knows {FORMAT}: update it")
+            raise StoreError(f"{self.root} has store format {shown(found)}, this collection knows {FORMAT}: update it")
         return True
 
     def prepare(self) -> bool:

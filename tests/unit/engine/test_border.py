@@ -418,6 +418,22 @@ def test_the_token_stays_at_the_hub(both: Any, odd: Odd) -> None:
         assert elsewhere.seen == []
 
 
+@pytest.mark.parametrize(
+    "odd_url", ["http://{evil}\\@{hub}/x", "//{evil}\\@{hub}/x", "http://{evil}@{hub}/x", "http://{hub}\t@/x"]
+)
+@pytest.mark.parametrize("kind", ["revision", "tree", "resolve"])
+def test_an_address_that_is_read_in_two_ways_is_refused(
+    both: Any, odd: Odd, endpoint: str, kind: str, odd_url: str
+) -> None:
+    elsewhere: Odd = type("Elsewhere", (OddHub,), {"odd": {}, "seen": []})
+    with served(elsewhere) as other:
+        location = odd_url.format(evil=other.partition("//")[2], hub=endpoint.partition("//")[2])
+        odd.odd[f"odd/one/{kind}"] = lambda hub: hub.send(b"", {"Location": location, "X-Repo-Commit": COMMIT}, 302)
+        tree_of(odd, odd.file("a.txt", oid=oid(b"x"), size=1)) if kind == "resolve" else None
+        assert both(token="hf_secret")[0]
+        assert elsewhere.seen == []
+
+
 @pytest.fixture
 def public(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let 127.0.0.1 be a public address, and 127.0.0.2 one inside."""

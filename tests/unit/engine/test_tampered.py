@@ -41,16 +41,59 @@ def test_what_is_in_the_way_stops_no_sync(sync: Run, store: Path, place: str, pu
     check_store(store)
 
 
-def test_a_folder_that_is_a_link_is_not_followed(sync: Run, call: Run, store: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("of_repository", [True, False])
+def test_a_folder_that_is_a_link_is_not_followed(
+    sync: Run, call: Run, store: Path, tmp_path: Path, of_repository: bool
+) -> None:
     sync(TINY)
-    outside = tmp_path / "outside"
-    (store / "pool").rename(outside)
-    (store / "pool").symlink_to(outside)
+    outside, blobs = tmp_path / "outside", store / FOLDER / "blobs"
+    place = blobs if of_repository else store / "pool"
+    place.rename(outside)
+    place.symlink_to(outside)
     victim = outside / ("b" * 64)
     victim.write_bytes(b"mine")
     before = {file.name: file.lstat().st_mode for file in outside.iterdir()}
     call(mirror_verify, mode="content")
     assert {file.name: file.lstat().st_mode for file in outside.iterdir()} == before
+
+
+def test_what_a_run_notes_leads_nowhere_else(sync: Run, store: Path, tmp_path: Path) -> None:
+    sync(TINY)
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    (store / "ledger/progress.draft").symlink_to(victim)
+    assert not sync(TINY)["failures"]
+    assert victim.read_text() == "mine"
+
+
+RECORDS = [
+    '{"kind":"run","run":7}',
+    '{"kind":"start","run":"x","time":"x"}',
+    '{"kind":"alert","time":"x"}',
+    '{"kind":"node","state":5,"time":"x"}',
+    '{"kind":"died","time":"x"}',
+    '{"kind":"run","run":1,"seconds":1,"succeeded":[],"failed":{"a":5},"time":"x"}',
+    "[" * 100_000,
+]
+STATES = ['{"run":"x"}', "5", '{"run":1,"age":"x","last_run":null,"repos":{},"bad":{},"upto":["",-5]}', "[" * 100_000]
+
+
+@pytest.mark.parametrize("line", RECORDS, ids=lambda one: one[:30])
+def test_a_record_that_is_none_is_passed_over(sync: Run, store: Path, line: str) -> None:
+    sync(TINY)
+    with max((store / "ledger").glob("*.jsonl")).open("a") as ledger:
+        ledger.write(f"{line}\n")
+    (store / "ledger/state.json").unlink()
+    assert not sync(TINY)["failures"]
+    assert entries(Store(store), parse([TINY]))
+
+
+@pytest.mark.parametrize("text", STATES, ids=lambda one: one[:30])
+def test_a_state_that_is_none_is_made_anew(sync: Run, store: Path, text: str) -> None:
+    sync(TINY)
+    (store / "ledger/state.json").write_text(text)
+    assert not sync(TINY)["failures"]
+    assert Store(store).ledger.state().run == 2
 
 
 def test_a_ref_on_no_commit_hides_no_status(sync: Run, store: Path) -> None:
