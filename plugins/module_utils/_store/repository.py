@@ -21,6 +21,7 @@ from typing import Any
 from .._base import fs as _fs
 from .._base.clock import Clock, stamp
 from .._base.fs import Fs
+from .._base.limits import ANSWER_BYTES
 from .._base.lock import locked
 from .._base.names import Commit, Etag, Ref, RepoPath
 from .._plan.facts import Listing, Repo
@@ -78,6 +79,8 @@ class Repository(RepositoryReader):
         with self._building() as build:
             self._link_snapshot(build, listing, paths)
             upstream = json.dumps(listing.to_json()).encode()  # ASCII: a name that is refused may be no UTF-8
+            if len(upstream) > ANSWER_BYTES:  # the other node of a pair takes no more
+                raise RepositoryError(f"the listing of {self.repo}@{listing.commit[:12]} has {len(upstream)} bytes")
             _fs.replace_file(self._fs, self._mirror / "upstream" / f"{listing.commit}.json", upstream, build)
             self._document(build, listing.commit, commit_documents(self.repo, listing, paths))
             self._spellings.add(self.folder.name, build)
