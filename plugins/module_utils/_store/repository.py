@@ -59,6 +59,10 @@ class Repository(RepositoryReader):
 
         Raises FileNotFoundError where the pool lacks a blob.
         """
+        upstream = json.dumps(listing.to_json()).encode()  # ASCII: a name that is refused may be no UTF-8
+        if len(upstream) > ANSWER_BYTES:  # the other node of a pair takes no more
+            what = f"the listing of {self.repo}@{listing.commit[:12]}"
+            raise RepositoryError(f"{what} has {len(upstream)} bytes, {ANSWER_BYTES} are the most")
         for name in ("blobs", "snapshots", "refs", ".mirror/rev", ".mirror/upstream"):
             self._fs.mkdir(self.folder / name)
         for folder in (self._pool, self._mirror, self.folder, self.folder.parent):
@@ -78,9 +82,6 @@ class Repository(RepositoryReader):
         self._fs.sync_dir(self.folder / "blobs")
         with self._building() as build:
             self._link_snapshot(build, listing, paths)
-            upstream = json.dumps(listing.to_json()).encode()  # ASCII: a name that is refused may be no UTF-8
-            if len(upstream) > ANSWER_BYTES:  # the other node of a pair takes no more
-                raise RepositoryError(f"the listing of {self.repo}@{listing.commit[:12]} has {len(upstream)} bytes")
             _fs.replace_file(self._fs, self._mirror / "upstream" / f"{listing.commit}.json", upstream, build)
             self._document(build, listing.commit, commit_documents(self.repo, listing, paths))
             self._spellings.add(self.folder.name, build)
