@@ -12,13 +12,16 @@ import querystring from 'querystring';
 
 // Repositories that are looked at for one page of a listing, and its bytes, unless the first alone has more.
 const PAGE = 500;
-const PAGE_BYTES = 4 << 20;
+const PAGE_BYTES = 1 << 20;
 
-// Paths that one request may ask for, as on the Hub. Beyond so many fields of a form, or commas in JSON, which names may
-// have, too, a body is not parsed: half a million would take a fifth of a second and 80 MB.
+// Paths that one request may ask for, as on the Hub, and the bytes of one that the store may have (_base/names.py).
 const PATHS = 1000;
+const PATH_BYTES = 2048;
+
+// Beyond so many fields of a form, or commas or brackets in JSON, which names may have, too, a body is not parsed:
+// a hundred thousand would take a tenth of a second and 60 MB.
 const FIELDS = 1020;
-const COMMAS = 10000;
+const SIGNS = 10000;
 
 // The width of a number with its line break in paths.txt (_store/path_index.py), and of a digest.
 const NUMBER = 12;
@@ -45,7 +48,15 @@ function pathsInfo(r) {
         r.return(405, 'paths-info answers POST only.\n');
         return;
     }
-    const paths = askedPaths(r);
+    let body;
+    try {
+        body = r.requestText || '';
+    } catch (e) {
+        // With no Content-Length it may have more framing than content, and then nginx has put it into a file.
+        answer(r, 413, '{"error":"The body is too large. Send it with a Content-Length."}');
+        return;
+    }
+    const paths = askedPaths(r, body);
     if (!paths) {
         answer(r, 400, '{"error":"The body is neither a form nor JSON."}');
         return;
@@ -63,7 +74,7 @@ function pathsInfo(r) {
     }
     try {
         const buckets = parseInt(readAt(index, 0, NUMBER).toString(), 10);
-        const found = paths.map((path) => lookUp(index, buckets, trimmed(path))).filter((entry) => entry);
+        const found = paths.map((path) => lookUp(index, buckets, path)).filter((entry) => entry);
         r.headersOut['X-Repo-Commit'] = r.variables.hub_commit;
         answer(r, 200, list(found));
     } finally {
@@ -72,13 +83,15 @@ function pathsInfo(r) {
 }
 
 // What a body asks for: too many paths where it is not worth while to count them, null where it makes no sense.
-function askedPaths(r) {
-    const body = r.requestText || '';
+function askedPaths(r, body) {
     const isJson = (r.headersIn['Content-Type'] || '').startsWith('application/json');
-    const most = isJson ? COMMAS : FIELDS;
-    const parts = body.split(isJson ? ',' : '&', most + 1);
-    if (parts.length > most) {
-        return parts;
+    const most = isJson ? SIGNS : FIELDS;
+    const signs = isJson ? [',', '[', '{'] : ['&'];
+    for (let i = 0; i < signs.length; i++) {
+        const parts = body.split(signs[i], most + 1);
+        if (parts.length > most) {
+            return parts;
+        }
     }
     try {
         const given = isJson ? JSON.parse(body || '{}') : querystring.parse(body, '&', '=', {maxKeys: 0});
@@ -88,21 +101,18 @@ function askedPaths(r) {
     }
 }
 
-// A path without slashes around it. An expression would go back and forth in "a////a".
+// A path without slashes around it, in one pass; nothing where it is longer than any can be.
 function trimmed(path) {
-    let start = 0;
-    let end = path.length;
-    while (start < end && path.charCodeAt(start) === 47) {
-        start++;
-    }
-    while (end > start && path.charCodeAt(end - 1) === 47) {
-        end--;
-    }
-    return path.slice(start, end);
+    const found = path.length > PATH_BYTES ? null : /[^\/](?:[\s\S]*[^\/])?/.exec(path);
+    return found ? found[0] : '';
 }
 
 // The entry of a path, as bytes.
-function lookUp(index, buckets, path) {
+function lookUp(index, buckets, given) {
+    const path = trimmed(given);
+    if (!path) {
+        return null;
+    }
     const digest = crypto.createHash('sha256').update(path).digest('hex').slice(0, DIGEST);
     const bucket = parseInt(digest.slice(0, 8), 16) % buckets;
     const ends = readAt(index, (bucket + 1) * NUMBER, 2 * NUMBER).toString();
