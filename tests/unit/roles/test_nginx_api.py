@@ -161,9 +161,14 @@ def test_no_repository_in_another_case(mirror: Mirror, path: str) -> None:
     assert answer.header("Location") is None
 
 
-def test_paths_info_in_another_case(mirror: Mirror) -> None:
-    answer = ask_paths(mirror, "models/Org/Name/paths-info/main", "paths=config.json")
+@pytest.mark.parametrize("size", [100, 200_000])
+def test_paths_info_in_another_case(mirror: Mirror, size: int) -> None:
+    body = "paths=config.json".ljust(size, "&")
+    answer = ask_paths(mirror, "models/Org/Name/paths-info/main", body)
     assert (answer.status, answer.header("Location")) == (307, "/api/models/org/name/paths-info/main")
+    for address, error in (("org/none", "RepoNotFound"), ("org/name", "RevisionNotFound")):
+        answer = ask_paths(mirror, f"models/{address}/paths-info/none", body)
+        assert (answer.status, answer.header("X-Error-Code")) == (404, error)
 
 
 @pytest.mark.parametrize(
@@ -263,7 +268,9 @@ def test_no_way_out_of_a_folder(mirror: Mirror, start: str, attempt: str) -> Non
 # ---- What njs answers
 
 
-def ask_paths(mirror: Mirror, address: str, body: str | bytes, kind: str = "application/x-www-form-urlencoded") -> Answer:
+def ask_paths(
+    mirror: Mirror, address: str, body: str | bytes, kind: str = "application/x-www-form-urlencoded"
+) -> Answer:
     return mirror.ask(f"/api/{address}", "POST", body, Content_Type=kind)
 
 
