@@ -301,8 +301,12 @@ def test_pages_of_other_sites_change_nothing(gateway: Gateway, headers: dict[str
     assert socket_.status == 403
     assert gateway.states()[own]["taken"]
     assert alice.ask("/").json["count"] == count
-    # it may be opened from a link
-    assert alice.ask("/", **sent(gateway, headers)).status == 200
+    # it may be opened from a link, but neither read nor framed
+    opened = alice.ask("/", **sent(gateway, headers))
+    assert opened.status == 200
+    assert not [name for name in opened.headers if name.startswith("Access-Control-")]
+    for answer in (opened, alice.ask("/_gateway/")):
+        assert answer.header("X-Frame-Options") == "SAMEORIGIN"
     # who does not know the password learns no more than that
     assert Person(gateway, "").ask("/_gateway/leave", "POST", **sent(gateway, headers)).status == 403
 
