@@ -10,9 +10,13 @@ import crypto from 'crypto';
 import fs from 'fs';
 import querystring from 'querystring';
 
-// Repositories that are looked at for one page of a listing, and its bytes, unless the first alone has more.
+// Repositories that are looked at for one page of a listing, and the bytes that are read for it, or looked through for a
+// tag, whether they are in it or not, unless the first alone has more.
 const PAGE = 500;
 const PAGE_BYTES = 1 << 20;
+
+// Tags that one listing may ask for: each is looked for in all that is read.
+const FILTERS = 10;
 
 // Paths that one request may ask for, as on the Hub, and the bytes of one that the store may have (_base/names.py).
 const PATHS = 1000;
@@ -146,6 +150,10 @@ function listing(r) {
     const search = first('search').toLowerCase();
     const isFull = /^(?:true|1)$/i.test(first('full'));
     const wanted = filters(given);
+    if (wanted.length > FILTERS) {
+        answer(r, 400, `{"error":"Ask for ${FILTERS} tags at most."}`);
+        return;
+    }
     const rules = rulesOf(r);
     if (rules.length && !rules.some((rule) => rule.allows)) {
         answer(r, 200, '[]');
@@ -170,18 +178,18 @@ function listing(r) {
             continue;
         }
         // the name of a repository that the caller can't see must not get into the address of the next page
-        if (found.length === limit || lookedAt === PAGE) {
+        if (found.length === limit || lookedAt === PAGE || bytes > PAGE_BYTES) {
             next = last;
             break;
         }
-        const entry = entryOf(`${mirror}/rev/main`, wanted, isFull);
-        if (entry) {
-            if (bytes && bytes + entry.length > PAGE_BYTES) {
-                next = last;
-                break;
-            }
-            bytes += entry.length;
-            found.push(entry);
+        const looked = lookAt(`${mirror}/rev/main`, wanted, isFull);
+        if (bytes && bytes + looked.bytes > PAGE_BYTES) {
+            next = last;
+            break;
+        }
+        bytes += looked.bytes;
+        if (looked.entry) {
+            found.push(looked.entry);
         }
         lookedAt++;
         last = idOf(names[i]);
@@ -201,20 +209,29 @@ function filters(given) {
     return tags.concat(tasks).filter((word) => word).map((word) => `\t${word.toLowerCase()}\t`);
 }
 
-// What a listing says of a commit, as bytes; null where it is not what is wanted, or where there is none.
-function entryOf(commit, wanted, isFull) {
+// What a listing says of a commit, as bytes, or null where it is not what is wanted or not there; and what that took.
+function lookAt(commit, wanted, isFull) {
+    const looked = {entry: null, bytes: 0};
+    const read = (name) => {
+        const content = fs.readFileSync(`${commit}/${name}`);
+        looked.bytes += content.length;
+        return content;
+    };
     try {
-        const listed = isFull && !wanted.length ? null : fs.readFileSync(`${commit}/listed.txt`);
+        const listed = isFull && !wanted.length ? null : read('listed.txt');
         if (wanted.length) {
-            const words = listed.slice(0, listed.indexOf('\n')).toString();
-            if (!wanted.every((word) => words.includes(word))) {
-                return null;
+            // in bytes, which is ten times as fast as in text
+            const words = listed.slice(0, listed.indexOf('\n'));
+            looked.bytes += words.length * wanted.length;
+            if (!wanted.every((word) => words.indexOf(word) >= 0)) {
+                return looked;
             }
         }
-        return isFull ? fs.readFileSync(`${commit}/info.json`) : listed.slice(listed.indexOf('\n') + 1);
+        looked.entry = isFull ? read('info.json') : listed.slice(listed.indexOf('\n') + 1);
     } catch (e) {
-        return null;
+        // there is none
     }
+    return looked;
 }
 
 // Where a repository is that was asked for in another case; nothing where the caller may not see it.

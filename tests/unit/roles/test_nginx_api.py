@@ -487,6 +487,25 @@ def test_a_page_of_a_listing_has_few_bytes(own_mirror: Mirror) -> None:
         assert pages == [["b/1"], ["b/2"], ["b/3"], ["b/4", "b/5"]]
 
 
+def test_what_does_not_match_is_counted_for_a_page(own_mirror: Mirror) -> None:
+    """An upstream may give a card many long tags."""
+    for number in range(7):
+        name = f"b/{number}"
+        own_mirror.store.commit(name, ONE, {"config.json": CONFIG})
+        own_mirror.store.ref(name, "main", ONE)
+        document = own_mirror.store.folder(name) / ".mirror" / "rev" / ONE / "listed.txt"
+        document.write_text("\t" + "x" * 300_000 + f'\t\n{{"id":"{name}"}}')
+    for query in ("filter=none", "filter=none&full=true", "pipeline_tag=none"):
+        assert listed(own_mirror, f"/api/models?author=b&{query}") == [[]] * 7
+    assert [len(page) for page in listed(own_mirror, "/api/models?author=b")] == [3, 3, 1]
+
+
+def test_a_listing_of_few_tags(mirror: Mirror) -> None:
+    assert mirror.ask("/api/models?filter=" + ",".join("abcdefghij")).json == []
+    many = mirror.ask("/api/models?filter=" + ",".join("abcdefghijk"))
+    assert (many.status, many.json) == (400, {"error": "Ask for 10 tags at most."})
+
+
 def test_a_listing_comes_in_pages(mirror: Mirror) -> None:
     assert listed(mirror, "/api/models?limit=1&search=o") == [["models/name"], ["org/name"], ["org/odd"]]
     assert (mirror.ask("/api/models?limit=1").header("Link") or "").endswith('>; rel="next"')
