@@ -27,9 +27,11 @@ const PATH_BYTES = 2048;
 const FIELDS = 1020;
 const SIGNS = 10000;
 
-// The width of a number with its line break in paths.txt (_store/path_index.py), and of a digest.
+// The width of a number with its line break in paths.txt (_store/path_index.py), of a digest, and of what comes before the
+// positions: how many these are, and the seed.
 const NUMBER = 12;
 const DIGEST = 32;
+const HEAD = NUMBER + DIGEST + 1;
 
 // The SHA-256 of the secret that a request brings, as bearer token or as the password of basic authentication.
 function tokenHash(r) {
@@ -77,8 +79,10 @@ function pathsInfo(r) {
         return;
     }
     try {
-        const buckets = parseInt(readAt(index, 0, NUMBER).toString(), 10);
-        const found = paths.map((path) => lookUp(index, buckets, path)).filter((entry) => entry);
+        const head = readAt(index, 0, HEAD).toString();
+        const buckets = parseInt(head, 10);
+        const seed = head.slice(NUMBER, -1);
+        const found = paths.map((path) => lookUp(index, buckets, seed, path)).filter((entry) => entry);
         r.headersOut['X-Repo-Commit'] = r.variables.hub_commit;
         answer(r, 200, list(found));
     } finally {
@@ -112,14 +116,14 @@ function trimmed(path) {
 }
 
 // The entry of a path, as bytes.
-function lookUp(index, buckets, given) {
+function lookUp(index, buckets, seed, given) {
     const path = trimmed(given);
     if (!path) {
         return null;
     }
-    const digest = crypto.createHash('sha256').update(path).digest('hex').slice(0, DIGEST);
+    const digest = crypto.createHash('sha256').update(seed + path).digest('hex').slice(0, DIGEST);
     const bucket = parseInt(digest.slice(0, 8), 16) % buckets;
-    const ends = readAt(index, (bucket + 1) * NUMBER, 2 * NUMBER).toString();
+    const ends = readAt(index, HEAD + bucket * NUMBER, 2 * NUMBER).toString();
     // the line before ends where this begins
     const start = parseInt(ends, 10) - 1;
     const lines = readAt(index, start, parseInt(ends.slice(NUMBER), 10) - start);
