@@ -134,6 +134,17 @@ def test_who_is_counted(network: Network, variables: dict[str, Any], address: st
 
 
 @needs_root
+def test_another_role_counts_for_itself(network: Network) -> None:
+    """FaceFusion's gateway, beside a mirror on the same nginx."""
+    network.serve(__mirror_nginx_table={"name": "gateway", "connections": "50"})
+    begun = network.attack(100)
+    assert until(lambda: len(send_halves(begun)) >= 50)
+    assert (len(send_halves(begun)), network.ask(4)) == (50, 200)
+    with network.server.inside():
+        run("nft", "delete", "table", "inet", "hf_mirror_gateway")
+
+
+@needs_root
 def test_a_network_of_ipv6_is_one_client(network: Network) -> None:
     """Whoever has one address has all of its /64: in the kernel's eyes, and in nginx'."""
     network.serve(mirror_nginx_connections=4, mirror_nginx_rate=1)
