@@ -13,6 +13,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -82,15 +83,21 @@ class Watch(threading.Thread):
             connection = socket.create_connection(self._where, CONNECT_SECONDS)
         except OSError:
             return GONE
-        connection.settimeout(self._settings.timeout)
         client = http.client.HTTPConnection(*self._where)
         client.sock = connection
+        # the socket's own timeout is for one read: a host that sends a byte now and then would be read from for ever
+        deadline = time.monotonic() + self._settings.timeout
+        end = threading.Timer(self._settings.timeout, _hang_up, [connection])
+        end.start()
         with contextlib.closing(client):
             try:
                 client.request("GET", "/config")
-                return UP if client.getresponse().status == http.HTTPStatus.OK else SLOW
+                is_good = client.getresponse().status == http.HTTPStatus.OK
+                return UP if is_good and time.monotonic() < deadline else SLOW
             except (OSError, http.client.HTTPException):
                 return SLOW
+            finally:
+                end.cancel()
 
     def _people_until(self) -> float | None:
         """Return until when people may stay on a drained host: so long after its mark was made as the mark says."""
@@ -101,6 +108,12 @@ class Watch(threading.Thread):
             return None
         except ValueError:
             return 0.0
+
+
+def _hang_up(connection: socket.socket) -> None:
+    """End a connection, so that whoever reads from it goes on."""
+    with contextlib.suppress(OSError):  # it has ended
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def tell_systemd(what: str) -> None:

@@ -10,19 +10,28 @@ import crypto from 'crypto';
 import fs from 'fs';
 import querystring from 'querystring';
 
-// Repositories that are looked at for one page of a listing, and its bytes, unless the first alone has more.
+// Repositories that are looked at for one page of a listing, and the bytes that are read for it, or looked through for a
+// tag, whether they are in it or not, unless the first alone has more.
 const PAGE = 500;
-const PAGE_BYTES = 4 << 20;
+const PAGE_BYTES = 1 << 20;
 
-// Paths that one request may ask for, as on the Hub. Beyond so many fields of a form, or commas in JSON, which names may
-// have, too, a body is not parsed: half a million would take a fifth of a second and 80 MB.
+// Tags that one listing may ask for: each is looked for in all that is read.
+const FILTERS = 10;
+
+// Paths that one request may ask for, as on the Hub, and the bytes of one that the store may have (_base/names.py).
 const PATHS = 1000;
-const FIELDS = 1020;
-const COMMAS = 10000;
+const PATH_BYTES = 2048;
 
-// The width of a number with its line break in paths.txt (_store/path_index.py), and of a digest.
+// Beyond so many fields of a form, or commas or brackets in JSON, which names may have, too, a body is not parsed:
+// a hundred thousand would take a tenth of a second and 60 MB.
+const FIELDS = 1020;
+const SIGNS = 10000;
+
+// The width of a number with its line break in paths.txt (_store/path_index.py), of a digest, and of what comes before the
+// positions: how many these are, and the seed.
 const NUMBER = 12;
 const DIGEST = 32;
+const HEAD = NUMBER + DIGEST + 1;
 
 // The SHA-256 of the secret that a request brings, as bearer token or as the password of basic authentication.
 function tokenHash(r) {
@@ -45,7 +54,15 @@ function pathsInfo(r) {
         r.return(405, 'paths-info answers POST only.\n');
         return;
     }
-    const paths = askedPaths(r);
+    let body;
+    try {
+        body = r.requestText || '';
+    } catch (e) {
+        // With no Content-Length it may have more framing than content, and then nginx has put it into a file.
+        answer(r, 413, '{"error":"The body is too large. Send it with a Content-Length."}');
+        return;
+    }
+    const paths = askedPaths(r, body);
     if (!paths) {
         answer(r, 400, '{"error":"The body is neither a form nor JSON."}');
         return;
@@ -62,8 +79,10 @@ function pathsInfo(r) {
         return;
     }
     try {
-        const buckets = parseInt(readAt(index, 0, NUMBER).toString(), 10);
-        const found = paths.map((path) => lookUp(index, buckets, trimmed(path))).filter((entry) => entry);
+        const head = readAt(index, 0, HEAD).toString();
+        const buckets = parseInt(head, 10);
+        const seed = head.slice(NUMBER, -1);
+        const found = paths.map((path) => lookUp(index, buckets, seed, path)).filter((entry) => entry);
         r.headersOut['X-Repo-Commit'] = r.variables.hub_commit;
         answer(r, 200, list(found));
     } finally {
@@ -72,13 +91,15 @@ function pathsInfo(r) {
 }
 
 // What a body asks for: too many paths where it is not worth while to count them, null where it makes no sense.
-function askedPaths(r) {
-    const body = r.requestText || '';
+function askedPaths(r, body) {
     const isJson = (r.headersIn['Content-Type'] || '').startsWith('application/json');
-    const most = isJson ? COMMAS : FIELDS;
-    const parts = body.split(isJson ? ',' : '&', most + 1);
-    if (parts.length > most) {
-        return parts;
+    const most = isJson ? SIGNS : FIELDS;
+    const signs = isJson ? [',', '[', '{'] : ['&'];
+    for (let i = 0; i < signs.length; i++) {
+        const parts = body.split(signs[i], most + 1);
+        if (parts.length > most) {
+            return parts;
+        }
     }
     try {
         const given = isJson ? JSON.parse(body || '{}') : querystring.parse(body, '&', '=', {maxKeys: 0});
@@ -88,24 +109,21 @@ function askedPaths(r) {
     }
 }
 
-// A path without slashes around it. An expression would go back and forth in "a////a".
+// A path without slashes around it, in one pass; nothing where it is longer than any can be.
 function trimmed(path) {
-    let start = 0;
-    let end = path.length;
-    while (start < end && path.charCodeAt(start) === 47) {
-        start++;
-    }
-    while (end > start && path.charCodeAt(end - 1) === 47) {
-        end--;
-    }
-    return path.slice(start, end);
+    const found = path.length > PATH_BYTES ? null : /[^\/](?:[\s\S]*[^\/])?/.exec(path);
+    return found ? found[0] : '';
 }
 
 // The entry of a path, as bytes.
-function lookUp(index, buckets, path) {
-    const digest = crypto.createHash('sha256').update(path).digest('hex').slice(0, DIGEST);
+function lookUp(index, buckets, seed, given) {
+    const path = trimmed(given);
+    if (!path) {
+        return null;
+    }
+    const digest = crypto.createHash('sha256').update(seed + path).digest('hex').slice(0, DIGEST);
     const bucket = parseInt(digest.slice(0, 8), 16) % buckets;
-    const ends = readAt(index, (bucket + 1) * NUMBER, 2 * NUMBER).toString();
+    const ends = readAt(index, HEAD + bucket * NUMBER, 2 * NUMBER).toString();
     // the line before ends where this begins
     const start = parseInt(ends, 10) - 1;
     const lines = readAt(index, start, parseInt(ends.slice(NUMBER), 10) - start);
@@ -136,6 +154,10 @@ function listing(r) {
     const search = first('search').toLowerCase();
     const isFull = /^(?:true|1)$/i.test(first('full'));
     const wanted = filters(given);
+    if (wanted.length > FILTERS) {
+        answer(r, 400, `{"error":"Ask for ${FILTERS} tags at most."}`);
+        return;
+    }
     const rules = rulesOf(r);
     if (rules.length && !rules.some((rule) => rule.allows)) {
         answer(r, 200, '[]');
@@ -160,18 +182,18 @@ function listing(r) {
             continue;
         }
         // the name of a repository that the caller can't see must not get into the address of the next page
-        if (found.length === limit || lookedAt === PAGE) {
+        if (found.length === limit || lookedAt === PAGE || bytes > PAGE_BYTES) {
             next = last;
             break;
         }
-        const entry = entryOf(`${mirror}/rev/main`, wanted, isFull);
-        if (entry) {
-            if (bytes && bytes + entry.length > PAGE_BYTES) {
-                next = last;
-                break;
-            }
-            bytes += entry.length;
-            found.push(entry);
+        const looked = lookAt(`${mirror}/rev/main`, wanted, isFull);
+        if (bytes && bytes + looked.bytes > PAGE_BYTES) {
+            next = last;
+            break;
+        }
+        bytes += looked.bytes;
+        if (looked.entry) {
+            found.push(looked.entry);
         }
         lookedAt++;
         last = idOf(names[i]);
@@ -191,20 +213,29 @@ function filters(given) {
     return tags.concat(tasks).filter((word) => word).map((word) => `\t${word.toLowerCase()}\t`);
 }
 
-// What a listing says of a commit, as bytes; null where it is not what is wanted, or where there is none.
-function entryOf(commit, wanted, isFull) {
+// What a listing says of a commit, as bytes, or null where it is not what is wanted or not there; and what that took.
+function lookAt(commit, wanted, isFull) {
+    const looked = {entry: null, bytes: 0};
+    const read = (name) => {
+        const content = fs.readFileSync(`${commit}/${name}`);
+        looked.bytes += content.length;
+        return content;
+    };
     try {
-        const listed = isFull && !wanted.length ? null : fs.readFileSync(`${commit}/listed.txt`);
+        const listed = isFull && !wanted.length ? null : read('listed.txt');
         if (wanted.length) {
-            const words = listed.slice(0, listed.indexOf('\n')).toString();
-            if (!wanted.every((word) => words.includes(word))) {
-                return null;
+            // in bytes, which is ten times as fast as in text
+            const words = listed.slice(0, listed.indexOf('\n'));
+            looked.bytes += words.length * wanted.length;
+            if (!wanted.every((word) => words.indexOf(word) >= 0)) {
+                return looked;
             }
         }
-        return isFull ? fs.readFileSync(`${commit}/info.json`) : listed.slice(listed.indexOf('\n') + 1);
+        looked.entry = isFull ? read('info.json') : listed.slice(listed.indexOf('\n') + 1);
     } catch (e) {
-        return null;
+        // there is none
     }
+    return looked;
 }
 
 // Where a repository is that was asked for in another case; nothing where the caller may not see it.

@@ -52,6 +52,9 @@ class Request(BaseHTTPRequestHandler):
         body = json.dumps({**said, "path": self.path}).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
+        if self.headers["Origin"]:  # as Gradio does where Host is not localhost
+            for name, value in {"Origin": self.headers["Origin"], "Credentials": "true", "Methods": "GET"}.items():
+                self.send_header(f"Access-Control-Allow-{name}", value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

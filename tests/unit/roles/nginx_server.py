@@ -150,7 +150,7 @@ class Mirror:
         client.connect(("127.0.0.1", self.port))
         return client
 
-    def ask(self, path: str, method: str = "GET", body: str | None = None, **headers: str) -> Answer:
+    def ask(self, path: str, method: str = "GET", body: str | bytes | None = None, **headers: str) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port)
         connection.sock = self.connect()
         with contextlib.closing(connection):

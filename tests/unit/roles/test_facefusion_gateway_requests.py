@@ -301,8 +301,12 @@ def test_pages_of_other_sites_change_nothing(gateway: Gateway, headers: dict[str
     assert socket_.status == 403
     assert gateway.states()[own]["taken"]
     assert alice.ask("/").json["count"] == count
-    # it may be opened from a link
-    assert alice.ask("/", **sent(gateway, headers)).status == 200
+    # it may be opened from a link, but neither read nor framed
+    opened = alice.ask("/", **sent(gateway, headers))
+    assert opened.status == 200
+    assert not [name for name in opened.headers if name.startswith("Access-Control-")]
+    for answer in (opened, alice.ask("/_gateway/")):
+        assert answer.header("X-Frame-Options") == "SAMEORIGIN"
     # who does not know the password learns no more than that
     assert Person(gateway, "").ask("/_gateway/leave", "POST", **sent(gateway, headers)).status == 403
 
@@ -366,3 +370,15 @@ def test_half_a_request_takes_no_host(gateway: Gateway) -> None:
         client.sendall(b"GET / HTTP/1.1\r\n\r\n")
         assert b"400" in client.recv(1000)
     assert not any(state["taken"] for state in gateway.states().values())
+
+
+def test_who_sends_half_a_request_is_let_go(tmp_path: Path) -> None:
+    """Whether they may come in or not; the kernel counts how many they are."""
+    with (
+        serving(tmp_path / "gateway", 1, __facefusion_gateway_header_timeout="1s") as gateway,
+        contextlib.closing(Person(gateway).connect()) as half,
+    ):
+        half.connect()
+        half.sock.sendall(b"GET / HTTP/1.1\r\nX: ")
+        with contextlib.suppress(ConnectionResetError):
+            assert half.sock.recv(100) == b""

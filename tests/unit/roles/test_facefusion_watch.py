@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,3 +53,26 @@ def test_hosts_that_come_and_go_are_told(
     ]
     again = "does not answer; it is asked every 5 seconds, for as long as it takes"
     assert capsys.readouterr().err.splitlines() == [f"gpu1 {again}", f"gpu2 {again}", "gpu2 answers", f"gpu2 {again}"]
+
+
+@pytest.mark.parametrize("piece", [b"H", b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 200 OK\r\nX-More: " + b"x" * 100])
+def test_a_host_that_answers_a_byte_now_and_then_is_slow(notify: socket.socket, tmp_path: Path, piece: bytes) -> None:
+    watch = importlib.import_module("watch")
+    leases = importlib.import_module("leases").Leases(["gpu1"], 900)
+    ends = []
+
+    def drip() -> None:
+        client = listener.accept()[0]
+        with client, contextlib.suppress(OSError):
+            for _piece in range(100):
+                client.sendall(piece)
+                threading.Event().wait(0.1)
+            ends.append("was heard to the end")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        host = threading.Thread(target=drip)
+        host.start()
+        look = watch.Watch(leases, "gpu1", "127.0.0.1", listener.getsockname()[1], watch.Settings(5, 0.3, tmp_path))
+        assert look.look() == "slow"
+        host.join()
+    assert ends == []

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.names import PATH_BYTES
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.path_index import path_index
 from unit.roles.nginx_server import Answer, Mirror, point
 from unit.roles.nginx_store import (
@@ -159,9 +161,14 @@ def test_no_repository_in_another_case(mirror: Mirror, path: str) -> None:
     assert answer.header("Location") is None
 
 
-def test_paths_info_in_another_case(mirror: Mirror) -> None:
-    answer = ask_paths(mirror, "models/Org/Name/paths-info/main", "paths=config.json")
+@pytest.mark.parametrize("size", [100, 200_000])
+def test_paths_info_in_another_case(mirror: Mirror, size: int) -> None:
+    body = "paths=config.json".ljust(size, "&")
+    answer = ask_paths(mirror, "models/Org/Name/paths-info/main", body)
     assert (answer.status, answer.header("Location")) == (307, "/api/models/org/name/paths-info/main")
+    for address, error in (("org/none", "RepoNotFound"), ("org/name", "RevisionNotFound")):
+        answer = ask_paths(mirror, f"models/{address}/paths-info/none", body)
+        assert (answer.status, answer.header("X-Error-Code")) == (404, error)
 
 
 @pytest.mark.parametrize(
@@ -261,7 +268,9 @@ def test_no_way_out_of_a_folder(mirror: Mirror, start: str, attempt: str) -> Non
 # ---- What njs answers
 
 
-def ask_paths(mirror: Mirror, address: str, body: str, kind: str = "application/x-www-form-urlencoded") -> Answer:
+def ask_paths(
+    mirror: Mirror, address: str, body: str | bytes, kind: str = "application/x-www-form-urlencoded"
+) -> Answer:
     return mirror.ask(f"/api/{address}", "POST", body, Content_Type=kind)
 
 
@@ -307,10 +316,25 @@ def test_paths_info_of_nonsense(mirror: Mirror, address: str, body: str, kind: s
     assert status != 200 or answer.json == []
 
 
-@pytest.mark.parametrize("path", ["onnx", "/onnx", "//onnx///", "a" + "/" * 1_000_000 + "a", "/" * 1_000_000])
-def test_paths_info_trims_in_one_go(mirror: Mirror, path: str) -> None:
-    expected = ["onnx"] if path.strip("/") == "onnx" else []
-    for body, kind in ((f"paths={path}", ""), (json.dumps({"paths": path}), "application/json")):
+@pytest.mark.parametrize(
+    ("path", "is_found"),
+    [
+        ("onnx", True),
+        ("/onnx", True),
+        ("//onnx///", True),
+        ("/" * (PATH_BYTES - 4) + "onnx", True),
+        ("onnx" + "/" * (PATH_BYTES - 4), True),
+        # longer than a path can be: not looked at
+        ("/" * (PATH_BYTES - 3) + "onnx", False),
+        ("\u00e9" + "/" * 250_000, False),
+        ("a" + "/" * 250_000 + "a", False),
+        ("/" * 250_000, False),
+        ("/" * PATH_BYTES, False),
+    ],
+)
+def test_paths_info_trims_in_one_go(mirror: Mirror, path: str, is_found: bool) -> None:
+    expected = ["onnx"] if is_found else []
+    for body, kind in ((f"paths={path}".encode(), ""), (json.dumps({"paths": path}), "application/json")):
         answer = ask_paths(mirror, "models/org/name/paths-info/main", body, kind)
         assert [entry["path"] for entry in answer.json] == expected
 
@@ -325,7 +349,7 @@ def test_paths_info_of_at_most_a_thousand(mirror: Mirror, kind: str) -> None:
         return ask_paths(mirror, "models/org/name/paths-info/main", body, kind)
 
     assert [entry["path"] for entry in ask(1000).json] == ["config.json"]
-    for count in (1001, 2000, 50_000):
+    for count in (1001, 2000, 15_000):
         answer = ask(count)
         assert (answer.status, answer.json) == (413, {"error": "Ask for 1000 paths at most."})
 
@@ -349,8 +373,9 @@ def test_a_large_repository_is_not_read_as_a_whole(own_mirror: Mirror) -> None:
     answer = ask_paths(own_mirror, "models/org/large/paths-info/main", urlencode([("paths", path) for path in asked]))
     assert [entry["path"] for entry in answer.json] == asked[:-1]
     assert own_mirror.ask("/api/models?full=true&search=large").json == [whole]
-    many = json.dumps({"paths": [""] * 200_000})
-    assert ask_paths(own_mirror, "models/org/large/paths-info/main", many, "application/json").status == 413
+    for many in ([""] * 60_000, [json.loads("[" * 28 + "]" * 28)] * 900, [{"a": {"b": {"c": {}}}}] * 4_000):
+        body = json.dumps({"paths": many})
+        assert ask_paths(own_mirror, "models/org/large/paths-info/main", body, "application/json").status == 413
     assert memory(own_mirror) < 50
 
 
@@ -362,7 +387,22 @@ def test_paths_info_before_its_index_is_made(own_mirror: Mirror) -> None:
 
 
 def test_a_large_body_is_refused(own_mirror: Mirror) -> None:
-    assert ask_paths(own_mirror, "models/org/name/paths-info/main", "paths=" + "x" * (1 << 20)).status == 413
+    assert ask_paths(own_mirror, "models/org/name/paths-info/main", "paths=" + "x" * (256 << 10)).status == 413
+
+
+def test_a_body_of_many_small_pieces(own_mirror: Mirror) -> None:
+    """Its framing fills what nginx keeps in memory, and so it is put into a file."""
+    body = b'{"paths":["config.json"]}'.ljust(50_000)
+    pieces = [b"1\r\n%c\r\n" % one for one in body]
+    head = "POST /api/models/org/name/paths-info/main HTTP/1.1\r\nHost: mirror\r\nContent-Type: application/json\r\n"
+    with own_mirror.connect() as client:
+        client.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode() + b"".join(pieces) + b"0\r\n\r\n")
+        response = http.client.HTTPResponse(client)
+        response.begin()
+        answer = Answer(response.status, response.headers, response.read())
+    assert (answer.status, answer.header("Cache-Control")) == (413, "no-cache")
+    assert answer.json == {"error": "The body is too large. Send it with a Content-Length."}
+    assert [line for line in own_mirror.errors() if "exception" in line] == []
 
 
 def test_paths_info_is_no_page(mirror: Mirror) -> None:
@@ -440,11 +480,30 @@ def test_a_page_of_a_listing_looks_at_few_repositories(own_mirror: Mirror) -> No
 
 def test_a_page_of_a_listing_has_few_bytes(own_mirror: Mirror) -> None:
     for name, size in (("b/1", 3), ("b/2", 3), ("b/3", 5), ("b/4", 1), ("b/5", 2)):
-        own_mirror.store.commit(name, ONE, {"config.json": CONFIG}, padding="x" * (size << 20))
+        own_mirror.store.commit(name, ONE, {"config.json": CONFIG}, padding="x" * (size << 18))
         own_mirror.store.ref(name, "main", ONE)
     for query in ("", "&full=true"):
         pages = listed(own_mirror, f"/api/models?author=b{query}")
         assert pages == [["b/1"], ["b/2"], ["b/3"], ["b/4", "b/5"]]
+
+
+def test_what_does_not_match_is_counted_for_a_page(own_mirror: Mirror) -> None:
+    """An upstream may give a card many long tags."""
+    for number in range(7):
+        name = f"b/{number}"
+        own_mirror.store.commit(name, ONE, {"config.json": CONFIG})
+        own_mirror.store.ref(name, "main", ONE)
+        document = own_mirror.store.folder(name) / ".mirror" / "rev" / ONE / "listed.txt"
+        document.write_text("\t" + "x" * 300_000 + f'\t\n{{"id":"{name}"}}')
+    for query in ("filter=none", "filter=none&full=true", "pipeline_tag=none"):
+        assert listed(own_mirror, f"/api/models?author=b&{query}") == [[]] * 7
+    assert [len(page) for page in listed(own_mirror, "/api/models?author=b")] == [3, 3, 1]
+
+
+def test_a_listing_of_few_tags(mirror: Mirror) -> None:
+    assert mirror.ask("/api/models?filter=" + ",".join("abcdefghij")).json == []
+    many = mirror.ask("/api/models?filter=" + ",".join("abcdefghijk"))
+    assert (many.status, many.json) == (400, {"error": "Ask for 10 tags at most."})
 
 
 def test_a_listing_comes_in_pages(mirror: Mirror) -> None:

@@ -51,7 +51,9 @@ class Network:
             # twice, as at a reload
             run("nft", "--file", "-", given=rules)
 
-    def attack(self, count: int, address: str = "10.0.1.1", host: Namespace | None = None) -> list[socket.socket]:
+    def attack(
+        self, count: int, address: str = "10.0.1.1", host: Namespace | None = None, source: str | None = None
+    ) -> list[socket.socket]:
         """Begin to open connections."""
         begun = []
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -59,6 +61,8 @@ class Network:
             for _connection in range(count):
                 connection = self._opened.enter_context(socket.socket(family))
                 connection.setblocking(False)
+                if source:
+                    connection.bind((source, 0))
                 connection.connect_ex((address, self.mirror.port))
                 begun.append(connection)
         return begun
@@ -127,6 +131,39 @@ def test_who_is_counted(network: Network, variables: dict[str, Any], address: st
     begun = network.attack(200, address)
     assert until(lambda: len(send_halves(begun)) >= taken)
     assert len(send_halves(begun)) == taken
+
+
+@needs_root
+def test_another_role_counts_for_itself(network: Network) -> None:
+    """FaceFusion's gateway, beside a mirror on the same nginx."""
+    network.serve(__mirror_nginx_table={"name": "gateway", "connections": "50"})
+    begun = network.attack(100)
+    assert until(lambda: len(send_halves(begun)) >= 50)
+    assert (len(send_halves(begun)), network.ask(4)) == (50, 200)
+    with network.server.inside():
+        run("nft", "delete", "table", "inet", "hf_mirror_gateway")
+
+
+@needs_root
+def test_a_network_of_ipv6_is_one_client(network: Network) -> None:
+    """Whoever has one address has all of its /64: in the kernel's eyes, and in nginx'."""
+    network.serve(mirror_nginx_connections=4, mirror_nginx_rate=1)
+    sources = [f"fd00:1::{number}" for number in range(3, 7)]
+    with network.attacker.inside():
+        for source in sources:
+            run("ip", "address", "add", f"{source}/64", "dev", "other1", "nodad")
+    # four wait at most, and here no address asks for more than three
+    few = [one for source in sources for one in network.attack(3, "fd00:1::1", source=source)]
+    for one in few:
+        one.setblocking(True)
+        one.sendall(HALF + b"\r\n")
+    assert until(lambda: any(one.recv(12) == b"HTTP/1.1 429" for one in select.select(few, [], [], 0)[0]))
+    for one in few:
+        one.close()
+    begun = [one for source in sources for one in network.attack(50, "fd00:1::1", source=source)]
+    assert until(lambda: len(send_halves(begun)) >= 4 + 128)
+    assert len(send_halves(begun)) == 4 + 128
+    assert network.ask(6) == 200
 
 
 @needs_root

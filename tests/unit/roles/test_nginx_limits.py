@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import select
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -32,6 +33,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store = Store(tmp_path_factory.mktemp("limits") / "store")
     store.commit("org/name", COMMIT, {"large.bin": bytes(LARGE_SIZE), "small.txt": SMALL})
     store.ref("org/name", "main", COMMIT)
+    store.commit("org/rows", COMMIT, {"small.txt": SMALL}, "datasets", padding="x" * (8 << 20))
+    store.ref("org/rows", "main", COMMIT, "datasets")
     return store
 
 
@@ -62,7 +65,7 @@ def idle_downloads(mirror: Mirror, count: int, path: str = PATH) -> Iterator[lis
 def check_refused(answer: Answer) -> None:
     assert (answer.status, answer.body, answer.header("Retry-After")) == (429, b"", "1")
     assert answer.header("X-Repo-Commit") is answer.header("ETag") is None
-    assert answer.header("X-Error-Message") == "Too many requests at once from your address"
+    assert answer.header("X-Error-Message") == "Too many requests at once from your address, or listings by all"
 
 
 @pytest.mark.parametrize(
@@ -112,6 +115,58 @@ def test_requests_that_come_too_fast_wait(serve: Serve, request_line: str, rate:
         assert time.monotonic() - begun > (asked - 15) / 10
 
 
+def half_body(mirror: Mirror, source: str) -> socket.socket:
+    """Send what paths-info is asked, but for the last byte."""
+    client = mirror.connect(source)
+    size = 256 << 10
+    head = f"POST /api/models/org/name/paths-info/main HTTP/1.1\r\nHost: mirror\r\nContent-Length: {size}\r\n\r\n"
+    client.sendall(head.encode() + b"x" * (size - 1))
+    return client
+
+
+def idle_listing(mirror: Mirror, source: str) -> socket.socket:
+    """Ask for more than the kernel takes, and take nothing of it."""
+    client = mirror.connect(source, buffer=4096)
+    client.sendall(b"GET /api/datasets?full=true HTTP/1.1\r\nHost: mirror\r\n\r\n")
+    return client
+
+
+def refused(clients: list[socket.socket]) -> int:
+    """Count those that are told that they are too many."""
+    readable = select.select(clients, [], [], 0)[0]
+    return sum(client.recv(12, socket.MSG_PEEK) == b"HTTP/1.1 429" for client in readable)
+
+
+@pytest.mark.parametrize(
+    ("begin", "sources", "each", "taken", "variables"),
+    [
+        (idle_listing, [CLIENT], 12, 8, {}),
+        (half_body, [CLIENT], 100, 8, {}),
+        (half_body, [f"127.0.1.{number}" for number in range(10)], 8, 32, {}),
+        (half_body, [CLIENT], 40, 32, {"mirror_nginx_connections": 0}),
+        (half_body, ["127.0.0.1", CLIENT], 40, 32, {"mirror_nginx_trusted_proxies": [CLIENT]}),
+    ],
+    ids=["answers of one", "bodies of one", "of all", "no limit", "of proxies"],
+)
+def test_few_lookups_are_under_way(
+    serve: Serve,
+    begin: Callable[[Mirror, str], socket.socket],
+    sources: list[str],
+    each: int,
+    taken: int,
+    variables: dict[str, Any],
+) -> None:
+    """What they are asked with, and what they answer, is in memory."""
+    mirror = serve(mirror_nginx_rate=0, **variables)
+    with contextlib.ExitStack() as opened:
+        clients = [opened.enter_context(begin(mirror, source)) for source in sources for _client in range(each)]
+        assert until(lambda: refused(clients) >= len(clients) - taken)
+        assert refused(clients) == len(clients) - taken
+        assert mirror.ask(SMALL_PATH).body == SMALL
+        check_refused(mirror.ask("/api/models"))
+    assert until(lambda: mirror.ask("/api/models").status == 200)
+
+
 def test_no_limits(serve: Serve) -> None:
     mirror = serve(mirror_nginx_connections=0, mirror_nginx_rate=0)
     with idle_downloads(mirror, 200):
@@ -149,8 +204,8 @@ def test_errors_of_files_have_no_body(serve: Serve, store: Store) -> None:
 
 def test_a_body_that_nobody_asked_for(serve: Serve) -> None:
     mirror = serve()
-    assert mirror.ask(SMALL_PATH, body="x" * 20_000).status == 413
-    assert mirror.ask(SMALL_PATH, body="x" * 2_000).body == SMALL
+    assert mirror.ask(SMALL_PATH, body="x" * 300_000).status == 413
+    assert mirror.ask(SMALL_PATH, body="x" * 200_000).body == SMALL
 
 
 def test_the_log_by_syslog(serve: Serve) -> None:

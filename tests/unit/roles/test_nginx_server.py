@@ -130,6 +130,27 @@ def test_the_log_tells_what_was_asked_for(mirror: Mirror, path: str, told: tuple
     assert tuple(line[key] for key in ("repo_type", "repo_id", "ref", "commit", "path", "view", "error")) == told
 
 
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("/org/name/resolve/main/" + "x" * 2048, ("main", "x" * 2048)),
+        ("/org/name/resolve/main/" + "x" * 2049, ("main", "/")),
+        ("/org/name/resolve/main/" + "%01" * 1000, ("main", "/")),
+        ("/org/name/resolve/main/%0Ax", ("main", "/")),
+        (f"/org/name/resolve/{'r' * 201}/x", ("-", "x")),
+        ("/api/models/org/name/revision/%01" + "%22" * 1000, ("-", "")),
+        ("/models/facefusion/" + "%22" * 2049, ("", "/")),
+    ],
+)
+def test_a_line_of_the_log_is_short(mirror: Mirror, path: str, named: tuple[str, str]) -> None:
+    """However long the request is; and what is cut is no name of anything."""
+    line = mirror.logged(path, Range='"' * 4000, User_Agent='"' * 300 + "\t" * 7000)
+    assert (line["ref"], line["path"]) == named
+    assert (line["uri"], line["range"], line["user_agent"]) == (path[:2000], '"' * 100, '"' * 300)
+    assert len(json.dumps(line)) < 8192
+    assert mirror.logged("/", "M" * 2000)["method"] == "M" * 20
+
+
 def test_a_file_that_nginx_may_not_read_is_not_missing(tmp_path: Path) -> None:
     if os.getuid() == 0:
         pytest.skip("nothing is unreadable for root")

@@ -55,9 +55,10 @@ def test_what_nginx_is_kept_from(mirror: Host) -> None:
     assert exposure <= 3, score
 
 
-def test_nginx_starts_again_when_it_dies(mirror: Host) -> None:
+@pytest.mark.parametrize("signal", ["KILL", "TERM"])
+def test_nginx_starts_again_when_it_dies(mirror: Host, signal: str) -> None:
     before = process(mirror)
-    mirror.check_output("kill -9 %s", before)
+    mirror.check_output("kill -%s %s", signal, before)
     until(lambda: process(mirror) not in ("0", before) and mirror.run(ASK).rc == 0)
 
 

@@ -135,14 +135,15 @@ def by_path(index: Path) -> dict[str, Any]:
     """Return the entries of a document in which paths are looked up, each in the bucket where it is looked for."""
     content = index.read_bytes()
     count = int(content[:11])
-    ends = [int(content[12 * number :][:11]) for number in range(1, count + 2)]
-    assert ends[0] == 12 * (count + 2) and ends[-1] == len(content)
+    seed = content[12:44]
+    ends = [int(content[45 + 12 * number :][:11]) for number in range(count + 1)]
+    assert ends[0] == 45 + 12 * (count + 1) and ends[-1] == len(content)
     found = {}
     for bucket, (start, end) in enumerate(zip(ends, ends[1:], strict=False)):
         for line in content[start:end].splitlines():
             digest, _space, text = line.partition(b" ")
             entry = json.loads(text)
-            assert digest.decode() == hashlib.sha256(entry["path"].encode()).hexdigest()[:32]
+            assert digest.decode() == hashlib.sha256(seed + entry["path"].encode()).hexdigest()[:32]
             assert int(digest[:8], 16) % count == bucket
             found[entry["path"]] = entry
     return found
