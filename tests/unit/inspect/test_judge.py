@@ -119,12 +119,18 @@ def test_what_asks_for_much_memory_to_be_unpacked_is_held(judged: Judge) -> None
 
 def test_links_that_lead_out(judged: Judge) -> None:
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as archive:
+    with tarfile.open(fileobj=out, mode="w") as tar:
         link = tarfile.TarInfo("a")
         link.type, link.linkname = tarfile.SYMTYPE, "../../etc"
-        archive.addfile(link)
-    assert "leads out" in judged("safe", {"a.tar": out.getvalue()})["a.tar"]
-    assert judged("no-pickle", {"a.tar": out.getvalue()}) == {}
+        tar.addfile(link)
+    about = zipfile.ZipInfo("a")
+    about.external_attr = 0o120777 << 16
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w") as archive:
+        archive.writestr(about, "/etc/passwd")
+    for name, content in (("a.tar", out.getvalue()), ("a.zip", zipped.getvalue())):
+        assert "leads out" in judged("safe", {name: content})[name]
+        assert judged("no-pickle", {name: content}) == {}
 
 
 def test_what_an_onnx_model_says_is_its_data(judged: Judge) -> None:
@@ -158,7 +164,8 @@ def test_an_archive_that_no_reader_takes_is_held(judged: Judge) -> None:
         encrypted[at] |= 1
     broken = bytearray(whole)
     broken[40] ^= 0xFF
-    for content in (bytes(encrypted), bytes(broken), whole[:-30]):
+    assert "is encrypted" in judged("no-pickle", {"a.zip": bytes(encrypted)})["a.zip"]
+    for content in (bytes(broken), whole[:-30]):
         assert "could not be read to its end" in judged("no-pickle", {"a.zip": content})["a.zip"]
     strange = io.BytesIO()
     with zipfile.ZipFile(strange, "w", zipfile.ZIP_LZMA) as archive:
