@@ -141,6 +141,7 @@ KINDS: dict[str, list[tuple[str, bytes]]] = {
         ("modules.json", b'[{"idx": 0, "type": "sentence_transformers.models.Transformer", "n": 1.0}]'),
         ("lines.json", b'{"a": 1}\n{"a": 2}\n'),
         ("openvino_model.xml", b'<?xml version="1.0"?>\n<net name="Model0" version="11"><layers/></net>\n'),
+        ("train.log", b"\x1b[32mepoch 1\x1b[0m\r\n\fpage\n"),
         ("labels.txt", b"cat\ndog\nfish\n"),
         ("table.csv", b"category,label\n1,2\n"),
         ("persons.txt", b"Peter\nPaul\nbob\n"),

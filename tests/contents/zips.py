@@ -49,7 +49,11 @@ def _changed(record: bytes, at: int, content: bytes) -> bytes:
 
 def by_places(whole: bytes) -> bytes:
     """Read the first file as PyTorch does: each place counts from the first byte."""
-    at = _END.unpack(whole[whole.rindex(b"PK\5\6") :][: _END.size])[6]
+    end = whole.rindex(b"PK\5\6")
+    at = _END.unpack(whole[end:][: _END.size])[6]
+    if at == 0xFFFFFFFF:
+        (large,) = struct.unpack("<Q", whole[end - 12 : end - 4])
+        (at,) = struct.unpack("<Q", whole[large + 48 : large + 56])
     header = _ENTRY.unpack(whole[at : at + _ENTRY.size])[-1]
     return forward(whole[header:])
 
@@ -138,10 +142,12 @@ def zips(plain: bytes) -> list[tuple[str, bytes, Callable[[bytes], bytes]]]:
     def at(place: int, entry: bytes = listed) -> bytes:
         return _changed(entry, 42, struct.pack("<L", place))
 
+    large = before + other + at(len(files) - len(other))
     behind = before + other + at(len(before))
     return [
         # Python takes the distance of its end from where that says the directory is for something that stands before
         ("two.pt", with_end(before + other, at(len(files) - len(other)), len(files)), by_places),
+        ("two-large.pt", with_end(large + _large(len(listed), len(files), len(large)), b"", 0xFFFFFFFF), by_places),
         ("two-zips.pt", zipped(plain) + text, forward),
         ("two-zips-turned.pt", text + zipped(plain), in_python),
         ("before-the-first.zip", with_end(files + other, at(len(files))), forward),

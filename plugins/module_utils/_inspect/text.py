@@ -11,7 +11,7 @@ import re
 from .configuration import check_json, check_yaml, refuse_calls
 from .keras import Layers
 from .refused import Refused
-from .stream import Stream
+from .stream import NO_TEXT, Stream
 
 _OVERLAP = 64
 #: A configuration is looked at as a whole up to here.
@@ -33,8 +33,8 @@ def check(stream: Stream, name: str) -> None:
     kept, tail, size = [], "", 0
     for piece in stream.rest():
         text = decoder.decode(piece)
-        if "\0" in text:
-            raise ValueError("a zero byte is no text")
+        if NO_TEXT.search(text):
+            raise ValueError("a control character is no text")
         layers.look(text.encode(errors="replace"), "is a text")
         if suffix == "xml" and _MAY_HOLD_SCRIPTS.search(tail + text):
             raise Refused("is XML that may hold scripts, by its names from elsewhere")

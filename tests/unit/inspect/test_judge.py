@@ -14,7 +14,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from contents.harmless import KINDS, PNG, gguf, hdf5, onnx, parquet
+from contents.harmless import KINDS, PNG, gguf, hdf5, message, onnx, parquet
 from contents.running import contents, npy, tarred, with_large_window, zipped_as
 
 from hub.drafts import safetensors
@@ -113,6 +113,12 @@ def test_what_is_harmless_is_not(judged: Judge, name: str) -> None:
         ("config.json", b'{"a": "' + b"x" * (1 << 20) + b'", "auto_map": {"A": "a/b--m.C"}}', "names code"),
         ("model.xml", b'<a xmlns="http://www.w3.org/1999/xhtml"><script/></a>', "is XML that may hold scripts"),
         ("x.pth", b"import os; os.system('true')\n", "is code"),
+        ("saved_model.pb", b"\x08\x01" + message(2, message(2, message(1, message(2, b"WriteFile")))), "no kind"),
+        ("graph.pb", message(1, message(1, b"name") + message(2, b"WriteFile")), "no kind"),
+        ("onnx.pb", message(2, message(2, message(1, message(2, b"WriteFile")))) + onnx(), "no kind"),
+        ("onnx.pb", b"\x12\0" + message(1, message(1, b"name") + message(2, b"WriteFile")) + onnx(), "no kind"),
+        ("model.mlmodel", b"\x08\x04" + message(2, b"a text"), "no kind"),
+        ("saved_model.pbtxt", b'meta_graphs { graph_def { node { op: "WriteFile" } } }', "is code"),
         ("Makefile", b"all:\n", "is code"),
         (".bashrc", b"true\n", "is code"),
         ("config.yaml", b"x:\n  _target_: os.system\n", "_target_"),
