@@ -32,9 +32,10 @@ NOT_HARMLESS: dict[str, list[tuple[str, bytes]]] = {
         ("a.npy", running.npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}")),
         ("a.parquet", harmless.parquet(b"arrow.py_extension_type")),
     ],
-    "what can't be looked into: 7z, rar, zstd, lz4, an encrypted or broken archive, one beyond the limits": [
+    "what can't be looked into: 7z, rar, zstd, lz4, an encrypted, ambiguous or broken archive, one beyond the limits": [
         ("a.7z", CLOSED),
         ("a.zip", running.zipped_as("a", b"text" * 1000)[:-30]),
+        ("a.zip", running.zipped_as("a", b"text") * 2),
     ],
     "code: `.py`, `.ipynb`, `.so`, `.js`, `.html`, `.svg` and others by their name, scripts by `#!`": [
         ("modeling.py", b"x = 1"),

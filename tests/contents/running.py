@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
 
+from .zips import zips
+
 
 @dataclass(frozen=True)
 class Running:
@@ -128,20 +130,39 @@ def contents(file: Path) -> list[Running]:
         Running("stored.pt", zipped_as("archive/data.pkl", plain, zipfile.ZIP_STORED)),
         Running("zips.zip", zipped_as("a", zipped_as("b", plain)), lambda c: load(_member(_member(c, "a"), "b"))),
         Running("zip-behind.bin", b"numbers " * 999 + zipped_as("a.pkl", plain), lambda c: load(_member(c, "a.pkl"))),
+        *(Running(name, content, _then_load(read)) for name, content, read in zips(plain)),
         Running("legacy.pt", legacy + plain),
         Running("legacy.tar", tarred("pickle", plain), lambda c: load(_from_tar(c, "pickle"))),
         Running("model.tar.gz", tarred("a/model.pkl", plain, "w:gz"), lambda c: load(_from_tar(c, "a/model.pkl"))),
         Running("tar-and-pickle.tar", _tar_and_pickle(file), load),
+        Running("two-tars.tar", tarred("a.txt", b"text") + tarred("a.pkl", plain), _as_tar_goes_on),
+        Running("no-header-between.tar", _broken_between(plain), _as_tar_goes_on),
         Running("zip-in-tar.tar.xz", tarred("a.zip", zipped_as("b.pkl", plain), "w:xz")),
         Running("tar-with-zip-behind.tar", tarred("a.pkl", plain) + zipped_as("a.txt", b"text")),
         Running("model.pkl.gz", gzip.compress(plain), lambda c: load(gzip.decompress(c))),
         Running("second-member.gz", gzip.compress(b"") + gzip.compress(plain), lambda c: load(gzip.decompress(c))),
+        Running("unknown-flags.pkl.gz", _with(gzip.compress(plain), 3, b"\xe0"), _from_gzip),
+        Running("wrong-sum.pkl.gz", _with(gzip.compress(plain), -8, b"xxxx"), _from_gzip),
+        Running("wrong-sum-of-head.pkl.gz", _with(gzip.compress(plain), 3, b"\2", b"xx"), _from_gzip),
+        Running("no-sum.pkl.gz", gzip.compress(plain)[:-8], _from_gzip),
+        Running("named.pkl.gz", _named(plain), _from_gzip),
         Running("model.pkl.bz2", bz2.compress(plain), lambda c: load(bz2.decompress(c))),
         Running("model.pkl.xz", lzma.compress(plain), lambda c: load(lzma.decompress(c))),
         Running("model.pkl.lzma", lzma.compress(plain, lzma.FORMAT_ALONE), lambda c: load(lzma.decompress(c))),
+        *(Running(f"properties-{lc}-{lp}-{pb}.pkl.xz", _alone(plain, lc, lp, pb), _from_lzma) for lc, lp, pb in
+          ((0, 0, 0), (4, 0, 0), (0, 4, 4), (3, 1, 2))),
+        Running("empty-before.pkl.xz", lzma.compress(b"") + _alone(plain, 0, 0, 0), _from_lzma),
+        Running("zeros-before.pkl.xz", bytes(18 * 5000) + _alone(plain, 0, 0, 0), _from_lzma),
+        Running("empty-and-zeros-before.pkl.xz", lzma.compress(b"") + bytes(36) + _alone(plain), _from_lzma),
+        Running("odd-window.lzma", _with(lzma.compress(plain, lzma.FORMAT_ALONE), 2, b"\x55"), _from_odd_lzma),
+        Running("model.pkl.lz", _lzip(plain)),
         Running("large-window.xz", with_large_window(plain), lambda c: load(lzma.decompress(c))),
         Running("model.joblib", zlib.compress(plain), lambda c: load(zlib.decompress(c))),
         Running("old.joblib", b"ZF" + hex(len(plain)).ljust(19).encode() + zlib.compress(plain), _as_old_joblib),
+        *(Running("old-length.joblib", _old_joblib(plain, length), _as_old_joblib) for length in _lengths(len(plain))),
+        Running("old-blank.joblib", b"ZF" + hex(len(plain)).ljust(20).encode() + zlib.compress(plain), _as_old_joblib),
+        *(Running("window.pkl.zlib", _zlib(plain, bits), lambda c: load(zlib.decompress(c))) for bits in (9, 12, 14)),
+        Running("window.joblib", _old_joblib(plain, "1", 9), _as_old_joblib),
         Running("cut.pkl.gz", gzip.compress(plain + bytes(100_000), 1)[:-20]),
         Running("objects.npy", objects, _behind_header),
         Running("fields.npy", npy("{'descr': [('a', 'f4'), ('b', [('c', 'O')])], 'fortran_order': True, 'shape': ()}")),
@@ -151,7 +172,89 @@ def contents(file: Path) -> list[Running]:
 
 
 def _as_old_joblib(content: bytes) -> Any:
-    return pickle.loads(zlib.decompress(content[21:]))  # noqa: S301
+    """Do as joblib with a content that begins with ZF (its check of the length is an assert)."""
+    int(content[2:21], 16)
+    return pickle.loads(zlib.decompress(content[22:] if content[21:22] == b" " else content[21:]))  # noqa: S301
+
+
+def _from_gzip(content: bytes) -> Any:
+    """Do as pandas and others with .gz: load while it is unpacked."""
+    return pickle.load(gzip.open(io.BytesIO(content)))  # noqa: S301
+
+
+def _from_lzma(content: bytes) -> Any:
+    """Do as pandas with .xz and joblib with .lzma."""
+    return pickle.load(lzma.open(io.BytesIO(content)))  # noqa: S301
+
+
+def _from_odd_lzma(content: bytes) -> Any:
+    return pickle.load(lzma.open(io.BytesIO(content), format=lzma.FORMAT_ALONE))  # noqa: S301
+
+
+def _then_load(read: Callable[[bytes], bytes]) -> Callable[[bytes], Any]:
+    return lambda content: pickle.loads(read(content))  # noqa: S301
+
+
+def _with(content: bytes, at: int, piece: bytes, behind_head: bytes = b"") -> bytes:
+    """Put a piece in the place of as many bytes, and something behind the head of gzip."""
+    at %= len(content)
+    content = content[:at] + piece + content[at + len(piece) :]
+    return content[:10] + behind_head + content[10:]
+
+
+def _named(content: bytes) -> bytes:
+    """Pack with all that the head of gzip may have."""
+    packed = gzip.compress(content)
+    return packed[:3] + b"\x1e" + packed[4:10] + b"\4\0more" + b"n" * 3000 + b"\0comment\0" + b"xx" + packed[10:]
+
+
+def _alone(content: bytes, lc: int = 3, lp: int = 0, pb: int = 2) -> bytes:
+    """Pack as .lzma, whose first byte these make."""
+    filters = [{"id": lzma.FILTER_LZMA1, "lc": lc, "lp": lp, "pb": pb}]
+    return lzma.compress(content, lzma.FORMAT_ALONE, filters=filters)
+
+
+def _lzip(content: bytes) -> bytes:
+    """Pack as .lz, which newer versions of liblzma unpack unasked."""
+    packed = lzma.compress(content, lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA1, "dict_size": 1 << 20}])
+    return b"LZIP\1\x14" + packed + struct.pack("<IQQ", zlib.crc32(content), len(content), len(packed) + 26)
+
+
+def _lengths(length: int) -> list[str]:
+    """Return what joblib's old format takes for a length: whatever Python's int() does."""
+    number = f"{length:x}"
+    return [
+        number,
+        f"+{number}",
+        f" 0x{number}",
+        f"0X{number}",
+        f"\n\v{number}\t",
+        f"0_{number}",
+        "-0x0_1",
+        number.upper(),
+    ]
+
+
+def _old_joblib(content: bytes, length: str, bits: int = 15) -> bytes:
+    return b"ZF" + length.encode().ljust(19) + _zlib(content, bits)
+
+
+def _zlib(content: bytes, bits: int) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, bits)
+    return packer.compress(content) + packer.flush()
+
+
+def _broken_between(content: bytes) -> bytes:
+    """Return a tar with a block that is no header between its two files."""
+    return tarred("a.txt", b"text")[:1024] + b"x" * 512 + tarred("a.pkl", content)
+
+
+def _as_tar_goes_on(content: bytes) -> Any:
+    """Do as a tar that is told to ignore zeros, and as one that goes on to the next header."""
+    with tarfile.open(fileobj=io.BytesIO(content), ignore_zeros=True) as archive:
+        file = archive.extractfile("a.pkl")
+        assert file
+        return pickle.load(file)  # noqa: S301
 
 
 def _until_garbage(content: bytes) -> None:

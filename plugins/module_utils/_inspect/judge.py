@@ -14,13 +14,15 @@ from pathlib import Path
 from posixpath import dirname, join
 
 from .._base.clock import Clock, StoppedError
-from .archives import ends_as_zip, in_tar, in_zip, is_tar, is_zip
 from .budget import DEPTH, Budget
 from .kinds import Unknown, check_kind, refuse_hidden_pickle
+from .names import shown
 from .packed import refuse_closed, unpack
 from .pickles import refuse_pickle
 from .refused import Limit, Refused
 from .stream import Stream
+from .tars import in_tar, is_tar
+from .zips import in_zips, is_zip
 
 #: So many are named; to look for more would cost time and help nobody.
 _ENOUGH = 10
@@ -75,20 +77,20 @@ def _judge(stream: Stream, name: str, is_safe: bool, depth: int) -> set[str]:
     refuse_closed(stream)
     unpacked = unpack(stream)
     if unpacked:
-        _judge_within(unpacked, _unpacked_name(name), is_safe, depth)
-        if not stream.is_seekable:
+        # what may be packed may as well be something else, and is no harmless kind by what it seems to have in it
+        _judge_within(unpacked.content, _unpacked_name(name), is_safe and unpacked.is_certain, depth)
+        if unpacked.is_certain and not stream.is_seekable:
             return set()
     begins_as_zip, begins_as_tar = is_zip(stream), is_tar(stream)
     # as whatever it can be read: it may be several at once
-    if begins_as_zip or ends_as_zip(stream):
-        for inner, content in in_zip(stream, check_names=is_safe):
-            _judge_within(content, inner, is_safe, depth)
+    for inner, content in in_zips(stream, check_names=is_safe):
+        _judge_within(content, inner, is_safe, depth)
     if begins_as_tar:
         for inner, content in in_tar(stream, check_names=is_safe):
             _judge_within(content, inner, is_safe, depth)
     if not is_safe:
         refuse_hidden_pickle(stream)
-    elif not (unpacked or begins_as_zip or begins_as_tar):
+    elif not ((unpacked and unpacked.is_certain) or begins_as_zip or begins_as_tar):
         return check_kind(stream, name)
     return set()
 
@@ -97,7 +99,7 @@ def _judge_within(stream: Stream, name: str, is_safe: bool, depth: int) -> None:
     try:
         _judge(stream, name, is_safe, depth + 1)
     except Refused as reason:
-        raise reason.within(name if name.isprintable() and len(name) < 200 else ascii(name)[:200]) from None
+        raise reason.within(shown(name)) from None
 
 
 def _unpacked_name(name: str) -> str:

@@ -70,33 +70,19 @@ KINDS: tuple[Kind, ...] = (
     Kind("TFRecord", tfrecord.begins, tfrecord.check),
 )
 
-#: Names of what is code however it reads: programs, libraries, scripts, and documents that can hold scripts.
-CODE = frozenset(
-    {
-        *(
-            "py",
-            "pyc",
-            "pyw",
-            "pyd",
-            "pyx",
-            "ipynb",
-            "rb",
-            "pl",
-            "php",
-            "lua",
-            "r",
-            "jl",
-            "go",
-            "rs",
-            "java",
-            "cs",
-            "swift",
-        ),
-        *("c", "cc", "cpp", "cu", "cuh", "h", "hpp", "m", "mm", "kt", "so", "dll", "dylib", "exe", "msi", "com", "jar"),
-        *("sh", "bash", "zsh", "fish", "csh", "bat", "cmd", "ps1", "vbs", "class", "wasm", "hta", "desktop"),
-        *("js", "mjs", "cjs", "ts", "jsx", "tsx", "html", "htm", "xhtml", "svg"),
-    }
-)
+#: Names of what is code however it reads, by their ends: programs, libraries, scripts, what a shell or a build runs,
+#: and documents that can hold scripts. Python runs lines of a text that is called .pth; PyTorch's own are no texts.
+#: TensorFlow and Caffe read their graphs, which may call code, as texts, too.
+_CODE = """
+    py pyc pyd pyi pyw pyx pyz py3 pth ipynb rb pl pm php php3 phtml phar lua r jl go rs java cs swift dart nim zig
+    c cc cpp cu cuh h hpp m mm kt kts scala sc groovy gradle clj ex exs hs el tcl awk nix
+    so dll dylib exe msi com jar class wasm scr cpl sys
+    sh bash zsh fish csh ksh dash bat cmd command ps1 psm1 psd1 ps1xml vbs vbe wsf wsh jse hta ahk reg inf lnk url
+    scf applescript scpt desktop service timer mk makefile gnumakefile dockerfile containerfile jenkinsfile justfile
+    bashrc bash_profile profile zshrc zprofile pbtxt prototxt
+    js mjs cjs ts mts cts jsx tsx vue svelte html htm xhtml xht shtml mht mhtml svg svgz xsl xslt htc swf asp aspx jsp
+"""
+CODE = frozenset(_CODE.split())
 #: What is worth a name in a message, although it is not let through.
 _OTHERS = {
     b"\x7fELF": "a program or library",

@@ -8,9 +8,9 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from .protobuf import Walk
+from .protobuf import VARINT, Walk
 from .refused import Refused
-from .stream import Stream
+from .stream import NO_TEXT, Stream
 
 # The numbers of the fields by which a tensor is reached, as onnx.proto has them; a graph can be an attribute of a node
 # again. A tensor says where its data is by pairs of key and value.
@@ -20,7 +20,9 @@ _GRAPH: dict[int, Any] = {5: _TENSOR, 15: _SPARSE}
 _ATTRIBUTE = {5: _TENSOR, 6: _GRAPH, 10: _TENSOR, 11: _GRAPH, 22: _SPARSE, 23: _SPARSE}
 _NODE = {4: "operator", 5: _ATTRIBUTE}
 _GRAPH[1] = _NODE
-_MODEL = {7: _GRAPH, 20: {1: _GRAPH, 2: _GRAPH}, 25: {7: _NODE, 11: _ATTRIBUTE}}
+#: Versions, and texts about the producer, the domain and the model: TensorFlow would find its graph there.
+_ABOUT: dict[int, Any] = {1: VARINT, 2: "about", 3: "about", 4: "about", 5: VARINT, 6: "about"}
+_MODEL = {**_ABOUT, 7: _GRAPH, 20: {1: _GRAPH, 2: _GRAPH}, 25: {7: _NODE, 11: _ATTRIBUTE}}
 #: No field of a model has a higher number.
 _KNOWN = 26
 _LONGEST_PAIR, _FILES = 4096, 10_000
@@ -35,6 +37,9 @@ def check(stream: Stream) -> set[str]:
     for name, content in Walk(stream, size).fields(_MODEL, _KNOWN):
         if name == "operator":
             operators += 1
+        elif name == "about":
+            if NO_TEXT.search(content.decode()):
+                raise ValueError("a control character is no text")
         else:
             files.update(_check_location(value.decode()) for value in _locations(content, stream))
         if len(files) > _FILES:

@@ -11,11 +11,14 @@ from typing import Any
 from .refused import Refused
 from .stream import Stream
 
+#: Kinds of fields.
+VARINT, FIXED = 0, 5
 #: Fields of one message with all that is in it.
 _FIELDS = 1_000_000
 _DEEPEST = 64
 
-#: Number of a field -> the fields of the message in it; a text instead is the name under which it is handed out.
+#: Number of a field -> the fields of the message in it; a text instead is the name under which it is handed out, a
+#: number the kind that it must have: readers pass over what they don't expect, and others may find theirs there.
 Schema = Mapping[int, Any]
 
 
@@ -42,7 +45,8 @@ class Walk:
             key = self._varint()
             number, kind = key >> 3, key & 7
             inner = schema.get(number)
-            if not number or (known and number > known) or (inner is not None and kind != 2):
+            expected = inner if isinstance(inner, int) else 2
+            if not number or (known and number > known) or (inner is not None and kind != expected):
                 raise ValueError(f"a field {number} of kind {kind}")
             if kind == 0:
                 self._varint()
@@ -54,7 +58,7 @@ class Walk:
                     raise EOFError
                 if isinstance(inner, str):
                     yield inner, stream.take(size)
-                elif inner is None:
+                elif inner is None or isinstance(inner, int):
                     stream.skip(size)
                 else:
                     yield from self._fields(inner, stream.position + size, depth + 1, 0)

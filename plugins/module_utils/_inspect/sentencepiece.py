@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from .protobuf import Walk
+from .protobuf import FIXED, VARINT, Walk
 from .stream import Stream
 
-#: pieces, trainer, normalizer, self test, denormalizer
-_MODEL = {1: {1: "piece"}, 2: {}, 3: {}}
+#: Pieces with score and type, trainer, normalizer, self test, denormalizer. TensorFlow's graphs have texts for scores.
+_MODEL = {1: {1: "piece", 2: FIXED, 3: VARINT}, 2: {}, 3: {}, 4: {}, 5: {}}
 _KNOWN = 5
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,8 @@ from .refused import Limit
 _CHUNK, _HEAD = 64 << 10, 1 << 20
 #: The longest piece that anybody may ask for at once: a length in a hostile content can be anything.
 LONGEST = 16 << 20
+#: A small message of Protocol Buffers (TensorFlow, Core ML) is UTF-8, but for these. Others separate or colour texts.
+NO_TEXT = re.compile("[\\0-\\x08\\x0e-\\x1a]")
 
 
 class Stream:

@@ -31,7 +31,7 @@ from hub.drafts import safetensors
 #: What looking at a content may take, in bytes.
 MEMORY = 150 << 20
 #: What is large or deep, and harmless.
-FINE = ("deep.yaml", "anchors.yaml", "blanks.yaml", "tags.yaml", "line.pkl", "tensors.gguf", "spaces.txt.gz")
+FINE = ("comments.yaml", "anchors.yaml", "blanks.yaml", "digits.json", "line.pkl", "tensors.gguf", "spaces.txt.gz")
 
 
 def bombs() -> Iterator[tuple[str, bytes]]:
@@ -97,11 +97,17 @@ def bombs() -> Iterator[tuple[str, bytes]]:
     yield "lists.pkl", b"]" * 300_000
     yield "memo.pkl", b"N" + b"".join(b"r" + struct.pack("<I", number) for number in range(110_000))
     yield "footer.parquet", b"PAR1" + b"\xf0\xff\xff\xff" + b"PAR1"
+    yield "comments.yaml", b"target:\n" + b"#target:\n" * 110_000
+    yield "maps.json", b'"auto_map":{' * 85_000
+    yield "maps.json", b'{"auto_map":{' * 70_000 + b"}" * 140_000
+    yield "digits.json", b"1" * 1_000_000
+    yield "digits.json", b"[1e" + b"1" * 1_000_000 + b"]"
     yield "deep.yaml", b"[" * 900_000
     yield "anchors.yaml", b"a: &a [x, x]\n" + b"".join(b"b%d: [*a, *a]\n" % number for number in range(1000))
     yield "long.yaml", b"a: b\n" * 300_000
     yield "blanks.yaml", b"target:" + b" " * 1_000_000
     yield "tags.yaml", b"- ! " * 250_000
+    yield "flow.yaml", b"[" + b"a," * 500_000 + b"]"
 
 
 def _negative() -> bytes:

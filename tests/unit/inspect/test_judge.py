@@ -14,7 +14,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from contents.harmless import KINDS, PNG, gguf, hdf5, onnx, parquet
+from contents.harmless import KINDS, PNG, gguf, hdf5, message, onnx, parquet
 from contents.running import contents, npy, tarred, with_large_window, zipped_as
 
 from hub.drafts import safetensors
@@ -86,7 +86,41 @@ def test_what_is_harmless_is_not(judged: Judge, name: str) -> None:
         ("m.keras", zipped_as("model.weights.h5", hdf5(b'"class_name": "__lambda__"')), "Lambda layer"),
         ("config.yaml", b"a: !!python/object/apply:os.system [id]\n", "is YAML with the tag"),
         ("config.yaml", b"a: [1,!apply:os.system {}]\n", "is YAML with the tag"),
-        ("config.yaml", b"%TAG ! tag:yaml.org,2002:python/\n---\na: 1\n", "is YAML with the tag"),
+        ("config.yaml", b"%TAG ! tag:yaml.org,2002:python/\n---\na: !name:os.system\n", "is YAML with the tag"),
+        ("config.yaml", b"\xef\xbb\xbf!!python/object/apply:os.system [id]\n", "is YAML with the tag"),
+        ("config.yaml", b"a: !<tag:yaml.org,2002:python/object/apply:os.system> [id]\n", "is YAML with the tag"),
+        ("config.yaml", b"a: !!%70ython/object/apply:os.system [id]\n", "is YAML with the tag"),
+        ("config.yaml", b"x: &a subprocess.Popen\ntarget: *a\n", "target"),
+        ("config.yaml", b"x: &t target\n*t : subprocess.Popen\n", "target"),
+        ("config.yaml", b"target: >-\n  subprocess.Popen\n", "target"),
+        ("config.yaml", b"target: |-\n  subprocess.Popen\n", "target"),
+        ("config.yaml", b"target: !!str subprocess.Popen\n", "target"),
+        ("config.yaml", b"target: &x subprocess.Popen\n", "target"),
+        ("config.yaml", b'? "tar\\\n  get"\n: subprocess.Popen\n', "target"),
+        ("config.yaml", b'target: "\\\nsubprocess.Popen"\n', "target"),
+        ("config.yaml", b'? "_tar\\\n  get_"\n: subprocess.Popen\n', "_target_"),
+        ("config.yaml", b"b: &b {? target : subprocess.Popen}\n<<: *b\n", "target"),
+        ("config.yaml", b"a: subprocess\ntarget: ${a}.Popen\n", "target"),
+        ("config.yaml", b"a: 1\n---\n- [{x: {target: os.system}}]\n", "target"),
+        ("config.yaml", b"a: 'open\n", "is YAML that can't be read"),
+        ("config.json", b'{"auto_map": {"}": "", "AutoModel": "a/b--m.C"}}', "code from another repository"),
+        ("config.json", b'{"auto_map": {"x": {}, "AutoModel": "a/b--m.C"}}', "code from another repository"),
+        ("config.json", b'{"auto_map": {"A": "a/b--m.C"}, "auto_map": {}}', "code from another repository"),
+        ("config.json", b'\xef\xbb\xbf{"auto_m\\u0061p": {"AutoModel": "a/b-\\u002dm.C"}}', "another repository"),
+        ("tokenizer_config.json", b'{"auto_map": ["a/b--t.T", null]}', "code from another repository"),
+        ("modules.json", b'[{"idx": 0, "type": "a/b--m.C"}]', "code from another repository"),
+        ("config.json", b'{"auto_map": {"A": "a/b--m.C"}} // a comment', "names code .auto_map., and can't be read"),
+        ("config.json", b'{"a": "' + b"x" * (1 << 20) + b'", "auto_map": {"A": "a/b--m.C"}}', "names code"),
+        ("model.xml", b'<a xmlns="http://www.w3.org/1999/xhtml"><script/></a>', "is XML that may hold scripts"),
+        ("x.pth", b"import os; os.system('true')\n", "is code"),
+        ("saved_model.pb", b"\x08\x01" + message(2, message(2, message(1, message(2, b"WriteFile")))), "no kind"),
+        ("graph.pb", message(1, message(1, b"name") + message(2, b"WriteFile")), "no kind"),
+        ("onnx.pb", message(2, message(2, message(1, message(2, b"WriteFile")))) + onnx(), "no kind"),
+        ("onnx.pb", b"\x12\0" + message(1, message(1, b"name") + message(2, b"WriteFile")) + onnx(), "no kind"),
+        ("model.mlmodel", b"\x08\x04" + message(2, b"a text"), "no kind"),
+        ("saved_model.pbtxt", b'meta_graphs { graph_def { node { op: "WriteFile" } } }', "is code"),
+        ("Makefile", b"all:\n", "is code"),
+        (".bashrc", b"true\n", "is code"),
         ("config.yaml", b"x:\n  _target_: os.system\n", "_target_"),
         ("config.yaml", b'"\\x5ftarget_": os.system\n', "_target_"),
         ("config.yaml", b"model:\n  target: # here\n    os.system\n", "target"),
@@ -119,12 +153,18 @@ def test_what_asks_for_much_memory_to_be_unpacked_is_held(judged: Judge) -> None
 
 def test_links_that_lead_out(judged: Judge) -> None:
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as archive:
+    with tarfile.open(fileobj=out, mode="w") as tar:
         link = tarfile.TarInfo("a")
         link.type, link.linkname = tarfile.SYMTYPE, "../../etc"
-        archive.addfile(link)
-    assert "leads out" in judged("safe", {"a.tar": out.getvalue()})["a.tar"]
-    assert judged("no-pickle", {"a.tar": out.getvalue()}) == {}
+        tar.addfile(link)
+    about = zipfile.ZipInfo("a")
+    about.external_attr = 0o120777 << 16
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w") as archive:
+        archive.writestr(about, "/etc/passwd")
+    for name, content in (("a.tar", out.getvalue()), ("a.zip", zipped.getvalue())):
+        assert "leads out" in judged("safe", {name: content})[name]
+        assert judged("no-pickle", {name: content}) == {}
 
 
 def test_what_an_onnx_model_says_is_its_data(judged: Judge) -> None:
@@ -158,7 +198,8 @@ def test_an_archive_that_no_reader_takes_is_held(judged: Judge) -> None:
         encrypted[at] |= 1
     broken = bytearray(whole)
     broken[40] ^= 0xFF
-    for content in (bytes(encrypted), bytes(broken), whole[:-30]):
+    assert "is encrypted" in judged("no-pickle", {"a.zip": bytes(encrypted)})["a.zip"]
+    for content in (bytes(broken), whole[:-30]):
         assert "could not be read to its end" in judged("no-pickle", {"a.zip": content})["a.zip"]
     strange = io.BytesIO()
     with zipfile.ZipFile(strange, "w", zipfile.ZIP_LZMA) as archive:
