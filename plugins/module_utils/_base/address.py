@@ -57,8 +57,8 @@ def _problem(url: object) -> str | None:
         return wrong
     try:
         parts = urlsplit(url)
-        is_web = parts.scheme in ("http", "https") and bool(parts.hostname)
-        _ = parts.port
+        # a port that is none is a ValueError
+        is_web = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return wrong
     if parts.netloc.count("@") > 1:

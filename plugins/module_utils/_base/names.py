@@ -123,7 +123,7 @@ class _Name(str):
     _RULE: ClassVar[str]
 
     def __new__(cls: type[_N], value: Any) -> _N:
-        if type(value) is cls:
+        if isinstance(value, cls):
             return value
         if not isinstance(value, str) or not cls._PATTERN.fullmatch(value):
             raise NameProblem(f"{shown(value)} {cls._RULE}")
@@ -177,7 +177,7 @@ class RepoPath(str):
 
     def __new__(cls, value: Any) -> RepoPath:
         """Make it. Raises NameProblem."""
-        if type(value) is cls:
+        if isinstance(value, cls):
             return value
         if not isinstance(value, str):
             raise NameProblem(f"{shown(value)} is no text")

@@ -90,7 +90,7 @@ class Http:
         """Send a request and return urllib3's answer, its body unread; whoever gets it closes it.
 
         ``bucket`` names the Hub's limit that the request counts against. Answers that pass by themselves (5xx) are
-        tried again, 429 is waited for. Raises TransportError when nothing helps.
+        tried again, 429 is waited for, unless there is one attempt only. Raises TransportError when nothing helps.
         """
         failures = refusals = 0
         while True:
@@ -108,7 +108,7 @@ class Http:
             self.move()
             if bucket:
                 self.gate.note(answer.headers)
-            if answer.status == 429 and refusals < _REFUSALS:
+            if answer.status == 429 and refusals < _REFUSALS and attempts > 1:
                 refusals += 1
                 discard(answer)
                 self.gate.refused(bucket or origin_name(url), answer.headers, refusals)

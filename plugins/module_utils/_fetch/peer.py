@@ -107,10 +107,10 @@ class Peer:
             answer = self.http.open("GET", url, {**self.headers(None), **PLAIN}, attempts=1)
             if answer.status == 200:
                 return document(answer, self.http.clock, seconds)
-        except TransportError as problem:
-            raise PeerError(f"{self.endpoint} can't be reached: {problem}") from problem
-        except NETWORK_ERRORS as problem:
-            raise PeerError(f"{url} broke off: {reason(problem)}") from problem
+        except TransportError as away:
+            raise PeerError(f"{self.endpoint} can't be reached: {away}") from away
+        except NETWORK_ERRORS as error:
+            raise PeerError(f"{url} broke off: {reason(error)}") from error
         except NameProblem as problem:
             raise PeerError(f"{url}: {problem}") from None
         discard(answer)

@@ -23,6 +23,10 @@ _BITS = {
 }  # fmt: skip
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63
+
+
 def check(stream: Stream) -> None:
     """Raise Refused where the header does not describe the rest, to the byte."""
     try:
@@ -67,7 +71,10 @@ def _span(name: str, tensor: Any) -> tuple[int, int]:
     if set(tensor) != {"dtype", "shape", "data_offsets"}:
         raise ValueError(f"{name[:100]!r} has other fields")
     begin, end = tensor["data_offsets"]
-    if any(type(number) is not int or not 0 <= number < 1 << 63 for number in (*tensor["shape"], begin, end)):
+    if any(
+        not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < 1 << 63
+        for number in (*tensor["shape"], begin, end)
+    ):
         raise ValueError(f"{name[:100]!r} has a wrong number")
     bits = _BITS.get(tensor["dtype"])
     if bits is None or begin > end or len(tensor["shape"]) > _DIMENSIONS:

@@ -17,7 +17,6 @@ from .facts import Repo
 _COMMIT = re.compile(COMMIT)
 #: The branch that every repository has.
 MAIN = Ref("main")
-_NONE: Mapping[str, str] = {}
 #: Files that say something about a repository and are not what anybody mirrors it for.
 _ACCESSORIES = (".gitattributes", "README.md")
 
@@ -65,7 +64,7 @@ class Wanted:
         """Return the revision where it is a commit."""
         return Commit(self.revision) if self.is_commit else None
 
-    def select(self, paths: Iterable[RepoPath], refused: Mapping[str, str] = _NONE) -> list[RepoPath]:
+    def select(self, paths: Iterable[RepoPath], refused: Mapping[str, str] | None = None) -> list[RepoPath]:
         """Return those of a listing's paths that are wanted.
 
         Patterns work as those of ``huggingface_hub.snapshot_download``: ``*`` crosses slashes, a final slash means all
@@ -73,7 +72,7 @@ class Wanted:
         wanted is among those that are ``refused`` (name -> why).
         """
         available = sorted(paths)
-        for name, why in refused.items():
+        for name, why in (refused or {}).items():
             if name in self.files if self.files is not None else self._allows(name):
                 raise MirrorError(
                     f"the Hub lists in {self} what can't be had: {why}; leave it out with ignore_patterns"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Callable
 
-from .._base.clock import StoppedError, stamp
+from .._base.clock import LimitError, StoppedError, stamp
 from .._base.errors import Besides, HeldError, MirrorError, as_problem, join
 from .._base.names import Ref
 from .._base.progress import Progress
@@ -75,7 +75,8 @@ class Sync:
         """Record why the run comes to no end of its own: somebody stopped it, or it died."""
         about: dict[str, Any] = {"actor": self._options.actor, **({"run": self._run} if self._run else {})}
         with contextlib.suppress(OSError):  # the disk that it died of may refuse this, too
-            if isinstance(problem, KeyboardInterrupt) or type(problem) is StoppedError:
+            is_stop = isinstance(problem, StoppedError) and not isinstance(problem, LimitError)
+            if isinstance(problem, KeyboardInterrupt) or is_stop:
                 self._ledger.append("stopped", **about)
             else:
                 note_death(self._store, as_problem(problem), **about)

@@ -117,7 +117,7 @@ class Upstream:
         return self._send(repo, "head" if method == "HEAD" else "file", target, answer)
 
     def _content(self, path: str, headers: Mapping[str, str]) -> Answer:
-        folder, _, name = path.lstrip("/").partition("/")
+        folder, _slash, name = path.lstrip("/").partition("/")
         content = self._contents.get(name)
         if content is None:
             return _error("EntryNotFound")
@@ -197,7 +197,7 @@ class _Handler(socketserver.StreamRequestHandler):
             return False
         headers: dict[str, str] = {}
         while line := self.rfile.readline().decode("latin-1").strip():
-            name, _, value = line.partition(":")
+            name, _colon, value = line.partition(":")
             headers[name.strip().lower()] = value.strip()
         answer = self.server.upstream.answer(self.server.origin, words[0], words[1], headers)
         told = dict(answer.headers)
