@@ -71,10 +71,7 @@ def _span(name: str, tensor: Any) -> tuple[int, int]:
     if set(tensor) != {"dtype", "shape", "data_offsets"}:
         raise ValueError(f"{name[:100]!r} has other fields")
     begin, end = tensor["data_offsets"]
-    if any(
-        not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < 1 << 63
-        for number in (*tensor["shape"], begin, end)
-    ):
+    if not all(map(_is_number, (*tensor["shape"], begin, end))):
         raise ValueError(f"{name[:100]!r} has a wrong number")
     bits = _BITS.get(tensor["dtype"])
     if bits is None or begin > end or len(tensor["shape"]) > _DIMENSIONS:
