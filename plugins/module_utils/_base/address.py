@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 
 #: The longest address; a longer one is none that a person meant.
 LONGEST = 2000
-_SECRET = re.compile(r"(?<=://)[^/\s]*@")
+_SECRET = re.compile(r"(https?://)[^/\s]*@", re.IGNORECASE)
 
 
 def masked(text: str) -> str:
     """Return a text without the users and passwords of the addresses in it."""
-    return _SECRET.sub("***@", text) if "@" in text else text
+    return _SECRET.sub(r"\1***@", text) if "@" in text else text
 
 
 def endpoint_problem(url: object, instead: str) -> str | None:
