@@ -52,9 +52,10 @@ def note(file: Path, left: str) -> None:
 
 def read(file: Path) -> tuple[int, str]:
     """Return how many failures there were in a row, and why the last one was."""
-    with contextlib.suppress(FileNotFoundError):
+    # what is not as it was written counts for nothing, for with a traceback the service would never start again
+    with contextlib.suppress(FileNotFoundError, ValueError, TypeError, KeyError):
         noted = json.loads(file.read_text(encoding="utf-8"))
-        return noted["failures"], noted["reason"]
+        return int(noted["failures"]), str(noted["reason"])
     return 0, ""
 
 

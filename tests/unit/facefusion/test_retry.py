@@ -114,6 +114,14 @@ def test_of_a_queue_only_jobs_that_nobody_tried_wait(unit: Unit) -> None:
     assert "failed once" in unit.wait()[0]
 
 
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"failures": null, "reason": 1}', "\xff"])
+def test_a_count_that_can_not_be_read_counts_for_nothing(unit: Unit, text: str) -> None:
+    (unit.folder / "run" / "failures").write_text(text, encoding="latin-1")
+    assert unit.wait() == ("", "")
+    unit.ends(**MISSING)
+    assert "failed once" in unit.wait()[0]
+
+
 def test_a_count_that_is_there_is_replaced_as_a_whole(unit: Unit) -> None:
     unit.ends(**MISSING)
     assert [file.name for file in (unit.folder / "run").iterdir()] == ["failures"]

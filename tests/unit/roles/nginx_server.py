@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.fs import Fs
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.names import NameProblem
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import File, Listing, Repo
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.documents import (
     commit_documents,
@@ -84,8 +85,12 @@ class Store:
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(os.path.relpath(blob, link.parent))
         Spellings(self.root, Fs()).add(repo.name, self.root)
+        try:
+            described = Repo(kind[:-1], repo_id)
+        except NameProblem:  # what the engine refuses has no documents
+            return
         listing = Listing(commit, {path: _file(content) for path, content in files.items()}, {}, info)
-        for name, document in commit_documents(Repo(kind[:-1], repo_id), listing, files).items():
+        for name, document in commit_documents(described, listing, files).items():
             place = repo / ".mirror" / "rev" / commit / name
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(document)

@@ -55,6 +55,21 @@ def logins(module: ModuleType) -> Logins:
     return Logins(module)
 
 
+def test_a_long_password_costs_what_a_short_one_costs(module: ModuleType) -> None:
+    longest = "x" * module.LONGEST
+    hashed: list[bytes] = []
+    logins = module.Logins({"alice": longest}, lambda password, _setting: hashed.append(password) or password)
+
+    def send(password: str) -> str:
+        return str(logins.name("Basic " + b64encode(f"alice:{password}".encode()).decode(), HERE))
+
+    assert send(longest) == "alice"
+    for more in ("x", "x" * 5000):
+        with pytest.raises(module.WrongError):
+            send(longest + more)
+    assert [len(password) for password in hashed] == [module.LONGEST] * 3
+
+
 def test_a_name_that_nobody_has_costs_what_a_known_one_costs(logins: Logins) -> None:
     for name in ("alice", "bob", "mallory", ""):
         assert logins.try_(f"{name}:guess") == "wrong"

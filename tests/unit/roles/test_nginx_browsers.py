@@ -65,7 +65,7 @@ ADDRESSES: list[tuple[str, str, dict[str, str], int]] = [
     ("PUT", "/", {}, 405),
     ("GET", "/_peer/catalogue.json", {}, 404),
     ("GET", "/_health/store.json", {}, 200),
-    ("GET", "/", {"Content-Length": "20000"}, 413),
+    ("GET", "/", {"Content-Length": "300000"}, 413),
 ]
 
 
