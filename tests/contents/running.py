@@ -136,6 +136,7 @@ def contents(file: Path) -> list[Running]:
         Running("model.tar.gz", tarred("a/model.pkl", plain, "w:gz"), lambda c: load(_from_tar(c, "a/model.pkl"))),
         Running("tar-and-pickle.tar", _tar_and_pickle(file), load),
         Running("two-tars.tar", tarred("a.txt", b"text") + tarred("a.pkl", plain), _as_tar_goes_on),
+        Running("two-tars.tar.gz", gzip.compress(tarred("a.txt", b"text") + tarred("a.pkl", plain))),
         Running("no-header-between.tar", _broken_between(plain), _as_tar_goes_on),
         Running("zip-in-tar.tar.xz", tarred("a.zip", zipped_as("b.pkl", plain), "w:xz")),
         Running("tar-with-zip-behind.tar", tarred("a.pkl", plain) + zipped_as("a.txt", b"text")),
