@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import io
 import lzma
@@ -96,6 +97,22 @@ def _second(content: bytes) -> Any:
     return pickle.load(file)  # noqa: S301
 
 
+def _by_number(content: bytes) -> Any:
+    """Do as PyTorch with its oldest files, whose numbers are pairs that begin with an object."""
+
+    class Unpickler(pickle.Unpickler):
+        def persistent_load(self, pid: Any) -> Any:
+            return pid[0]
+
+    return Unpickler(io.BytesIO(content)).load()
+
+
+def _in_python(content: bytes) -> None:
+    """Do as Python's own unpickler does, until it finds no end."""
+    with contextlib.suppress(EOFError):
+        pickle._Unpickler(io.BytesIO(content)).load()  # type: ignore[attr-defined]
+
+
 def _behind_header(content: bytes) -> Any:
     """Do as numpy.load does with an array of objects."""
     size = struct.unpack("<H", content[8:10])[0]
@@ -124,6 +141,10 @@ def contents(file: Path) -> list[Running]:
         Running("call-then-garbage.pkl", plain[:-1] + b"\xff\xff", _until_garbage),
         Running("instance.pkl", b"(S" + repr(code.decode()).encode() + b"\ni__builtin__\nexec\n.", load),
         Running("object.pkl", b"(c__builtin__\nexec\nS" + repr(code.decode()).encode() + b"\no.", load),
+        *(Running("nothing-into-a-text.pkl", b"S'hi'\n(" + one + old, load) for one in (b"e", b"u", b"\x90")),
+        Running("nothing-into-a-text.txt", b"V\n(e" + old, load),
+        Running("by-number.pkl", b"(c__builtin__\nexec\ntQ(S" + repr(code.decode()).encode() + b"\ntR.", _by_number),
+        Running("without-line-end.pkl", b"(S" + repr(code.decode()).encode() + b"\ni__builtin__\nexecX", _in_python),
         Running("hexadecimal-number.pkl", b"I0x10\n0" + old, load),
         Running("broken-text.pkl", b"T\x02\0\0\0\xff\xfe0" + old, lambda content: load(content, encoding="latin-1")),
         Running("pytorch_model.bin", zipped_as("a/data.pkl", plain), lambda c: load(_member(c, "a/data.pkl"))),
@@ -136,6 +157,7 @@ def contents(file: Path) -> list[Running]:
         Running("model.tar.gz", tarred("a/model.pkl", plain, "w:gz"), lambda c: load(_from_tar(c, "a/model.pkl"))),
         Running("tar-and-pickle.tar", _tar_and_pickle(file), load),
         Running("two-tars.tar", tarred("a.txt", b"text") + tarred("a.pkl", plain), _as_tar_goes_on),
+        Running("two-tars.tar.gz", gzip.compress(tarred("a.txt", b"text") + tarred("a.pkl", plain))),
         Running("no-header-between.tar", _broken_between(plain), _as_tar_goes_on),
         Running("zip-in-tar.tar.xz", tarred("a.zip", zipped_as("b.pkl", plain), "w:xz")),
         Running("tar-with-zip-behind.tar", tarred("a.pkl", plain) + zipped_as("a.txt", b"text")),

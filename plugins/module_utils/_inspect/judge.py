@@ -89,7 +89,8 @@ def _judge(stream: Stream, name: str, is_safe: bool, depth: int) -> set[str]:
         for inner, content in in_tar(stream, check_names=is_safe):
             _judge_within(content, inner, is_safe, depth)
     if not is_safe:
-        refuse_hidden_pickle(stream)
+        if not begins_as_zip:  # or a large zip in a zip would have to be read twice, for kinds that don't begin so
+            refuse_hidden_pickle(stream)
     elif not ((unpacked and unpacked.is_certain) or begins_as_zip or begins_as_tar):
         return check_kind(stream, name)
     return set()

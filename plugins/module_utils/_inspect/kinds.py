@@ -74,7 +74,7 @@ KINDS: tuple[Kind, ...] = (
 #: and documents that can hold scripts. Python runs lines of a text that is called .pth; PyTorch's own are no texts.
 #: TensorFlow and Caffe read their graphs, which may call code, as texts, too.
 _CODE = """
-    py pyc pyd pyi pyw pyx pyz py3 pth ipynb rb pl pm php php3 phtml phar lua r jl go rs java cs swift dart nim zig
+    py pyc pyd pyw pyx pyz py3 pth ipynb rb pl pm php php3 phtml phar lua r jl go rs java cs swift dart nim zig
     c cc cpp cu cuh h hpp m mm kt kts scala sc groovy gradle clj ex exs hs el tcl awk nix
     so dll dylib exe msi com jar class wasm scr cpl sys
     sh bash zsh fish csh ksh dash bat cmd command ps1 psm1 psd1 ps1xml vbs vbe wsf wsh jse hta ahk reg inf lnk url

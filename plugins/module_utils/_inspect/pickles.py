@@ -97,7 +97,12 @@ class _Walk:
         if count == pickletools.UP_TO_NEWLINE:
             line = stream.line(_LINE, opcode.name in _LONG_LINES)
             if opcode.name in ("GLOBAL", "INST"):
-                line += b"\n" + stream.line(_LINE, is_longer=False)
+                try:
+                    line += b"\n" + stream.line(_LINE, is_longer=False)
+                except EOFError:  # Python's own unpickler goes without the last line's end, and calls INST
+                    if opcode.name == "GLOBAL":
+                        raise
+                    line += b"\n?"
             return line
         if count < 0:
             size = {
@@ -157,9 +162,10 @@ class _Walk:
             special(argument)
             return
         if name in _TARGETED:
-            self._pop_mark() if _MARK in opcode.stack_before else self._pop(_TARGETED[name])
+            items = self._pop_mark() if _MARK in opcode.stack_before else self._pop(_TARGETED[name])
             (target,) = self._pop(1)
-            if isinstance(target, (Imported, bytes)):
+            # a text takes nothing, but nothing is what it may be given
+            if isinstance(target, Imported) or (isinstance(target, bytes) and items):
                 self._called(target)
             self._stack.append(target)
             return
@@ -213,6 +219,11 @@ class _Walk:
         self._stack.append(Imported(self._imported[-1]))
 
     _do_ext1 = _do_ext2 = _do_ext4 = _do_ext
+
+    def _do_binpersid(self, _argument: bytes) -> None:
+        # a loader makes of it what it likes; PyTorch's for its oldest files gives back what was imported
+        self._pop(1)
+        self._stack.append(Imported("what a loader has under a number"))
 
     def _do_inst(self, argument: bytes) -> None:
         self._pop_mark()

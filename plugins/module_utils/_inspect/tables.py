@@ -31,9 +31,11 @@ def check_arrow(stream: Stream) -> None:
 def check_arrow_stream(stream: Stream) -> None:
     """Check a stream of Arrow, which datasets keeps: its first message is the schema."""
     stream.take(4)
-    size = stream.number(4)
+    size = stream.number(4, signed=True)
+    if size <= 0:
+        raise ValueError("no schema")
     schema = stream.take(size)
-    if not size or not 0 < int.from_bytes(schema[:4], "little") < size:
+    if not 0 < int.from_bytes(schema[:4], "little") < size:
         raise ValueError("no schema")
     _check(schema)
 

@@ -10,9 +10,22 @@ from collections.abc import Iterator
 from typing import Any
 
 from .names import check_name
+from .refused import Refused
 from .stream import Stream
 
 _BLOCK = 512
+
+
+class _Header(tarfile.TarInfo):
+    """A header, or the end: what is neither ends a tar for some readers, others pass over it."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Any:
+        """Return it. Raises Refused."""
+        try:
+            return super().fromtarfile(archive)
+        except tarfile.InvalidHeaderError:  # type: ignore[attr-defined]
+            raise Refused("is a tar with something in it that is no header, which readers take differently") from None
 
 
 def is_tar(stream: Stream) -> bool:
@@ -27,11 +40,11 @@ def is_tar(stream: Stream) -> bool:
 def in_tar(stream: Stream, check_names: bool) -> Iterator[tuple[str, Stream]]:
     """Return the files in a tar. ``check_names``: raise Refused for what would be unpacked elsewhere.
 
-    Some readers go on behind its end, and behind what is no header: what they find there is found here, too.
+    Some readers go on behind its end: what they find there is found here, too.
     """
     mode: Any = "r:" if stream.is_seekable else "r|"
     file: Any = stream.file() if stream.is_seekable else stream
-    with tarfile.open(fileobj=file, mode=mode, ignore_zeros=True) as archive:
+    with tarfile.open(fileobj=file, mode=mode, ignore_zeros=True, tarinfo=_Header) as archive:
         while True:
             info = archive.next()
             if info is None:

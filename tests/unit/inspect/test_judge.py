@@ -185,6 +185,15 @@ def test_random_bytes_are_no_pickle(judged: Judge) -> None:
     assert judged("no-pickle", many) == {}
 
 
+def test_a_large_zip_in_a_zip_is_no_pickle(judged: Judge) -> None:
+    inner = zipped_as("a.npy", npy("{'descr': '|u1'}", random.Random(5).randbytes(2 << 20)), zipfile.ZIP_STORED)
+    assert judged("no-pickle", {"a.zip": zipped_as("a.npz", inner)}) == {}
+
+
+def test_what_begins_as_a_table_and_is_none_is_no_pickle(judged: Judge) -> None:
+    assert judged("no-pickle", {"a.bin": b"\xff" * 100}) == {}
+
+
 def test_a_pickle_of_nothing_but_values_is_one(judged: Judge) -> None:
     for number in range(6):
         assert judged("no-pickle", {"a.pkl": pickle.dumps({"a": [1, 2.0, None, "x", (b"y",)]}, number)})

@@ -106,6 +106,11 @@ def does(unpickler: Any, content: bytes) -> str:
 @example([b"ca\nb\n", b")", b"}", b"\x92"])
 @example([b"(", b"ia\nb\n"])
 @example([b"I5\0x\n", b"(", b"ia\nb\n"])
+@example([b"S'a'\n", b"(", b"e", b"(", b"ia\nb\n"])
+@example([b"Va\n", b"(", b"u", b"(", b"ia\nb\n"])
+@example([short(b"a"), b"(", b"\x90", b"(", b"ia\nb\n"])
+@example([b"U\1a", b"N", b"b", b"(", b"ia\nb\n"])
+@example([b"(", b"ia\nbX"])
 @example([short(b"a"), short(b"o"), b"\x93", b"q\1", b"0", b"h\1", b")", b"R"])
 def test_whatever_calls_is_held(bits: list[bytes]) -> None:
     content = b"".join(bits)
