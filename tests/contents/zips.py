@@ -25,7 +25,7 @@ def zipped(content: bytes, name: str = NAME, method: int = zipfile.ZIP_STORED) -
 
 def parts(whole: bytes) -> tuple[bytes, bytes, bytes]:
     """Return the files, the directory and the end of a zip without a comment."""
-    *_rest, size, offset, _comment = _END.unpack(whole[-_END.size :])
+    *_rest, size, offset, _comment = _END.unpack(whole[len(whole) - _END.size :])
     return whole[:offset], whole[offset : offset + size], whole[offset + size :]
 
 
@@ -135,7 +135,7 @@ def fine_zips(content: bytes) -> dict[str, bytes]:
 
 def zips(plain: bytes) -> list[tuple[str, bytes, Callable[[bytes], bytes]]]:
     """Return zips in which some reader finds ``plain``: a name, the zip, that reader."""
-    (files, directory, _), (other, listed, _) = parts(zipped(plain)), parts(zipped(TEXT))
+    (files, directory, _end), (other, listed, _other_end) = parts(zipped(plain)), parts(zipped(TEXT))
     packed, of_packed, _end = parts(zipped(plain, method=zipfile.ZIP_DEFLATED))
     before, text = files + directory, zipped(TEXT)
 

@@ -108,7 +108,7 @@ class Peer:
             if answer.status == 200:
                 return document(answer, self.http.clock, seconds)
         except TransportError as away:
-            raise PeerError(f"{self.endpoint} can't be reached: {away}") from away
+            raise PeerError(f"{self.endpoint} can't be reached: {away}") from None
         except NETWORK_ERRORS as error:
             raise PeerError(f"{url} broke off: {reason(error)}") from error
         except NameProblem as problem:
