@@ -78,7 +78,7 @@ class Config:
         if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
             raise ConfigError(f"{self.tokens_file} must be a mapping NAME: TOKEN")
         for name, token in content.items():
-            if not isinstance(token, str) or not token.isascii() or not token.isprintable() or " " in token:
+            if not is_token(token):
                 raise ConfigError(f"{self.tokens_file}: what is given for {name} is no token")
         # the name of the one for entries that name none
         return {**content, **({None: content["default"]} if "default" in content else {})}
@@ -91,6 +91,11 @@ class Config:
             return LockFile.from_json(json.loads(_read(self.lock_file, most=_MOST_OF_A_LOCK)))
         except (ValueError, RecursionError) as problem:
             raise ConfigError(f"{self.lock_file} is no JSON: {problem}") from None
+
+
+def is_token(value: Any) -> bool:
+    """Say whether a value may go into a header as a token."""
+    return isinstance(value, str) and value.isascii() and value.isprintable() and " " not in value
 
 
 def read_config(file: Path) -> Config:

@@ -25,7 +25,7 @@ from .._plan.wanted import Wanted
 from .._run.engine import Engine, open_store
 from .._run.settings import Settings
 from .._store.store import Store
-from .config import Config, ConfigError, check_value, read_config
+from .config import Config, ConfigError, check_value, is_token, read_config
 from .terminal import QuietTerminal, open_terminal
 
 with contextlib.suppress(ImportError):  # the engine's users are told so
@@ -55,8 +55,11 @@ class Session:
         """Return the engine; all that only root may read was read before it goes on as the store's owner."""
         _need_libraries()
         tokens = self.config.tokens()
-        if os.environ.get("HF_TOKEN"):
-            tokens.setdefault(None, os.environ["HF_TOKEN"])
+        token = os.environ.get("HF_TOKEN", "").strip()
+        if token and not is_token(token):
+            raise ConfigError("what is given as HF_TOKEN is no token")
+        if token:
+            tokens.setdefault(None, token)
         lock = self.config.lock()
         _load_all()
         return self._engine(tokens=tokens, lock=lock)

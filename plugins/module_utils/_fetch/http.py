@@ -23,6 +23,7 @@ from typing import Any, Callable
 from urllib.parse import unquote, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from .._base.address import proxy_problem
 from .._base.clock import Clock
 from .._base.errors import MirrorError
 from .._base.gate import Gate, Limiter
@@ -174,7 +175,12 @@ def proxies_of(proxy: str | None) -> dict[str, str]:
     """Return the proxies for requests to the Hub: the one that is given, else the environment's."""
     if proxy:
         return {"http": proxy, "https": proxy}
-    return {scheme: url for scheme, url in getproxies().items() if scheme in ("http", "https", "no")}
+    found = {scheme: url for scheme, url in getproxies().items() if scheme in ("http", "https", "no")}
+    for scheme in ("http", "https"):
+        problem = proxy_problem(found[scheme]) if scheme in found else None
+        if problem:
+            raise MirrorError(f"the environment's {scheme}_proxy {problem}")
+    return found
 
 
 def proxy_for(url: str, proxies: Mapping[str, str]) -> str | None:

@@ -102,3 +102,22 @@ def test_an_address_with_a_password_is_refused_and_not_shown(sync: Run, option: 
     answer = sync({"repo_id": "stand-in/tiny-model"}, **{option: "https://me:hf_secret@hub.example.com"})
     assert answer["failed"] and f"{option} has a user or a password in it" in answer["msg"]
     assert "hf_secret" not in answer["msg"]
+
+
+def test_the_environments_proxy_counts_where_none_is_given(
+    sync: Run, proxy: tuple[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, seen = proxy[0], proxy[1].seen
+    monkeypatch.setenv("http_proxy", url)
+    assert not sync({"repo_id": "stand-in/tiny-model"})["failures"]
+    asked = len(seen)
+    assert asked > 5
+    monkeypatch.setenv("no_proxy", "127.0.0.1,127.0.0.2")
+    assert not sync({"repo_id": "stand-in/tiny-space", "repo_type": "space"})["failures"]
+    assert len(seen) == asked
+
+
+def test_a_proxy_of_the_environment_that_is_none_is_told(sync: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://u:S3CRET@[::1")
+    answer = sync({"repo_id": "stand-in/tiny-model"})
+    assert "http_proxy must be an address" in answer["msg"] and "S3CRET" not in str(answer)
