@@ -14,17 +14,18 @@ from .refused import Refused
 from .stream import Stream
 
 _BLOCK = 512
+_INVALID_HEADER = tarfile.InvalidHeaderError  # type: ignore[attr-defined]
 
 
 class _Header(tarfile.TarInfo):
     """A header, or the end: what is neither ends a tar for some readers, others pass over it."""
 
     @classmethod
-    def fromtarfile(cls, archive: tarfile.TarFile) -> Any:
+    def fromtarfile(cls, tarfile: Any) -> Any:
         """Return it. Raises Refused."""
         try:
-            return super().fromtarfile(archive)
-        except tarfile.InvalidHeaderError:  # type: ignore[attr-defined]
+            return super().fromtarfile(tarfile)
+        except _INVALID_HEADER:
             raise Refused("is a tar with something in it that is no header, which readers take differently") from None
 
 
