@@ -107,6 +107,16 @@ def _by_number(content: bytes) -> Any:
     return Unpickler(io.BytesIO(content)).load()
 
 
+def _as_numbered(content: bytes) -> Any:
+    """Do as a loader to which a number stands for itself."""
+
+    class Unpickler(pickle.Unpickler):
+        def persistent_load(self, pid: Any) -> Any:
+            return pid
+
+    return Unpickler(io.BytesIO(content)).load()
+
+
 def _in_python(content: bytes) -> None:
     """Do as Python's own unpickler does, until it finds no end."""
     with contextlib.suppress(EOFError):
@@ -144,6 +154,7 @@ def contents(file: Path) -> list[Running]:
         *(Running("nothing-into-a-text.pkl", b"S'hi'\n(" + one + old, load) for one in (b"e", b"u", b"\x90")),
         Running("nothing-into-a-text.txt", b"V\n(e" + old, load),
         Running("by-number.pkl", b"(c__builtin__\nexec\ntQ(S" + repr(code.decode()).encode() + b"\ntR.", _by_number),
+        Running("names-by-number.pkl", b"Pbuiltins\nPexec\n\x93(V" + code + b"\ntR.", _as_numbered),
         Running("without-line-end.pkl", b"(S" + repr(code.decode()).encode() + b"\ni__builtin__\nexecX", _in_python),
         Running("hexadecimal-number.pkl", b"I0x10\n0" + old, load),
         Running("broken-text.pkl", b"T\x02\0\0\0\xff\xfe0" + old, lambda content: load(content, encoding="latin-1")),

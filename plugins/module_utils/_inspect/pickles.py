@@ -43,6 +43,10 @@ class Imported:
         self.name = name
 
 
+class _MaybeText(bytes):
+    """What a loader has under a text: most likely that text, but it may be anything."""
+
+
 class _NoPickle(Exception):  # noqa: N818 - it is the usual case
     """No unpickler goes on here."""
 
@@ -165,7 +169,7 @@ class _Walk:
             items = self._pop_mark() if _MARK in opcode.stack_before else self._pop(_TARGETED[name])
             (target,) = self._pop(1)
             # a text takes nothing, but nothing is what it may be given
-            if isinstance(target, Imported) or (isinstance(target, bytes) and items):
+            if isinstance(target, Imported) or (type(target) is bytes and items):
                 self._called(target)
             self._stack.append(target)
             return
@@ -208,7 +212,7 @@ class _Walk:
         self._stack.append(self._import(*argument.split(b"\n", 1)))
 
     def _do_stack_global(self, _argument: bytes) -> None:
-        module, name = self._pop(2)
+        module, name = (b"?" if isinstance(one, Imported) else one for one in self._pop(2))
         if not isinstance(module, bytes) or not isinstance(name, bytes):
             raise _NoPickle
         self._stack.append(self._import(module, name))
@@ -219,6 +223,9 @@ class _Walk:
         self._stack.append(Imported(self._imported[-1]))
 
     _do_ext1 = _do_ext2 = _do_ext4 = _do_ext
+
+    def _do_persid(self, argument: bytes) -> None:
+        self._stack.append(_MaybeText(argument[:_KEPT]))
 
     def _do_binpersid(self, _argument: bytes) -> None:
         # a loader makes of it what it likes; PyTorch's for its oldest files gives back what was imported
