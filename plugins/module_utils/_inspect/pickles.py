@@ -169,7 +169,7 @@ class _Walk:
             items = self._pop_mark() if _MARK in opcode.stack_before else self._pop(_TARGETED[name])
             (target,) = self._pop(1)
             # a text takes nothing, but nothing is what it may be given
-            if isinstance(target, Imported) or (type(target) is bytes and items):
+            if isinstance(target, Imported) or (isinstance(target, bytes) and items):
                 self._called(target)
             self._stack.append(target)
             return
