@@ -31,6 +31,10 @@ class Running:
     load: Callable[[bytes], Any] | None = None
 
 
+def _load(file: Any) -> Any:
+    return pickle.load(file)  # noqa: S301 - that loading runs code is what is tested; these pickles are the tests' own
+
+
 class Makes:
     """Makes a file when it is unpickled."""
 
@@ -93,8 +97,8 @@ def _from_tar(content: bytes, name: str) -> bytes:
 
 def _second(content: bytes) -> Any:
     file = io.BytesIO(content)
-    pickle.load(file)  # noqa: S301 - it is what is tested
-    return pickle.load(file)  # noqa: S301
+    _load(file)
+    return _load(file)
 
 
 def _by_number(content: bytes) -> Any:
@@ -126,7 +130,7 @@ def _in_python(content: bytes) -> None:
 def _behind_header(content: bytes) -> Any:
     """Do as numpy.load does with an array of objects."""
     size = struct.unpack("<H", content[8:10])[0]
-    return pickle.loads(content[10 + size :])  # noqa: S301
+    return _load(io.BytesIO(content[10 + size :]))
 
 
 def contents(file: Path) -> list[Running]:
@@ -207,25 +211,25 @@ def contents(file: Path) -> list[Running]:
 def _as_old_joblib(content: bytes) -> Any:
     """Do as joblib with a content that begins with ZF (its check of the length is an assert)."""
     int(content[2:21], 16)
-    return pickle.loads(zlib.decompress(content[22:] if content[21:22] == b" " else content[21:]))  # noqa: S301
+    return _load(io.BytesIO(zlib.decompress(content[22:] if content[21:22] == b" " else content[21:])))
 
 
 def _from_gzip(content: bytes) -> Any:
     """Do as pandas and others with .gz: load while it is unpacked."""
-    return pickle.load(gzip.open(io.BytesIO(content)))  # noqa: S301
+    return _load(gzip.open(io.BytesIO(content)))
 
 
 def _from_lzma(content: bytes) -> Any:
     """Do as pandas with .xz and joblib with .lzma."""
-    return pickle.load(lzma.open(io.BytesIO(content)))  # noqa: S301
+    return _load(lzma.open(io.BytesIO(content)))
 
 
 def _from_odd_lzma(content: bytes) -> Any:
-    return pickle.load(lzma.open(io.BytesIO(content), format=lzma.FORMAT_ALONE))  # noqa: S301
+    return _load(lzma.open(io.BytesIO(content), format=lzma.FORMAT_ALONE))
 
 
 def _then_load(read: Callable[[bytes], bytes]) -> Callable[[bytes], Any]:
-    return lambda content: pickle.loads(read(content))  # noqa: S301
+    return lambda content: _load(io.BytesIO(read(content)))
 
 
 def _with(content: bytes, at: int, piece: bytes, behind_head: bytes = b"") -> bytes:
@@ -287,12 +291,12 @@ def _as_tar_goes_on(content: bytes) -> Any:
     with tarfile.open(fileobj=io.BytesIO(content), ignore_zeros=True) as archive:
         file = archive.extractfile("a.pkl")
         assert file
-        return pickle.load(file)  # noqa: S301
+        return _load(file)
 
 
 def _until_garbage(content: bytes) -> None:
     try:
-        pickle.loads(content)  # noqa: S301
+        _load(io.BytesIO(content))
     except pickle.UnpicklingError:
         return
 
