@@ -68,3 +68,8 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
         monkeypatch.setattr(Clock, "now", lambda _clock: time.time() + seconds)
 
     return turn
+
+
+def everything(top: Path) -> list[tuple[str, int, int]]:
+    """List what stands under a folder, as path, mode and time of its last change in ns."""
+    return [(str(file), file.lstat().st_mode, file.lstat().st_mtime_ns) for file in sorted(top.rglob("*"))]

@@ -20,25 +20,18 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base import inside as _inside
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base import limits
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.fs import Fs, OutsideError
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.names import (
-    Commit,
-    Etag,
     NameProblem,
-    Ref,
-    RepoPath,
     Size,
-    ViewName,
-    repo_id,
-    shown,
 )
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._border.hub import card_of
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._border.json import AnswerProblem, read_json
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch import answer as _answer
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch import http as _http
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch import hub as _hub
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.reach import InsideError, Reach
 from served import served
+
+from .conftest import everything
 
 Run = Callable[..., dict[str, Any]]
 ODD, FINE = {"repo_id": "odd/one"}, {"repo_id": "fine/one"}
@@ -130,10 +123,6 @@ def tree_of(odd: Odd, *entries: Any, **headers: str) -> None:
 
 
 # ---- names
-
-
-def everything(top: Path) -> list[tuple[str, int, int]]:
-    return [(str(file), file.lstat().st_mode, file.lstat().st_mtime_ns) for file in sorted(top.rglob("*"))]
 
 
 @pytest.mark.parametrize(
@@ -454,165 +443,3 @@ def test_a_redirect_into_the_network_is_refused(both: Any, odd: Odd) -> None:
         assert victim.seen == [], "nothing was sent there"
         assert both(allow_networks=["127.0.0.2/32"])[0] == ""
         assert victim.seen
-
-
-INSIDE = """
-0.0.0.0 10.1.2.3 100.100.100.200 127.0.0.1 127.9.9.9 169.254.169.254 172.16.0.1 172.31.255.255 192.168.1.1
-::1 :: fe80::1 fe80::1%eth0 fc00::1 fd12::1 ::ffff:10.0.0.1 ::ffff:127.0.0.1 64:ff9b::10.0.0.1 64:ff9b::a9fe:a9fe
-64:ff9b:1::1 2002:0a00:0001::1 ::10.0.0.1
-"""
-OUTSIDE = """
-1.1.1.1 198.18.0.1 198.19.255.255 172.32.0.1 192.167.1.1 2606:4700::1 ::ffff:1.1.1.1 64:ff9b::1.1.1.1
-2002:0101:0101::1
-"""
-
-
-@pytest.mark.parametrize("address", INSIDE.split())
-def test_addresses_inside(address: str) -> None:
-    assert _inside.is_inside(address)
-
-
-@pytest.mark.parametrize("address", OUTSIDE.split())
-def test_addresses_outside(address: str) -> None:
-    assert not _inside.is_inside(address)
-
-
-def test_an_endpoint_inside_may_send_inside() -> None:
-    reach = Reach("http://mirror.example:8080")
-    with pytest.raises(InsideError):
-        reach.check("127.0.0.1", 80, "127.0.0.1")
-    reach.check("mirror.example", 8080, "10.0.0.5")
-    reach.check("elsewhere.example", 80, "10.0.0.6")
-
-
-def test_a_public_endpoint_stays_public() -> None:
-    reach = Reach("https://hub.example")
-    reach.check("hub.example", 443, "1.1.1.1")
-    with pytest.raises(InsideError):  # its name means another address now
-        reach.check("hub.example", 443, "127.0.0.1")
-
-
-def test_an_endpoint_whose_name_means_both_is_public() -> None:
-    reach = Reach("https://hub.example")
-    reach.check("hub.example", 443, "127.0.0.1")
-    reach.check("hub.example", 443, "1.1.1.1")
-    with pytest.raises(InsideError):
-        reach.check("victim.example", 80, "127.0.0.1")
-
-
-def test_a_folder_of_this_host_is_no_store() -> None:
-    with pytest.raises(InsideError, match="no http"):
-        Reach("https://hub.example").check_url("local:///srv")
-
-
-# ---- the second wall
-
-
-@pytest.mark.parametrize(
-    "path", ["..", "../victim", "hub/../../victim", "hub/./x", "/etc/passwd", "hub//x", "link/x", "link/../../victim"]
-)
-def test_nothing_leaves_the_store(tmp_path: Path, path: str) -> None:
-    root = tmp_path / "store"
-    (root / "hub").mkdir(parents=True)
-    (tmp_path / "victim").write_text("mine")
-    (root / "link").symlink_to(tmp_path)
-    (root / "mine").write_text("")
-    fs, target = Fs(root), Path(f"{root}/{path}") if not path.startswith("/") else Path(path)
-    # a Path forgets dots and double slashes, but not those that lead up
-    if str(target) == f"{root}/hub/x":
-        return
-    before = everything(tmp_path)
-    steps: list[Callable[[], Any]] = [
-        lambda: fs.mkdir(target / "new"),
-        lambda: fs.write(target, b""),
-        lambda: fs.append(target, b"", False),
-        lambda: fs.open_part(target),
-        lambda: fs.link(target, root / "new"),
-        lambda: fs.link(root / "mine", target),
-        lambda: fs.symlink("x", target),
-        lambda: fs.rename(target, root / "new"),
-        lambda: fs.rename(root / "mine", target),
-        lambda: fs.unlink(target),
-        lambda: fs.rmtree(target),
-        lambda: fs.freeze(target, 0o444, 0),
-        lambda: fs.sync_dir(target),
-    ]
-    for step in steps:
-        with pytest.raises(OutsideError):
-            step()
-    assert everything(tmp_path) == before
-
-
-def test_no_link_is_followed_at_the_end(tmp_path: Path) -> None:
-    root = tmp_path / "store"
-    root.mkdir()
-    (tmp_path / "victim").write_text("mine")
-    (root / "link").symlink_to(tmp_path / "victim")
-    fs = Fs(root)
-    for step in (
-        lambda: fs.append(root / "link", b"x", False),
-        lambda: fs.open_part(root / "link"),
-        lambda: fs.link(root / "link", root / "new"),
-        lambda: fs.freeze(root / "link", 0o777, 0),
-    ):
-        with pytest.raises((OutsideError, OSError)):
-            step()
-    assert (tmp_path / "victim").read_text() == "mine" and (tmp_path / "victim").stat().st_mode & 0o777 != 0o777
-
-
-# ---- names alone
-
-
-GOOD: list[tuple[Callable[[Any], Any], Any]] = [
-    (Commit, "0" * 40),
-    (Etag, "f" * 64),
-    (Ref, "v1.0+cu12_x"),
-    (Ref, "refs/pr/12"),
-    (Ref, "refs/convert/parquet"),
-    (ViewName, "a--b"),
-    (Size, 0),
-    (repo_id, "gpt2"),
-    (repo_id, f"quant-lab/{'x' * 92}"),
-    (repo_id, f"{'a' * 96}/{'b' * 96}"),
-    (RepoPath, "a/b c/\u3000.bin"),
-]
-BAD: list[tuple[Callable[[Any], Any], Any]] = [
-    (Commit, "F" * 40),
-    (Commit, "f" * 40 + "\n"),
-    (Etag, "f" * 63),
-    (Ref, "a/b"),
-    (Ref, "../x"),
-    (Ref, "x.lock"),
-    (Ref, "-x"),
-    (Ref, 1.0),
-    (ViewName, ".x"),
-    (ViewName, "a..b"),
-    (ViewName, "x" * 201),
-    (Size, True),
-    (Size, float("inf")),
-    (repo_id, f"a/{'b' * 97}"),
-    (repo_id, "a--b/c"),
-    (repo_id, "a/b/c"),
-    (repo_id, "a/b.git"),
-    (repo_id, None),
-    (RepoPath, b"x"),
-]
-
-
-@pytest.mark.parametrize(("kind", "value"), GOOD, ids=str)
-def test_good_names(kind: Callable[[Any], Any], value: Any) -> None:
-    assert kind(value) == value
-
-
-@pytest.mark.parametrize(("kind", "value"), BAD, ids=str)
-def test_bad_names(kind: Callable[[Any], Any], value: Any) -> None:
-    with pytest.raises(NameProblem) as raised:
-        kind(value)
-    assert "\n" not in str(raised.value) and len(str(raised.value)) < 400
-
-
-def test_what_is_shown_is_short() -> None:
-    bomb: Any = "lol"
-    for _level in range(60):
-        bomb = [bomb] * 9
-    assert len(shown(bomb)) < 1000 and len(shown("x" * 10_000)) < 200
