@@ -68,8 +68,9 @@ def plan_follow(repo: Repo, mine: Piece, theirs: Piece, over: Container[str]) ->
     refs = {ref: entries[-1]["commit"] for ref, entries in {**mine.history, **histories}.items() if entries}
     marks = {kind: merge_marks(mine.marks.get(kind, {}), theirs.marks.get(kind, {})) for kind in SHARED_MARKS}
     kept = {name for kind in ("pins", "listed") for name, mark in marks[kind].items() if not mark.get("off")}
-    named = {*refs.values(), *theirs.pending.values(), *kept}
-    pending = {ref: commit for ref, commit in theirs.pending.items() if refs.get(ref) != commit}
+    waiting = {ref: commit for ref, commit in theirs.pending.items() if commit in theirs.commits}
+    named = {*refs.values(), *waiting.values(), *kept}
+    pending = {ref: commit for ref, commit in waiting.items() if refs.get(ref) != commit}
     gone = [commit for commit in mine.commits if commit not in theirs.commits and commit not in named]
     retired = [commit for commit in theirs.retired if commit not in named]
     collect = tuple(commit for commit in gone if commit in theirs.collected or commit in over)

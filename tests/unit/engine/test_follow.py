@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -478,3 +479,15 @@ def test_a_peer_that_was_taken_over_can_write_nowhere_else(pair: Pair, old: str,
     pair.sync("a", [{"repo_id": TINY.repo_id, "views": ["faces"]}])
     assert not pair.engine("b").follow().problems
     pair.assert_equal()
+
+
+def test_what_waits_for_a_person_at_the_peer_is_a_commit_that_it_has(pair: Pair) -> None:
+    pair.sync("a", [{"repo_id": TINY.repo_id}])
+    pair.follow("b")
+    file = pair.nodes["a"].store / "catalogue.json"
+    catalogue = json.loads(file.read_text())
+    for piece in catalogue["repos"].values():
+        piece["pending"] = {"main": "d" * 40}
+    file.write_text(json.dumps(catalogue))
+    pair.follow("b")
+    assert not [one for one in fsck(Store(pair.nodes["b"].store)) if one.damage]
