@@ -47,6 +47,9 @@ def others_can_change(file: Path) -> str | None:
     which each may take away only what is his own, is as good as another. Raises OSError where the file is not there.
     """
     places = dict.fromkeys([file.absolute(), file.resolve()])
+    # a pipe of the shell: it has no name on the disk, and its other end belongs to who started this
+    if stat.S_ISFIFO(file.stat().st_mode) and not file.resolve().exists():
+        return None
     for place in dict.fromkeys(one for name in places for one in (name, *name.parents)):
         mode = place.stat().st_mode
         is_sticky = stat.S_ISDIR(mode) and mode & stat.S_ISVTX

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -281,6 +282,16 @@ def test_what_everybody_could_change_is_not_obeyed(tmp_path: Path, what: str) ->
     wrong.chmod(mode)
     with pytest.raises(MirrorError, match=f"has mode 0{mode:o}, everybody can .*: chmod .*"):
         read()
+
+
+def test_a_pipe_of_the_shell_is_as_good_as_a_file() -> None:
+    reading, writing = os.pipe()
+    try:
+        os.write(writing, b"store: /s")
+        os.close(writing)
+        assert read_config(Path(f"/dev/fd/{reading}")).values == {"store": Path("/s")}
+    finally:
+        os.close(reading)
 
 
 def test_a_folder_in_which_each_has_his_own_is_as_good_as_another(tmp_path: Path) -> None:
