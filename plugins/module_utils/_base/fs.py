@@ -69,7 +69,7 @@ class Fs:
 
     def open(self, file: Path) -> BinaryIO:
         """Open a file to read it, unbuffered."""
-        return open(self._guarded(file, is_there=True), "rb", buffering=0)
+        return open(self._guarded(file, is_there=True), "rb", buffering=0, opener=no_wait)
 
     def open_part(self, file: Path) -> BinaryIO:
         """Open a file to read it and to add to it, unbuffered; make it where it is not there."""
@@ -91,7 +91,7 @@ class Fs:
 
     def append(self, file: Path, content: bytes, durable: bool) -> None:
         """Add to a file in a single write. Half of it may stay where the disk is full."""
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
         descriptor = os.open(self._guarded(file), flags, 0o644)
         try:
             if os.write(descriptor, content) < len(content):
@@ -202,9 +202,30 @@ def _set_direct(target: BinaryIO, direct: bool) -> bool:
     return wanted != flags
 
 
+def no_wait(name: str, flags: int) -> int:
+    """Open a file for ``open``, but wait for nobody: a FIFO that has its name would have the reader wait for ever."""
+    return os.open(name, flags | os.O_NONBLOCK, 0o666)
+
+
 def no_link(name: str, flags: int) -> int:
-    """Open a file for ``open``, but through no symbolic link: it may be planted for root, who writes here."""
-    return os.open(name, flags | os.O_NOFOLLOW, 0o666)
+    """Do as ``no_wait``, but through no symbolic link: it may be planted for root, who writes here."""
+    return no_wait(name, flags | os.O_NOFOLLOW)
+
+
+def read_file(file: Path) -> bytes:
+    """Return what is in a file. Raises OSError, and ValueError where something else has its name."""
+    with open(file, "rb", opener=no_wait) as source:
+        if not stat.S_ISREG(os.fstat(source.fileno()).st_mode):
+            raise ValueError("it is no file, but a FIFO or a device")
+        return source.read()
+
+
+def has_content(file: Path, content: bytes) -> bool:
+    """Say whether a file is there, with just this in it."""
+    try:
+        return read_file(file) == content
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
 
 
 def files_below(folder: Path) -> Iterator[str]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TextIO
 
 from .errors import MirrorError
-from .fs import no_link
+from .fs import no_link, no_wait
 
 #: ``held`` has a lock for an instant, and must not be taken for one who works: seconds until a second try.
 _GLANCE = 0.1
@@ -59,7 +59,7 @@ def _take(lock: TextIO, wait: bool) -> bool:
 def held(file: Path) -> str | None:
     """Return who holds a lock, or None when it is free."""
     try:
-        with file.open(encoding="utf-8") as lock:
+        with open(file, encoding="utf-8", opener=no_wait) as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from .errors import MirrorError
-from .fs import Fs
+from .fs import Fs, read_file
 
 _INTERVAL = 1.0  # seconds
 
@@ -87,7 +87,7 @@ class Progress:
 def read(file: Path) -> dict[str, Any] | None:
     """Return what a run wrote last, or None."""
     try:
-        found: dict[str, Any] = json.loads(file.read_bytes())
+        found: dict[str, Any] = json.loads(read_file(file))
     except (OSError, ValueError):
         return None
     return found

@@ -1,7 +1,7 @@
 # Copyright: modelops.hf_mirror contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""JSON from outside, read within limits; and the few shapes that everything in it has."""
+"""JSON from outside, read within limits, or from a disk; and the few shapes that everything in it has."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
+from .._base.fs import read_file
 from .._base.limits import ANSWER_VALUES
 from .._base.names import NameProblem, shown
 
@@ -24,6 +26,15 @@ def read_json(text: bytes) -> Any:
     # each value but the first follows one of these; in texts they count, too, which does no harm
     if sum(map(text.count, (b",", b"[", b"{", b":"))) > ANSWER_VALUES:
         raise AnswerProblem(f"it has more than {ANSWER_VALUES} values")
+    return _value(text)
+
+
+def read_document(file: Path) -> Any:
+    """Return what a file of JSON says that a program of ours wrote. Raises OSError, ValueError."""
+    return _value(read_file(file))
+
+
+def _value(text: bytes) -> Any:
     try:
         return json.loads(text, parse_int=_integer)
     except RecursionError:

@@ -109,6 +109,9 @@ def _left(store: Store, names: Names) -> Iterator[Finding]:
 
 def _ledger(store: Store, names: Names) -> Iterator[Finding]:
     for file in sorted((store.root / "ledger").glob("[0-9]*.jsonl")):
+        if not file.is_file():
+            yield names.orphan(file, "is no file, nothing can be recorded there")
+            continue
         broken = [number for number, line in enumerate(file.read_bytes().split(b"\n"), 1) if not _is_record(line)]
         if broken:
             yield names.orphan(file, f"can't be read at line {', '.join(map(str, broken))}: readers skip that")

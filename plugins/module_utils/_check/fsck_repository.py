@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import shlex
@@ -18,8 +17,10 @@ from typing import Any
 
 from .._base import names as grammar
 from .._base.errors import MirrorError
-from .._base.fs import files_below
+from .._base.fs import files_below, has_content
 from .._base.names import Commit, Etag, NameProblem, Ref, RepoPath, Size
+from .._border.history import history_of
+from .._border.json import mapping, read_document
 from .._border.listing import served_of
 from .._store.documents import commit_documents
 from .._store.inode import is_rotten
@@ -182,9 +183,9 @@ class _Check:
         sealed = self._rev / commit
         again = f"rm -rf {quoted(sealed)}"  # a sync then seals it anew
         try:
-            listed = served_of(json.loads((sealed / FACTS).read_bytes()))
+            listed = served_of(read_document(sealed / FACTS))
         except (OSError, ValueError) as problem:
-            yield self._names.damage(sealed / FACTS, f"can't be read: {problem!r}", again)
+            yield self._names.damage(sealed / FACTS, f"can't be read: {_reason(problem)}", again)
             return
         self._listed[commit] = listed
         for path, (etag, size) in listed.items():
@@ -221,14 +222,16 @@ class _Check:
                 raise FileNotFoundError(2, "No such file")
             right = commit_documents(self._repository.repo, listing, listed)
         except (MirrorError, OSError, KeyError) as problem:
-            yield self._names.damage(copy, f"does not describe the commit: {problem!r}", f"rm -f {quoted(copy)}", again)
+            yield self._names.damage(
+                copy, f"does not describe the commit: {_reason(problem)}", f"rm -f {quoted(copy)}", again
+            )
             return
         top = self._rev / commit
         found = set(files_below(top))
         for name in sorted({*right, *found}):
             if name not in right:
                 yield self._names.orphan(top / name, "is no document of the commit")
-            elif name not in found or (top / name).read_bytes() != right[name]:
+            elif name not in found or not has_content(top / name, right[name]):
                 what = "is not what this version writes" if name in found else "is missing"
                 yield self._names.damage(top / name, what, again)
 
@@ -236,12 +239,12 @@ class _Check:
         """Check the copies of refs; recovery, the first step of a sync, brings them into order."""
         try:
             right = self._repository.derived(self._refs)
-        except (MirrorError, KeyError, TypeError, AttributeError):  # the history can't be read, which is told of it
+        except MirrorError:  # the history can't be read, which is told of it
             return
         for file, content in right.items():
             if not file.is_file():
                 yield self._names.damage(file, "is missing")
-            elif file.read_bytes() != content:
+            elif not has_content(file, content):
                 yield self._names.damage(file, "does not say what the refs are")
         for file in self._repository.copies():
             if file not in right:
@@ -250,13 +253,13 @@ class _Check:
     def _history(self) -> Iterator[Finding]:
         file = self._mirror / "history.json"
         try:
-            history = json.loads(file.read_bytes()) if self._refs or file.exists() else {}
-            last = {ref: [entry["commit"] for entry in entries][-2:] for ref, entries in history.items()}
-            serials = {ref: [entry["serial"] for entry in entries] for ref, entries in history.items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+            history = history_of(read_document(file)) if self._refs or file.exists() else {}
+        except (OSError, ValueError) as problem:
             links = [self._rev / ref for ref in self._refs]
-            yield self._names.damage(file, f"can't be read: {problem!r}", f"rm -f {quoted(file, *links)}")
+            yield self._names.damage(file, f"can't be read: {_reason(problem)}", f"rm -f {quoted(file, *links)}")
             return
+        last = {ref: [entry["commit"] for entry in entries][-2:] for ref, entries in history.items()}
+        serials = {ref: [entry["serial"] for entry in entries] for ref, entries in history.items()}
         for ref in sorted({*self._refs, *last}):
             before, known = ["", "", *last.get(ref, [])][-2:]
             now = self._refs.get(ref, "")
@@ -272,10 +275,10 @@ class _Check:
     def _pending(self) -> Iterator[Finding]:
         file = self._mirror / "pending.json"
         try:
-            pending = json.loads(file.read_bytes()) if file.exists() else {}
+            pending = mapping(read_document(file), "it") if file.exists() else {}
             lost = [f"{ref} {commit}" for ref, commit in pending.items() if commit not in self._sealed]
-        except (OSError, ValueError, AttributeError) as problem:
-            yield self._names.damage(file, f"can't be read: {problem!r}", f"rm -f {quoted(file)}")
+        except (OSError, ValueError) as problem:
+            yield self._names.damage(file, f"can't be read: {_reason(problem)}", f"rm -f {quoted(file)}")
             return
         for what in lost:
             yield self._names.damage(file, f"names {what}, which is not there", f"rm -f {quoted(file)}")
@@ -328,3 +331,10 @@ def _entries(folder: Path) -> list[Path]:
 
 def _is_sealed(entry: Path) -> bool:
     return bool(_COMMIT.fullmatch(entry.name)) and not entry.is_symlink() and entry.is_dir()
+
+
+def _reason(problem: Exception) -> str:
+    """Say what is wrong with a document, in words."""
+    if isinstance(problem, KeyError):
+        return f"it lacks {problem}"
+    return (problem.strerror if isinstance(problem, OSError) else None) or str(problem)

@@ -13,6 +13,7 @@ from typing import Any
 
 from .._base import fs as _fs
 from .._base.lock import locked
+from .._border.json import read_document
 from .._store.store import Store
 
 
@@ -35,7 +36,7 @@ class Round:
     def read(cls, store: Store) -> Round:
         """Return the round that is under way in a store; one that can't be read begins anew."""
         try:
-            return cls(**json.loads(_file(store).read_bytes()))
+            return cls(**read_document(_file(store)))
         except (OSError, ValueError, TypeError):
             return cls()
 

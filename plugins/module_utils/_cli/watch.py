@@ -66,6 +66,8 @@ class Watch:
     def _news(self) -> Iterator[Mapping[str, Any]]:
         """Yield what was written since the last look; a line that is not ended yet is for the next."""
         for file in sorted(self._folder.glob("[0-9]*.jsonl")):
+            if not file.is_file():
+                continue
             with file.open("rb") as source:
                 source.seek(self._read.get(file, 0))
                 for line in source:

@@ -20,6 +20,7 @@ from typing import Any
 
 from .._base.fs import Fs
 from .._base.names import Commit, RepoPath
+from .._border.json import read_document
 from .._plan.facts import File
 
 FILE = ".hf-mirror.json"
@@ -62,7 +63,7 @@ class Record:
         self._known: dict[str, Known] = {}
         self._unfit: dict[str, str] = {}
         try:
-            text = json.loads((folder / FILE).read_bytes())
+            text = read_document(folder / FILE)
             if text["format"] == _FORMAT:
                 self._known = {
                     repo: Known(

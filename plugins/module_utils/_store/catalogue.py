@@ -24,7 +24,7 @@ from .._base.limits import PEER_ENTRIES, PEER_REFS
 from .._base.lock import locked
 from .._base.names import Commit, NameProblem, Ref, shown
 from .._border.history import history_of
-from .._border.json import AnswerProblem, items, mapping, sequence
+from .._border.json import AnswerProblem, items, mapping, read_document, sequence
 from .._plan.facts import Repo
 from .._plan.wanted import Wanted
 from .history import History, Mark
@@ -195,14 +195,14 @@ def write_catalogue(store: Store, repo: Repo | None = None) -> Catalogue:
         catalogue = read_catalogue(store) if repo is None else _with_repo(store, _saved(store), repo)
         content = json.dumps(catalogue.to_json(), ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
         file = store.root / "catalogue.json"
-        if not file.exists() or file.read_bytes() != content:
+        if not _fs.has_content(file, content):
             _fs.replace_file(store.fs, file, content, store.root / "locks")
         return catalogue
 
 
 def _saved(store: Store) -> Catalogue:
     try:
-        saved = Catalogue.from_json(json.loads((store.root / "catalogue.json").read_bytes()))
+        saved = Catalogue.from_json(read_document(store.root / "catalogue.json"))
     except (OSError, ValueError):
         return read_catalogue(store)
     return read_catalogue(store) if saved.problems else saved

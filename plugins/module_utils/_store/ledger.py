@@ -22,6 +22,7 @@ from .._base.clock import Clock, stamp
 from .._base.errors import Besides
 from .._base.fs import Fs
 from .._base.lock import locked
+from .._border.json import read_document
 
 Record = dict[str, Any]
 #: Seconds by which the store gets older between two runs at most, whatever the clock says: two days of daily runs.
@@ -167,7 +168,7 @@ class Ledger:
         return record
 
     def _files(self) -> list[Path]:
-        return sorted(self._folder.glob("[0-9]*.jsonl"))
+        return sorted(file for file in self._folder.glob("[0-9]*.jsonl") if file.is_file())
 
     def records(self, newest_first: bool = False) -> Iterator[Record]:
         """Yield all records that can be read."""
@@ -178,7 +179,7 @@ class Ledger:
     def state(self) -> State:
         """Return the state: what was saved and what was recorded since then, or all that was ever recorded."""
         try:
-            state = State.from_json(json.loads(self._state_file.read_bytes()))
+            state = State.from_json(read_document(self._state_file))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             state = State()
         for file in self._files():
@@ -246,7 +247,7 @@ def _is_record(value: Any) -> bool:
 def _is_torn(file: Path) -> bool:
     """Say whether a file ends in the middle of a line."""
     try:
-        with file.open("rb") as source:
+        with open(file, "rb", opener=_fs.no_wait) as source:
             source.seek(-1, os.SEEK_END)
             return source.read(1) != b"\n"
     except (FileNotFoundError, OSError):

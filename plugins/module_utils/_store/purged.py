@@ -16,7 +16,7 @@ from .._base.limits import PEER_ENTRIES
 from .._base.lock import locked
 from .._base.names import Etag, shown
 from .._border.history import marks_of
-from .._border.json import AnswerProblem, mapping
+from .._border.json import AnswerProblem, mapping, read_document
 from .._plan.facts import Repo
 from .history import Mark, merge_marks
 from .store import Store
@@ -77,7 +77,7 @@ def read_purged(store: Store) -> Purged:
     """Return what was taken down. Raises MirrorError where that can't be read: nothing may come in then."""
     file = store.root / "purged.json"
     try:
-        return Purged.from_json(json.loads(file.read_bytes()))
+        return Purged.from_json(read_document(file))
     except FileNotFoundError:
         return Purged()
     except ValueError as problem:

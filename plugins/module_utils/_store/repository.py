@@ -134,7 +134,7 @@ class Repository(RepositoryReader):
         for name in sorted(documents, key=lambda one: one == FACTS):
             if name == FACTS:
                 _fs.sync_tree(self._fs, sealed)
-            if not (sealed / name).exists() or (sealed / name).read_bytes() != documents[name]:
+            if not _fs.has_content(sealed / name, documents[name]):
                 self._fs.mkdir((sealed / name).parent)
                 _fs.replace_file(self._fs, sealed / name, documents[name], build)
         for name in [one for one in _fs.files_below(sealed) if one not in documents]:
@@ -293,7 +293,7 @@ class Repository(RepositoryReader):
 
     def _stale(self, refs: Mapping[Ref, Commit]) -> dict[Path, bytes]:
         right = self.derived(refs)
-        return {file: content for file, content in right.items() if not file.exists() or file.read_bytes() != content}
+        return {file: content for file, content in right.items() if not _fs.has_content(file, content)}
 
     def _surplus(self, refs: Mapping[Ref, Commit]) -> list[Path]:
         right = self.derived(refs)

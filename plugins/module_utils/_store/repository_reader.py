@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -17,7 +16,7 @@ from .._base.fs import files_below
 from .._base.limits import PEER_ENTRIES
 from .._base.names import COMMIT, Commit, Etag, NameProblem, Ref, RepoPath, Size, shown
 from .._border.history import history_of, marks_of
-from .._border.json import mapping
+from .._border.json import mapping, read_document
 from .._border.listing import listing_of, served_of
 from .._plan.facts import Listing, Repo
 from .._plan.plan import RepoFacts
@@ -120,7 +119,7 @@ class RepositoryReader:
         """Return the files of a sealed commit: path -> etag and size in bytes."""
         document = self._rev / commit / FACTS
         try:
-            return served_of(json.loads(document.read_bytes()))
+            return served_of(read_document(document))
         except (OSError, ValueError) as problem:
             raise RepositoryError(f"{document} can't be read: {problem}") from problem
 
@@ -174,7 +173,7 @@ class RepositoryReader:
 
     def _read_file(self, file: Path) -> dict[str, Any]:
         try:
-            return dict(mapping(json.loads(file.read_bytes()), "it"))
+            return dict(mapping(read_document(file), "it"))
         except (FileNotFoundError, NotADirectoryError):
             return {}
         except ValueError as problem:
@@ -188,7 +187,7 @@ class RepositoryReader:
         """Return the Hub's listing of a commit if it was seen before: a commit never changes."""
         file = self._mirror / "upstream" / f"{commit}.json"
         try:
-            return listing_of(json.loads(file.read_bytes()))
+            return listing_of(read_document(file))
         except (FileNotFoundError, NotADirectoryError):
             return None
         except ValueError as problem:

@@ -20,6 +20,7 @@ from .._base.errors import MirrorError
 from .._base.fs import Fs
 from .._base.lock import held, locked
 from .._base.names import ETAG, Etag, shown
+from .._border.json import read_document
 from .._plan.facts import Repo
 from .history import History
 from .inode import Inode, Names, is_rotten
@@ -62,7 +63,7 @@ class Store:
         if linked:
             raise StoreError(f"{self.root / linked[0]} is a symbolic link: a store has folders of its own, on one disk")
         try:
-            found = json.loads((self.root / "store.json").read_text(encoding="utf-8"))["format"]
+            found = read_document(self.root / "store.json")["format"]
         except FileNotFoundError:
             strangers = sorted(set(os.listdir(self.root)) - {"lost+found", *_FOLDERS}) if self.root.is_dir() else []
             if strangers:

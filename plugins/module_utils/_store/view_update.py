@@ -21,7 +21,7 @@ from .._base import fs as _fs
 from .._base.errors import Besides, MirrorError
 from .._base.limits import PEER_ENTRIES
 from .._base.names import Etag, ViewName
-from .._border.json import mapping, sequence
+from .._border.json import mapping, read_document, sequence
 from .._plan.plan import Snapshot
 from .._plan.views import Clash, GatedError, base_name, chosen, current_files, plan_views
 from .._plan.wanted import Wanted
@@ -169,7 +169,7 @@ def note_entries(store: Store, wanted: Iterable[Wanted], coming: Iterable[str] =
             indent=1,
         ).encode()
         file = _file(store)
-        if (file.read_bytes() if file.exists() else b"[]") != content:
+        if not _fs.has_content(file, content) and (file.exists() or content != b"[]"):
             _fs.replace_file(store.fs, file, content, store.staging)
 
 
@@ -196,7 +196,7 @@ def noted_entries(store: Store) -> list[Wanted]:
     """Return the entries that have views. Raises MirrorError where the note can't be read."""
     file = _file(store)
     try:
-        return [entry_of(value) for value in sequence(json.loads(file.read_bytes()), "it", PEER_ENTRIES)]
+        return [entry_of(value) for value in sequence(read_document(file), "it", PEER_ENTRIES)]
     except FileNotFoundError:
         return []
     except (ValueError, WhitelistError) as problem:

@@ -5,12 +5,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable
+import signal
+import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.fsck import fsck
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.status import entries
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.purged import Purged
@@ -110,3 +115,39 @@ def test_what_is_taken_down_holds_against_the_end_of_time(is_mine: bool) -> None
     down, lifted = Purged({"a" * 40: last}), Purged({"a" * 40: {**last, "off": True}})
     merged = down.merge(lifted) if is_mine else lifted.merge(down)
     assert merged.has("a" * 40)
+
+
+@pytest.fixture
+def deadline() -> Iterator[None]:
+    """End a test that waits for ever."""
+
+    def end(*_: Any) -> None:
+        pytest.fail("it waits for ever")
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.alarm(60)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.usefixtures("deadline")
+def test_nothing_waits_for_a_fifo(sync: Run, call: Run, store: Path) -> None:
+    sync(TINY)
+    documents = [file for file in store.rglob("*") if file.is_file() and not file.is_symlink() and file.stat().st_size]
+    for file in documents:
+        if file.parent.name in ("pool", "blobs"):  # these are looked at as what they are
+            continue
+        content = file.read_bytes()
+        file.unlink()
+        os.mkfifo(file)
+        for command in (lambda: entries(Store(store), parse([TINY])), lambda: list(fsck(Store(store)))):
+            with contextlib.suppress(MirrorError, OSError, ValueError):
+                command()
+        call(mirror_verify)
+        sync(TINY)
+        if stat.S_ISFIFO(file.lstat().st_mode):
+            file.unlink()
+            file.write_bytes(content)
+    assert not sync(TINY)["failures"]
+    check_store(store)
