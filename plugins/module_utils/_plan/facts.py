@@ -94,7 +94,8 @@ def hasher(etag: str, size: int) -> Any:
 class Listing:
     """All files of a repository at one commit, folders with their tree ids, and what its card says.
 
-    ``refused`` has the names of files that can't be had, whoever wants them, and why.
+    ``refused`` has the names of files that can't be had, whoever wants them, and why. ``doubt`` says why what the peer
+    told could not be compared with the Hub.
     """
 
     commit: Commit
@@ -102,6 +103,7 @@ class Listing:
     folders: Mapping[RepoPath, Etag] = field(default_factory=dict)
     info: Mapping[str, Any] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
+    doubt: str = ""
 
     @property
     def is_gated(self) -> bool:

@@ -29,7 +29,7 @@ class RepoFacts:
     that is sealed and waits for a person; ``rejected``: ref -> commits that a person rolled back; ``frozen``: refs that
     don't follow the upstream; ``pins``, ``listed``: commits that stay because a person, or the whitelist, named them by
     id; ``retired``: commit -> age of the store when nothing named it any more; ``narrowed``: commit -> age when its
-    listing got shorter.
+    listing got shorter; ``second_hand``: commits whose listing the peer told and no sync has compared with the Hub's.
     """
 
     refs: Mapping[Ref, Commit] = field(default_factory=dict)
@@ -43,6 +43,7 @@ class RepoFacts:
     listed: frozenset[Commit] = frozenset()
     retired: Mapping[Commit, float] = field(default_factory=dict)
     narrowed: Mapping[Commit, float] = field(default_factory=dict)
+    second_hand: frozenset[Commit] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ class CommitPlan:
 
     It is done as a whole or not at all; ``entries`` are the whitelist's entries that want it. ``list_it``: it stays for
     as long as the whitelist names it by its id. ``dropped``, ``added``: paths that leave
-    its listing, and that come into it. ``tokens``: path -> the name of the token of an entry that wants it.
+    its listing, and that come into it. ``confirm``: the peer told what is sealed, and the Hub says so, too.
+    ``tokens``: path -> the name of the token of an entry that wants it.
     """
 
     repo: Repo
@@ -86,6 +88,7 @@ class CommitPlan:
     entries: list[Wanted]
     seal: bool = False
     list_it: bool = False
+    confirm: bool = False
     dropped: tuple[RepoPath, ...] = ()
     added: tuple[RepoPath, ...] = ()
     tokens: dict[str, str | None] = field(default_factory=dict)
@@ -239,6 +242,7 @@ def plan_repo(
                 raise answer
             paths = wanted.select(answer.files, answer.refused)
             _hold(wanted, answer, paths, facts)
+            check_same(repo, answer, facts.snapshots.get(answer.commit, {}))
             _refuse_bad(answer, paths, pool, bad)
         except Exception as problem:  # also what nobody foresaw: this entry fails, no other
             plan.problems[wanted] = as_problem(problem)
@@ -247,6 +251,12 @@ def plan_repo(
         commit.entries.append(wanted)
         commit.paths = tuple(sorted({*commit.paths, *paths}))
         commit.tokens.update({path: commit.tokens.get(path) or wanted.token for path in paths})
+        commit.confirm = answer.commit in facts.second_hand and not answer.doubt
+        if answer.doubt:
+            plan.warnings.append(
+                f"{wanted}: the peer told what commit {answer.commit[:12]} is made of, and that can't be compared with"
+                f" the Hub: {answer.doubt}"
+            )
         _move(wanted, commit, facts)
     for commit in commits.values():
         # what an entry wants that can't be had just now must not look as though nobody wanted it
@@ -258,6 +268,19 @@ def plan_repo(
             )
     plan.commits = list(commits.values())
     return plan
+
+
+def check_same(repo: Repo, listing: Listing, sealed: Snapshot) -> None:
+    """Raise MirrorError where a listing says something else of a sealed commit's files than what they are."""
+    for path, etag in sealed.items():
+        told = listing.files.get(path)
+        if told is None or told.etag != etag:
+            now = f"to be {told.etag[:12]}" if told else "not to be there"
+            raise MirrorError(
+                f"{path} of {repo}@{listing.commit[:12]} is {etag[:12]} here and is said {now}: a commit never"
+                f" changes, so one of the two is wrong. Where it is the mirror, remove rev/{listing.commit} and"
+                f" upstream/{listing.commit}.json of hub/{repo.folder}/.mirror in the store of each node, and sync"
+            )
 
 
 def _hold(wanted: Wanted, listing: Listing, paths: list[RepoPath], facts: RepoFacts) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from .._base.clock import StoppedError
 from .._base.errors import Besides, MirrorError, as_problem
-from .._base.names import Commit, RepoPath
+from .._base.names import Commit, Ref, RepoPath
 from .._base.progress import Progress
 from .._fetch.download import Downloads
 from .._fetch.fetch import Fetcher
@@ -25,7 +25,7 @@ from .._fetch.peer import Peer
 from .._plan.facts import Listing, Repo
 from .._plan.plan import Fetch
 from .._store.catalogue import Catalogue, Piece, write_catalogue
-from .._store.history import History, Mark, merge_history
+from .._store.history import Entry, History, Mark, merge_history
 from .._store.purged import read_purged
 from .._store.store import Store
 from .._store.view_update import gate, note_entries, noted_entries, update_views
@@ -71,7 +71,8 @@ class Follower:
     ) -> None:
         self._store, self._peer, self._workers, self._grace = store, peer, workers, grace
         self._about = {"actor": actor, "peer": peer.endpoint}
-        self._downloads = Downloads(store, fetchers, reserve, progress or Progress())
+        self._progress = progress or Progress()
+        self._downloads = Downloads(store, fetchers, reserve, self._progress)
         self._age = 0.0
 
     def recover(self) -> None:
@@ -176,12 +177,15 @@ class Follower:
         repository, purged = self._store.repository(repo), read_purged(self._store)
         listing, listed = self._peer.listing(repo, commit)
         paths = tuple(path for path in listed if not purged.has(listing.files[path].etag))
-        present = repository.facts().snapshots.get(commit)
+        facts = repository.facts()
+        present = facts.snapshots.get(commit)
         if paths != listed and present is not None and set(present) == set(paths):
             return False
         self._fetch(repo, listing, paths)
+        from_hub = None if commit in facts.second_hand else repository.upstream(commit)
+        is_news = from_hub is None or from_hub.files != listing.files
         with repository.locked():
-            seal(self._store, repository, listing, paths, about)
+            seal(self._store, repository, listing, paths, about, second_hand=is_news)
         return True
 
     def _fetch(self, repo: Repo, listing: Listing, paths: Iterable[RepoPath]) -> None:
@@ -201,18 +205,30 @@ class Follower:
             repository.recover_locked()
             facts = repository.facts()
             history = repository.history()
+            moves, lost = dict[Ref, list[Entry]](), list[str]()
             for ref, planned in plan.histories.items():
                 entries = merge_history(history.get(ref, []), planned)
-                if entries == history.get(ref):
+                if not entries or entries == history.get(ref):
                     continue
-                last, now = entries[-1], facts.refs.get(ref)
-                if last["commit"] and last["commit"] not in facts.snapshots:
-                    raise MirrorError(f"{plan.repo}@{ref}: {last['commit'][:12]} is not served by the peer")
-                move = {"ref": ref, "serial": last["serial"], "old": now, "new": last["commit"] or None}
+                commit = entries[-1]["commit"]
+                if commit and commit not in facts.snapshots:
+                    lost.append(f"{ref} to {commit[:12]}")
+                else:
+                    moves[ref] = entries
+            told = [
+                {"ref": ref, "serial": last["serial"], "old": facts.refs.get(ref), "new": last["commit"] or None}
+                for ref, (*_before, last) in moves.items()
+            ]
+            for move in told:
                 self._store.ledger.append("intent", **about, **move)
-                repository.follow(ref, entries)
+            if moves:
+                repository.follow(moves)
+            for move in told:
                 self._store.ledger.append("publish", **about, **move)
-                done.moved.append(f"{plan.repo}@{ref}")
+            done.moved += [f"{plan.repo}@{ref}" for ref in moves]
+            if lost:
+                more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+                raise MirrorError(f"{plan.repo}: the peer moved {lost[0]}{more}, which it does not serve")
             if plan.marks:
                 repository.merge_marks(theirs.marks)
             if plan.pending is not None:
@@ -243,6 +259,7 @@ class Follower:
         kept = {view for one in noted_entries(self._store) if one not in known for view in one.views}
         for view in {view for one in known for view in one.views} - names - kept:
             shown.remove(view)
+            self._progress.move()
         # what is wrong with an entry tells who syncs it
         problem = update_views(self._store, wanted).get(Besides.VIEWS.value)
         if problem:

@@ -22,7 +22,7 @@ from .._plan.facts import Repo
 from .._plan.plan import Retention
 from .._store.history import Mark
 from .._store.repository import Repository
-from .._store.repository_reader import RepositoryError
+from .._store.repository_reader import OWN_MARKS, RepositoryError
 from .._store.store import PART_OF, Store
 
 
@@ -111,10 +111,8 @@ class Retirement:
             self._fs.sync_dir(self._mirror / "upstream")
             # the other node of a pair must not take it for lost, nor bring it back
             now = stamp(self._store.clock.now())
-            left: dict[str, Mark | None] = dict.fromkeys(gone)
-            self._repository.mark(
-                {"retired": left, "narrowed": left, "collected": {commit: {"time": now} for commit in gone}}
-            )
+            left: dict[str, dict[str, Mark | None]] = {kind: dict.fromkeys(gone) for kind in OWN_MARKS}
+            self._repository.mark({**left, "collected": {commit: {"time": now} for commit in gone}})
             self._repository.derive()
         return self._store.bury(self._grave)
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._base.clock import stamp
 from .._base.errors import MirrorError
 from .._base.names import RepoPath
 from .._plan.facts import Listing
+from .._plan.plan import check_same
 from .._store.purged import read_purged
 from .._store.repository import Repository
 from .._store.store import Store
@@ -17,11 +19,17 @@ from .._store.view_update import gate
 
 
 def seal(
-    store: Store, repository: Repository, listing: Listing, paths: tuple[RepoPath, ...], about: dict[str, Any]
+    store: Store,
+    repository: Repository,
+    listing: Listing,
+    paths: tuple[RepoPath, ...],
+    about: dict[str, Any],
+    second_hand: bool = False,
 ) -> None:
     """Make a commit complete with just these paths. The repository's lock must be held; ``about`` is for the ledger.
 
-    Where the Hub gates it, all that is here of the repository is gated before, and is in no view any more.
+    Where the Hub gates it, all that is here of the repository is gated before, and is in no view any more. What the
+    peer told (``second_hand``) is marked, so that a sync compares it with the Hub's.
 
     Raises PurgedError where one of them was taken down, be it while it came in.
     """
@@ -32,20 +40,21 @@ def seal(
         if purged.has(etag):
             store.forget_orphan(f"pool/{etag}")
         purged.check_content(etag, f"{path} of {repository.repo}@{commit[:12]}")
-    present = repository.facts().snapshots.get(commit, {})
-    for path in paths:
-        if present.get(path, listing.files[path].etag) != listing.files[path].etag:
-            raise MirrorError(
-                f"{path} of {repository.repo}@{commit[:12]} was {present[path][:12]} and is said to be"
-                f" {listing.files[path].etag[:12]} now: a commit never changes, one of the two is wrong"
-            )
+    facts = repository.facts()
+    present = facts.snapshots.get(commit, {})
+    check_same(repository.repo, listing, present)
     if listing.is_gated:
         gate(store, repository)
     if set(present).difference(paths):
         # noted before it is so: the links must go one day, even if this is cut short now
         repository.mark({"narrowed": {commit: {"age": store.ledger.state().age_at(store.clock.now())}}})
+    if second_hand:
+        actor = str(about.get("actor", ""))
+        repository.mark({"second_hand": {commit: {"time": stamp(store.clock.now()), "actor": actor}}})
     try:
         repository.seal(listing, paths)
     except FileNotFoundError as problem:
         raise MirrorError(f"{problem.filename} went away while it was being used: run again") from problem
+    if commit in facts.second_hand and not second_hand:
+        repository.mark({"second_hand": {commit: None}})
     store.ledger.append("seal", durable=False, **about, commit=commit)

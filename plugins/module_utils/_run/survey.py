@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -66,7 +67,7 @@ class Survey:
         try:
             self._purged.check_repo(wanted.repo)
             if self._lock:
-                listing = self._lock.check(wanted, self._locked_listing(wanted, self._lock))
+                listing = self._lock.check(wanted, self._at_commit(wanted, facts, self._lock.commit(wanted)))
             else:
                 listing = self._listing(wanted, facts)
             for path in wanted.select(listing.files, listing.refused):
@@ -77,33 +78,44 @@ class Survey:
             return as_problem(problem)
         return listing
 
-    def _locked_listing(self, wanted: Wanted, lock: LockFile) -> Listing:
-        return self._at_commit(wanted, lock.commit(wanted))
-
     def _listing(self, wanted: Wanted, facts: RepoFacts) -> Listing:
         repo, ref = wanted.repo, wanted.revision
         if wanted.commit:
-            return self._at_commit(wanted, wanted.commit)
+            return self._at_commit(wanted, facts, wanted.commit)
         if ref in facts.frozen:
-            return self._at_commit(wanted, facts.refs[ref])
+            return self._at_commit(wanted, facts, facts.refs[ref])
         known = facts.pending.get(ref) or facts.refs.get(ref)
         if known and facts.snapshots.get(known):
             commit = self._hub.head(repo, ref, min(facts.snapshots[known], key=len), wanted.token)
             if commit in facts.rejected.get(ref, ()):
-                return self._at_commit(wanted, facts.refs[ref])
-            listing = self._store.repository(repo).upstream(commit) if commit else None
+                return self._at_commit(wanted, facts, facts.refs[ref])
+            listing = self._seen(repo, facts, commit) if commit else None
             if listing:
                 return listing
         commit, card = self._hub.info(repo, ref, wanted.token)
         if commit in facts.rejected.get(ref, ()):
-            return self._at_commit(wanted, facts.refs[ref])
-        return self._store.repository(repo).upstream(commit) or self._hub.listing(repo, commit, card, wanted.token)
+            return self._at_commit(wanted, facts, facts.refs[ref])
+        return self._seen(repo, facts, commit) or self._hub.listing(repo, commit, card, wanted.token)
 
-    def _at_commit(self, wanted: Wanted, commit: Commit) -> Listing:
+    def _seen(self, repo: Repo, facts: RepoFacts, commit: Commit) -> Listing | None:
+        """Return the Hub's listing of a commit if it came from the Hub before."""
+        return None if commit in facts.second_hand else self._store.repository(repo).upstream(commit)
+
+    def _at_commit(self, wanted: Wanted, facts: RepoFacts, commit: Commit) -> Listing:
+        """Return the listing of a commit that stays the same whatever the Hub does, be it that it has it no more."""
+        seen = self._seen(wanted.repo, facts, commit)
+        if seen:
+            return seen
+        try:
+            return self._hub_at_commit(wanted, commit)
+        except MirrorError as problem:
+            told = self._store.repository(wanted.repo).upstream(commit)
+            if not told:
+                raise
+            return dataclasses.replace(told, doubt=str(problem))
+
+    def _hub_at_commit(self, wanted: Wanted, commit: Commit) -> Listing:
         repo = wanted.repo
-        known = self._store.repository(repo).upstream(commit)
-        if known:
-            return known
         found, card = self._hub.info(repo, commit, wanted.token)
         if found != commit:
             raise MirrorError(f"{wanted}: asked for commit {commit}, the Hub answers for {found}")

@@ -84,7 +84,7 @@ class Sync:
     def execute(self, plan: Plan, state: State) -> dict[str, MirrorError]:
         """Do what the plan says and return what could not be done, by entry."""
         started = self._clock.monotonic()
-        commits = [commit for repo in plan.repos for commit in repo.commits if commit.changes]
+        commits = [commit for repo in plan.repos for commit in repo.commits if commit.changes or commit.confirm]
         self._downloads.begin(plan.fetches, state.bad)
         self._problems = dict(plan.problems)
         with ThreadPoolExecutor(self._options.workers) as pool:
@@ -142,7 +142,7 @@ class Sync:
         self._inspect(commit)
         repository = self._store.repository(commit.repo)
         about: dict[str, Any] = {"run": self._run, "repo_type": commit.repo.repo_type, "repo_id": commit.repo.repo_id}
-        if commit.seal:
+        if commit.seal or commit.confirm:
             with repository.locked():
                 seal(self._store, repository, commit.listing, commit.paths, about)
             self._wait_for_peer(commit)

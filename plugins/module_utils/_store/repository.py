@@ -148,8 +148,11 @@ class Repository(RepositoryReader):
             self._fs.mkdir(folder)
         for path in paths:
             link = target / path
+            leads_to = "../" * (path.count("/") + 2) + f"blobs/{listing.files[path].etag}"
             if not link.is_symlink():
-                self._fs.symlink("../" * (path.count("/") + 2) + f"blobs/{listing.files[path].etag}", link)
+                self._fs.symlink(leads_to, link)
+            elif os.readlink(link) != leads_to:  # the commit was thrown away, for what it said was wrong
+                _fs.replace_link(self._fs, link, leads_to, build)
         _fs.sync_tree(self._fs, target)
         if target != snapshot:
             self._fs.rename(target, snapshot)
@@ -170,31 +173,35 @@ class Repository(RepositoryReader):
         entry = self._entry(publish.new, publish.serial, actor)
         if publish.is_rollback:
             entry["rollback"] = True
-        self._move(publish.ref, [*self.history().get(publish.ref, []), entry])
+        self._move({publish.ref: [*self.history().get(publish.ref, []), entry]})
 
-    def follow(self, ref: Ref, entries: list[Entry]) -> None:
-        """Take over a history from the other node, and let the ref name what its last entry says."""
-        self._move(ref, entries)
+    def follow(self, histories: History) -> None:
+        """Take over histories from the other node, and let each ref name what its last entry says."""
+        self._move(histories)
 
-    def _move(self, ref: Ref, entries: list[Entry]) -> None:
-        """Announce where a ref goes, then move it; an empty commit takes it away."""
+    def _move(self, histories: History) -> None:
+        """Announce where refs go, then move them; an empty commit takes one away."""
         with self._building() as build:
-            self._write("history.json", {**self.history(), ref: entries[-LENGTH:]}, build)
-            link, commit = self._rev / ref, entries[-1]["commit"]
-            if not commit:
-                self._fs.unlink(link)
-                self._fs.sync_dir(link.parent)
-                self._derive(build)
-                return
-            if link.is_symlink() and os.path.basename(os.readlink(link)) == commit:
-                self._derive(build)
-                return
-            if not link.parent.is_dir():  # refs/pr
-                self._fs.mkdir(link.parent)
-                _fs.sync_tree(self._fs, self._rev / "refs")
-                self._fs.sync_dir(self._rev)
-            _fs.replace_link(self._fs, link, "../" * ref.count("/") + commit, build)
+            moved = {ref: entries[-LENGTH:] for ref, entries in histories.items()}
+            self._write("history.json", {**self.history(), **moved}, build)
+            for ref, entries in histories.items():
+                self._point(ref, entries[-1]["commit"], build)
             self._derive(build)
+
+    def _point(self, ref: str, commit: str, build: Path) -> None:
+        """Let a ref name a commit, or go where that is empty."""
+        link = self._rev / ref
+        if not commit:
+            self._fs.unlink(link)
+            self._fs.sync_dir(link.parent)
+            return
+        if link.is_symlink() and os.path.basename(os.readlink(link)) == commit:
+            return
+        if not link.parent.is_dir():  # refs/pr
+            self._fs.mkdir(link.parent)
+            _fs.sync_tree(self._fs, self._rev / "refs")
+            self._fs.sync_dir(self._rev)
+        _fs.replace_link(self._fs, link, "../" * ref.count("/") + commit, build)
 
     def _entry(self, commit: Commit | None, serial: int, actor: str) -> Entry:
         return {"serial": serial, "commit": commit or "", "time": stamp(self._clock.now()), "actor": actor}
@@ -247,7 +254,7 @@ class Repository(RepositoryReader):
             return
         entries = self.history().get(ref, [])
         serial = entries[-1]["serial"] + 1 if entries else 1
-        self._move(ref, [*entries, self._entry(None, serial, actor)])
+        self._move({ref: [*entries, self._entry(None, serial, actor)]})
 
     def last_words(self, actor: str) -> History:
         """Return the history with all refs taken away: what is to be remembered of a repository that goes."""

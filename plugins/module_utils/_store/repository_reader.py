@@ -28,8 +28,10 @@ _COMMIT = re.compile(COMMIT)
 FACTS = "info.blobs.json"
 #: Marks that both nodes of a pair have: what was taken away stays noted, so that the other one does not bring it back.
 SHARED_MARKS = ("frozen", "listed", "pins")
+#: Marks of one node: what it knows of commits that it has.
+OWN_MARKS = ("retired", "narrowed", "second_hand")
 #: All marks. Those of refs are ``frozen``, the others are of commits.
-KINDS = (*SHARED_MARKS, "retired", "narrowed", "collected")
+KINDS = (*SHARED_MARKS, *OWN_MARKS, "collected")
 
 
 class RepositoryError(MirrorError):
@@ -69,6 +71,7 @@ class RepositoryReader:
             frozenset(sealed("listed")),
             {commit: marks["retired"][commit]["age"] for commit in sealed("retired")},
             {commit: marks["narrowed"][commit]["age"] for commit in sealed("narrowed")},
+            frozenset(map(Commit, marks.get("second_hand", {}))),
         )
 
     @property
@@ -184,7 +187,7 @@ class RepositoryReader:
         return (self._rev / commit / FACTS).read_bytes()
 
     def upstream(self, commit: Commit) -> Listing | None:
-        """Return the Hub's listing of a commit if it was seen before: a commit never changes."""
+        """Return the listing of a commit as it was told when it was sealed: a commit never changes."""
         file = self._mirror / "upstream" / f"{commit}.json"
         try:
             return listing_of(read_document(file))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.clock import Clock
 from ansible_collections.modelops.hf_mirror.plugins.modules import mirror_models
+from unit.engine.two_nodes import Pair
 
 from hub.process import HubProcess
 
@@ -73,3 +74,13 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 def everything(top: Path) -> list[tuple[str, int, int]]:
     """List what stands under a folder, as path, mode and time of its last change in ns."""
     return [(str(file), file.lstat().st_mode, file.lstat().st_mtime_ns) for file in sorted(top.rglob("*"))]
+
+
+@pytest.fixture
+def pair(tmp_path: Path, hub: HubProcess) -> Iterator[Pair]:
+    """Two nodes, nothing synced yet."""
+    tmp_path.chmod(0o755)
+    pair = Pair(tmp_path, hub)
+    yield pair
+    for node in pair.nodes.values():
+        node.kill()

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -25,60 +24,14 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.peer imp
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan import refs as _refs
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.compare import differences
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.follow import Followed
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.purge import Purge
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.ref_change import make_change
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.settings import Settings
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.catalogue import read_catalogue
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
 from node import Node
 from served import served as serving
+from unit.engine.two_nodes import BOTH, ONNX, SWAPPER, TINY, Pair, commits, served
 
-from hub.process import HubProcess
 from storecheck import check_store
-
-SWAPPER, TINY = Repo("model", "deepinsight/inswapper-128"), Repo("model", "stand-in/tiny-model")
-ONNX = "inswapper_128.onnx"
-BOTH = [{"repo_id": SWAPPER.repo_id, "views": ["faces"]}, {"repo_id": TINY.repo_id}]
-
-
-class Pair:
-    """Two nodes, ``a`` and ``b``, of one Hub."""
-
-    def __init__(self, folder: Path, hub: HubProcess) -> None:
-        self.hub = hub
-        self.nodes = {}
-        for name in ("a", "b"):
-            (folder / name).mkdir()
-            (folder / name).chmod(0o755)
-            self.nodes[name] = Node(folder / name, folder / f"{name}-nginx")
-
-    def engine(self, name: str, **settings: Any) -> Engine:
-        peer = self.nodes["b" if name == "a" else "a"]
-        given = {"endpoint": self.hub.url, "actor": name, "peer": peer.url, "peer_wait": 0, "max_delete": "100%"}
-        return Engine(Settings(self.nodes[name].store, **{**given, **settings}))
-
-    def sync(self, name: str, whitelist: list[dict[str, Any]] | None = None, state: str = "present") -> None:
-        outcome = self.engine(name).run(parse(whitelist or BOTH), state)
-        assert not outcome.problems
-
-    def follow(self, name: str, **settings: Any) -> Followed:
-        done = self.engine(name, **settings).follow()
-        assert not done.problems
-        return done
-
-    def store(self, name: str) -> Store:
-        return Store(self.nodes[name].store)
-
-    def assert_equal(self) -> None:
-        found = list(differences(read_catalogue(self.store("a")), read_catalogue(self.store("b"))))
-        assert not found
-        assert served(self.nodes["a"].store) == served(self.nodes["b"].store)
-        for node in self.nodes.values():
-            check_store(node.store)
-            assert not [one for one in fsck(Store(node.store)) if one.damage]
 
 
 def status(node: Node, file: str) -> int:
@@ -89,36 +42,6 @@ def status(node: Node, file: str) -> int:
     except HTTPError as refusal:
         with refusal:
             return refusal.code
-
-
-def served(root: Path) -> dict[str, str | bytes]:
-    """Return all that readers get: documents and links, what contents are called, views."""
-    found: dict[str, str | bytes] = {}
-    for folder in (root / "hub", root / "views", root / "pool"):
-        for top, folders, files in os.walk(folder):
-            for name in [*files, *folders]:
-                path = Path(top, name)
-                key = str(path.relative_to(root))
-                if path.is_symlink():
-                    found[key] = os.readlink(path)
-                elif path.is_file() and path.suffix == ".json" and "/.mirror/rev/" in key:
-                    found[key] = path.read_bytes()
-                elif path.is_file() and "/.mirror/" not in key:
-                    found[key] = "file"
-    return found
-
-
-@pytest.fixture
-def pair(tmp_path: Path, hub: HubProcess) -> Iterator[Pair]:
-    tmp_path.chmod(0o755)
-    pair = Pair(tmp_path, hub)
-    yield pair
-    for node in pair.nodes.values():
-        node.kill()
-
-
-def commits(pair: Pair, name: str, repo: Repo) -> dict[str, str]:
-    return pair.store(name).repository(repo).refs()
 
 
 def test_all_comes_from_the_peer(pair: Pair) -> None:
