@@ -63,7 +63,8 @@ def _hub(store: Store, names: Names, pool: Pool) -> Iterator[Finding]:
     for repository in store.repositories():
         yield from check_repository(names, repository, pool)
     spellings, top = Spellings(store.root, store.fs), store.root / "names"
-    for folder in spellings.missing(repo.folder for repo in ours):
+    # where nothing was sealed yet there is nothing to find
+    for folder in spellings.missing(one.folder.name for one in store.repositories() if one.sealed()):
         yield names.damage(top / folder.lower(), f"must lead to hub/{folder}")
     for entry in spellings.surplus():
         yield names.damage(entry, "leads to no repository")

@@ -208,7 +208,7 @@ class Follower:
             moves, lost = dict[Ref, list[Entry]](), list[str]()
             for ref, planned in plan.histories.items():
                 entries = merge_history(history.get(ref, []), planned)
-                if not entries or entries == history.get(ref):
+                if entries == history.get(ref):
                     continue
                 commit = entries[-1]["commit"]
                 if commit and commit not in facts.snapshots:

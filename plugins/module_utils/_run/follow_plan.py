@@ -63,7 +63,7 @@ def plan_follow(repo: Repo, mine: Piece, theirs: Piece, over: Container[str]) ->
     histories = {}
     for ref, entries in theirs.history.items():
         merged = merge_history(mine.history.get(ref, []), entries)
-        if merged != mine.history.get(ref):
+        if merged and merged != mine.history.get(ref):
             histories[ref] = merged
     refs = {ref: entries[-1]["commit"] for ref, entries in {**mine.history, **histories}.items() if entries}
     marks = {kind: merge_marks(mine.marks.get(kind, {}), theirs.marks.get(kind, {})) for kind in SHARED_MARKS}

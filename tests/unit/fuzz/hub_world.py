@@ -34,20 +34,22 @@ class HubWorld(World):
         broken = [f"the run was refused as a whole: {text}" for text in [done["refused"]] if text]
         broken += [*self.ended(done), *self.kept_outside(outside), *self.sound(), *self.tokens_elsewhere()]
         broken += self.told(done["problems"], {*[one.entry for one in NEIGHBOURS], *OTHERS})
-        broken += [f"{one.repo_id}, a neighbour: {text}" for one in NEIGHBOURS for text in self.published(one, 1)]
+        broken += [f"{one.repo_id}, a neighbour: {text}" for one in NEIGHBOURS for text in self.published(one, 1, 1)]
         harmless = [repo for repo, one in repos.items() if one.is_harmless]
-        broken += [f"{one.repo_id}, of which nothing is wrong: {t}" for one in harmless for t in self.published(one, 1)]
+        broken += [
+            f"{one.repo_id}, of which nothing is wrong: {t}" for one in harmless for t in self.published(one, 1, 1)
+        ]
         broken += self._heal(repos, done["problems"])
         return [*broken, *self.kept_outside(outside)]
 
     def _heal(self, repos: Iterable[HonestRepo], problems: dict[str, Any]) -> list[str]:
         # a lie that fits together is believed until the next commit: nobody can know better
-        believed = [one for one in repos if one.entry not in problems and any(self.published(one, 1))]
+        believed = [one for one in repos if one.entry not in problems and any(self.published(one, 1, 1))]
         self.upstream.numbers.update(dict.fromkeys(believed, 2))
         done = self.sync([*repos, *NEIGHBOURS], later=LATER)
         broken = [f"afterwards: {text}" for text in [done["refused"], *self.ended(done), *self.sound()] if text]
         broken += [f"{name} does not heal: {text}" for name, (_kind, text, _cause) in done["problems"].items()]
         for one in [*repos, *NEIGHBOURS]:
             number = 2 if one in believed else 1
-            broken += [f"{one.entry} does not heal: {text}" for text in self.published(one, number)]
+            broken += [f"{one.entry} does not heal: {text}" for text in self.published(one, number, number)]
         return broken

@@ -57,6 +57,8 @@ OF_HUB = [
     ),
     _lfs(Put((WEIGHTS, "lfs", "oid"), "../../../victim")),
     _lfs(Put((0, "oid"), "../../../victim")),
+    # a content that is here, of another size
+    _tree(Put((WEIGHTS, "size"), 631)),
     # what is of another type
     *[_tree(Put((CONFIG, "oid"), oid)) for oid in _any(None, 5, [], {}, True)],
     *[_tree(Put((CONFIG, "size"), size)) for size in _any("5", None, -5, 5.5, 2**70, True, [])],
@@ -127,6 +129,7 @@ CATALOGUES = [
     _catalogue(Put(("purged", "repos", "../../../beside"), {"time": "2026-11-27T10:00:00Z"})),
     _catalogue(Put(("removed", "models--hostile--old-01"), {"main": [{"serial": "9"}]})),
     _catalogue(Put(("views", 0, "views"), ["../../../beside/new"])),
+    _catalogue(Put(("views", 0, "views"), ["another"])),
     _catalogue(Put(("format",), 2)),
     _catalogue(Raw(("repos",), "[", 100_000, "]")),
     _catalogue(Drip()),
@@ -139,6 +142,7 @@ OF_PEER = [
     *[_piece(Put((*_LAST, "time"), time)) for time in (5, None, "x", "")],
     *[_piece(Drop((*_LAST, name))) for name in ("serial", "time", "commit", "actor")],
     *[_piece(Put((*_LAST, "commit"), commit)) for commit in ("{up}{store}/hub", "ABCDEF", 5, None)],
+    _piece(Drop(_LAST)),
     _piece(Rename(PIECE, "models--..--..")),
     _piece(Rename((*PIECE, "history", "main"), "../../../../../../beside/new")),
     _piece(Rename((*PIECE, "commits", "{commit}"), "{up}{store}/hub")),

@@ -55,7 +55,7 @@ class PeerWorld(World):
         else:
             honest = [one for one in (*NEIGHBOURS, *SUSPECTS) if one not in repos]
             broken += self.told(done["problems"], {*[one.name for one in honest], *OTHERS})
-            broken += [f"{one.name} is honest: {text}" for one in honest for text in self.published(one, 1)]
+            broken += [f"{one.name} is honest: {text}" for one in honest for text in self.published(one, 1, 1)]
         broken += self._heal(repos, done)
         return [*broken, *self.kept_outside(outside)]
 
@@ -75,7 +75,9 @@ class PeerWorld(World):
         broken = self.worded("the peer", done["refused"]) if done["refused"] else self.told(done["problems"], ())
         found = list(broken)
         for one in NEIGHBOURS[:-1]:
-            states = [list(self.published(one, now, shown)) for now in (0, 1) for shown in (0, 1)]
+            # a catalogue that makes sense may take its view away
+            shows = (0, 1) if "views" in done["problems"] or done["refused"] else (0, 1, None)
+            states = [list(self.published(one, now, shown)) for now in (0, 1) for shown in shows]
             if all(states):
                 found.append(f"{one.name} was published, and is broken: {states}")
         return found
@@ -83,13 +85,13 @@ class PeerWorld(World):
     def _heal(self, repos: Iterable[HonestRepo], before: dict[str, Any]) -> list[str]:
         # a history that fits together is one that somebody made: it stays until somebody makes another one
         failed = [one for one in repos if before["refused"] or one.name in before["problems"]]
-        believed = [one for one in repos if one not in failed and any(self.published(one, 1))]
+        believed = [one for one in repos if one not in failed and any(self.published(one, 1, 1))]
         done = self._follow(later=LATER)
         broken = [f"afterwards: {text}" for text in [done["refused"], *self.ended(done), *self.sound()] if text]
         broken += [f"{name} does not heal: {text}" for name, (_kind, text, _cause) in done["problems"].items()]
         for one in [*SUSPECTS, *NEIGHBOURS]:
             if one not in believed:
-                broken += [f"{one.name} does not heal: {text}" for text in self.published(one, 1)]
+                broken += [f"{one.name} does not heal: {text}" for text in self.published(one, 1, 1)]
         return broken
 
 
