@@ -44,12 +44,13 @@ _value:
 from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.settings import problems_of
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.setting import problems_of
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._cli.config import ALERTS, ALL
 
 
 def settings(values: Any) -> Any:
     """Return ``values``, or raise AnsibleFilterError with what is wrong."""
-    problems = problems_of(values)
+    problems = problems_of({**ALL, **ALERTS}, values)
     if problems:
         raise AnsibleFilterError("\n".join(problems))
     return values

@@ -19,11 +19,6 @@ description:
   - Nothing is collected in a repository that can't be read, or whose listings and files disagree. The task then fails
     at the end and names it.
 options:
-  store:
-    description:
-      - The store's folder. Run as C(root), the module goes on as the user whom the folder belongs to.
-    type: path
-    required: true
   models:
     description:
       - The whitelist, as M(modelops.hf_mirror.mirror_models) takes it. It says how many commits of a reference stay, as
@@ -31,15 +26,10 @@ options:
     type: list
     elements: dict
     aliases: [models_to_sync]
-  grace:
-    description:
-      - For how many hours what is retired stays served, and downloads that were cut stay resumable.
-    type: int
-    default: 72
-  actor:
-    description: Who the ledger says it was.
-    type: str
-    default: ansible
+extends_documentation_fragment:
+  - modelops.hf_mirror.settings.store
+  - modelops.hf_mirror.settings.grace
+  - modelops.hf_mirror.settings.actor
 attributes:
   check_mode:
     description: Returns what would be retired and collected and the bytes that it frees, and writes nothing.
@@ -90,16 +80,18 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.owner imp
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.report import collection, diff
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine, open_store
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.module_options import (
+    argument_spec,
+    settings_in,
+)
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.settings import Settings
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "store": {"type": "path", "required": True},
+            **argument_spec("store", "grace", "actor"),
             "models": {"type": "list", "elements": "dict", "aliases": ["models_to_sync"]},
-            "grace": {"type": "int", "default": 72},
-            "actor": {"type": "str", "default": "ansible"},
         },
         supports_check_mode=True,
     )
@@ -114,7 +106,7 @@ def run(module: AnsibleModule) -> None:
     wanted = [] if params["models"] is None else parse(params["models"])
     store = Path(params["store"])
     open_store(store)
-    engine = Engine(Settings(store=store, grace=params["grace"], actor=params["actor"]))
+    engine = Engine(Settings(**{**settings_in(params), "store": store}))
     with as_owner(store):
         outcome = engine.collect(wanted, module.check_mode)
     answer = {"changed": outcome.changed, **collection(outcome.plan, outcome.problems)}

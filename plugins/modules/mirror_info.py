@@ -14,11 +14,8 @@ description:
   - Returns each repository with its references, their versions, its commits and why they stay, each entry of the
     whitelist with its last success and its failures, the last run, and the disk.
   - Reads the store alone. No Hub is asked, nothing is written.
-options:
-  store:
-    description: The store's folder.
-    type: path
-    required: true
+extends_documentation_fragment:
+  - modelops.hf_mirror.settings.store
 attributes:
   check_mode:
     description: Changes nothing anyway.
@@ -122,11 +119,12 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.status import status
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import open_store
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.module_options import argument_spec
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.inventory import inventory, last_run
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={"store": {"type": "path", "required": True}}, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=argument_spec("store"), supports_check_mode=True)
     try:
         store = open_store(Path(module.params["store"]))
         found = {**status(store, None), "repos": inventory(store), "last_run": last_run(store)}

@@ -17,15 +17,10 @@ description:
   - What is there already is not fetched again, whichever repository it came with. A download that was cut resumes.
   - One repository that fails never stops the others. The task then fails at the end and names it, one message for each
     cause.
+  - O(store) must exist. An empty folder becomes a store. One with other things in it is refused.
   - An upstream that goes back to an earlier commit, drops all files, is renamed, gated or gone is reported, not
     followed. What is published stays served.
 options:
-  store:
-    description:
-      - The store's folder. It must exist. Run as C(root), the module goes on as the user whom the folder belongs to.
-      - An empty folder becomes a store. A folder with other things in it is refused.
-    type: path
-    required: true
   models:
     description:
       - The whitelist, a list of entries. It is checked as a whole before anything is touched.
@@ -61,91 +56,22 @@ options:
     type: str
     choices: [present, exact, absent]
     default: present
-  max_delete:
-    description:
-      - How much O(state=exact) may remove in one run. A number of repositories such as V(3), or a share such as
-        V(10%) of the repositories and of their bytes. Where more would go, the task fails and removes nothing.
-    type: str
-    default: 10%
-  endpoint:
-    description: URL of the Hub, or of anything that answers as the Hub does.
-    type: str
-    default: https://huggingface.co
-  proxy:
-    description: URL of an HTTP proxy for all requests, for instance V(http://proxy.example.com:3128).
-    type: str
-  allow_networks:
-    description:
-      - Networks inside to which a public O(endpoint) may send for a file, for instance V(10.1.0.0/16).
-      - An upstream that sends to the host itself, to its link or into a private network is refused otherwise, unless
-        it is in one itself, or a proxy makes the connection.
-    type: list
-    elements: str
-    default: []
-  token:
-    description: Access token for the Hub, for entries that name none of O(tokens). It is sent to O(endpoint) only.
-    type: str
-  tokens:
-    description: Access tokens by name, for entries with C(token).
-    type: dict
   lock:
     description:
       - The content of a lock file, as C(hf-mirror lock) writes it. Each entry then gets the commit and the files of the
         lock, to the byte, or fails.
     type: dict
-  workers:
-    description: How many files are fetched at the same time.
-    type: int
-    default: 8
-  bandwidth:
-    description: How many bytes a second may come in, all files together. V(0) is no limit.
-    type: int
-    default: 0
-  reserve:
-    description: The share of the disk, in percent, that stays free.
-    type: int
-    default: 3
-  grace:
-    description:
-      - For how many hours a commit that nothing names any more stays served by its id. A later run then removes it,
-        with the contents that nothing else names.
-    type: int
-    default: 72
-  xet:
-    description:
-      - Fetch files that the Hub keeps in Xet from there, by hf_xet. Verified and resumed as the others are. Where Xet
-        gives out, the rest comes over HTTP.
-    type: bool
-    default: false
-  peer:
-    description:
-      - URL of the other node of a pair. A commit is published once that node has sealed it, too, so that both serve it
-        from the start.
-      - A peer that is away is not waited for, and a warning says so.
-    type: str
-  peer_wait:
-    description: How many seconds O(peer) has for that, at most V(1800).
-    type: int
-    default: 300
-  time_limit:
-    description:
-      - After how many seconds a run is ended. The next one goes on from there.
-      - So is one that makes no progress for an hour.
-    type: int
-    default: 604800
-  memory_limit:
-    description: With how many MiB of memory a run is ended, at least V(1024).
-    type: int
-    default: 4096
   wait:
     description:
       - Wait for a run that is under way on the same store, then do what is left. Otherwise the task fails at once.
     type: bool
     default: true
-  actor:
-    description: Who the ledger says it was.
-    type: str
-    default: ansible
+extends_documentation_fragment:
+  - modelops.hf_mirror.settings.store
+  - modelops.hf_mirror.settings.upstream
+  - modelops.hf_mirror.settings.run
+  - modelops.hf_mirror.settings.grace
+  - modelops.hf_mirror.settings.actor
 requirements:
   - huggingface_hub >= 0.36
   - urllib3 >= 2.2
@@ -253,7 +179,6 @@ failures:
 
 import json
 import os
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -270,33 +195,21 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.lockfile 
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.report import diff, result
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.module_options import (
+    argument_spec,
+    settings_in,
+)
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.settings import Settings
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "store": {"type": "path", "required": True},
+            **argument_spec("store", "upstream", "run", "grace", "actor"),
             "models": {"type": "list", "elements": "dict", "required": True, "aliases": ["models_to_sync"]},
             "state": {"type": "str", "choices": ["present", "exact", "absent"], "default": "present"},
-            "max_delete": {"type": "str", "default": "10%"},
-            "endpoint": {"type": "str", "default": "https://huggingface.co"},
-            "proxy": {"type": "str", "no_log": True},
-            "allow_networks": {"type": "list", "elements": "str", "default": []},
-            "token": {"type": "str", "no_log": True},
-            "tokens": {"type": "dict", "no_log": True},
             "lock": {"type": "dict"},
-            "workers": {"type": "int", "default": 8},
-            "bandwidth": {"type": "int", "default": 0},
-            "reserve": {"type": "int", "default": 3},
-            "grace": {"type": "int", "default": 72},
-            "xet": {"type": "bool", "default": False},
-            "peer": {"type": "str"},
-            "peer_wait": {"type": "int", "default": 300},
-            "time_limit": {"type": "int", "default": 604800},
-            "memory_limit": {"type": "int", "default": 4096},
             "wait": {"type": "bool", "default": True},
-            "actor": {"type": "str", "default": "ansible"},
         },
         supports_check_mode=True,
     )
@@ -340,11 +253,8 @@ def give_up(problem: MirrorError) -> None:
 
 
 def _settings(params: dict[str, Any]) -> Settings:
-    tokens = {**(params["tokens"] or {}), **({None: params["token"]} if params["token"] else {})}
-    # of those that are left the engine's settings have the names of the options
-    given = {one.name: params[one.name] for one in fields(Settings) if one.name in params}
     lock = LockFile.from_json(params["lock"]) if params["lock"] else None
-    return Settings(**{**given, "store": Path(params["store"]), "tokens": tokens, "lock": lock})
+    return Settings(**{**settings_in(params), "store": Path(params["store"]), "lock": lock})
 
 
 def _need_libraries(module: AnsibleModule) -> None:

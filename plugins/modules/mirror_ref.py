@@ -16,11 +16,6 @@ description:
     published only when all its files are there and can be read.
   - The ledger says who did it and why.
 options:
-  store:
-    description:
-      - The store's folder. Run as C(root), the module goes on as the user whom the folder belongs to.
-    type: path
-    required: true
   repo_id:
     description: The repository, for instance V(facefusion/models-3.0.0).
     type: str
@@ -57,10 +52,9 @@ options:
     description: Why, for the ledger. Without a change nothing is noted.
     type: str
     default: ""
-  actor:
-    description: Who the ledger says it was.
-    type: str
-    default: ansible
+extends_documentation_fragment:
+  - modelops.hf_mirror.settings.store
+  - modelops.hf_mirror.settings.actor
 attributes:
   check_mode:
     description: Decides by the same facts, looks at the same files, and writes nothing.
@@ -132,6 +126,7 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.order imp
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import RepoFacts
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.refs import Change
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import open_store
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.module_options import argument_spec
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.ref_change import (
     BehindError,
     make_change,
@@ -151,14 +146,13 @@ VERBS = {
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "store": {"type": "path", "required": True},
+            **argument_spec("store", "actor"),
             "repo_id": {"type": "str", "required": True},
             "repo_type": {"type": "str", "choices": ["model", "dataset", "space"], "default": "model"},
             "ref": {"type": "str", "default": "main"},
             "commit": {"type": "str"},
             "state": {"type": "str", "choices": list(VERBS), "required": True},
             "note": {"type": "str", "default": ""},
-            "actor": {"type": "str", "default": "ansible"},
         },
         required_if=[("state", "rolled_back", ["commit"])],
         supports_check_mode=True,

@@ -19,10 +19,6 @@ description:
   - Nginx and syncs go on meanwhile.
   - Fails when damage is left.
 options:
-  store:
-    description: The store's folder. Run as C(root), the module goes on as the user whom the folder belongs to.
-    type: path
-    required: true
   mode:
     description:
       - V(structure) checks that all names fit together, from each reference to the size of each content. It takes
@@ -37,40 +33,6 @@ options:
       - Fetch again what is rotten, for O(mode=content). Without it what is rotten is only made unreadable.
     type: bool
     default: true
-  rate:
-    description: How many bytes a second are read, for O(mode=content). V(0) is no limit.
-    type: int
-    default: 0
-  duration:
-    description:
-      - Seconds after which O(mode=content) ends, for instance with the night. It ends with the round at the latest.
-        Without it a round is read to its end.
-      - V(0) reads nothing and only repairs what is known to be rotten.
-    type: int
-  endpoint:
-    description: URL of the Hub, or of anything that answers as the Hub does.
-    type: str
-    default: https://huggingface.co
-  proxy:
-    description: URL of an HTTP proxy for all requests, for instance V(http://proxy.example.com:3128).
-    type: str
-  allow_networks:
-    description:
-      - Networks inside to which a public O(endpoint) may send for a file, for instance V(10.1.0.0/16).
-      - An upstream that sends to the host itself, to its link or into a private network is refused otherwise, unless
-        it is in one itself, or a proxy makes the connection.
-    type: list
-    elements: str
-    default: []
-  peer:
-    description: URL of the other node of a pair. It is asked before the Hub.
-    type: str
-  token:
-    description: Access token for the Hub, for repositories that have none of O(tokens). It is sent to O(endpoint) only.
-    type: str
-  tokens:
-    description: Access tokens by name, for entries of O(models) with C(token).
-    type: dict
   models:
     description:
       - The whitelist, as M(modelops.hf_mirror.mirror_models) takes it. It says which of O(tokens) opens which
@@ -78,10 +40,11 @@ options:
     type: list
     elements: dict
     default: []
-  actor:
-    description: Who the ledger says it was, with O(mode=content).
-    type: str
-    default: ansible
+extends_documentation_fragment:
+  - modelops.hf_mirror.settings.store
+  - modelops.hf_mirror.settings.upstream
+  - modelops.hf_mirror.settings.scrub
+  - modelops.hf_mirror.settings.actor
 requirements:
   - huggingface_hub >= 0.36, to repair
   - urllib3 >= 2.2, to repair
@@ -189,6 +152,10 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.http imp
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.hub import HUGGINGFACE_HUB_ERROR
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine, open_store
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.module_options import (
+    argument_spec,
+    settings_in,
+)
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.settings import Settings
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
 
@@ -196,19 +163,10 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store im
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "store": {"type": "path", "required": True},
+            **argument_spec("store", "upstream", "scrub", "actor"),
             "mode": {"type": "str", "choices": ["structure", "content"], "default": "structure"},
             "repair": {"type": "bool", "default": True},
-            "rate": {"type": "int", "default": 0},
-            "duration": {"type": "int"},
-            "endpoint": {"type": "str", "default": "https://huggingface.co"},
-            "proxy": {"type": "str", "no_log": True},
-            "allow_networks": {"type": "list", "elements": "str", "default": []},
-            "peer": {"type": "str"},
-            "token": {"type": "str", "no_log": True},
-            "tokens": {"type": "dict", "no_log": True},
             "models": {"type": "list", "elements": "dict", "default": []},
-            "actor": {"type": "str", "default": "ansible"},
         },
         supports_check_mode=True,
     )
@@ -243,10 +201,8 @@ def _need_libraries(module: AnsibleModule) -> None:
 def verify_content(module: AnsibleModule, store: Store) -> tuple[list[str], dict[str, Any]]:
     params: dict[str, Any] = module.params
     wanted = parse(params["models"]) if params["models"] else []
-    tokens = {**(params["tokens"] or {}), **({None: params["token"]} if params["token"] else {})}
-    where = {name: params[name] for name in ("endpoint", "proxy", "allow_networks", "peer", "actor")}
-    settings = Settings(store.root, tokens=tokens, **where)
-    report = Engine(settings).scrub(wanted, params["rate"], params["duration"], params["repair"], module.check_mode)
+    settings = Settings(**{**settings_in(params), "store": store.root})
+    report = Engine(settings).scrub(wanted, params["repair"], module.check_mode)
     answer = report.to_json()
     answer["findings"] = answer.pop("rotten")
     if module.check_mode:

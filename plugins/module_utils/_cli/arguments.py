@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .._base.names import REPO_TYPES, shown
 from .._check.audit import GAP, KEYS
+from .._run.settings import SETTINGS
 
 VERSION = "0.1.0"  # the collection's; a test compares it with galaxy.yml
 
@@ -80,12 +81,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
             default="present",
             help="present: have the entries; exact: and nothing else; absent: take them away (default: present)",
         )
-        one.add_argument(
-            "--max-delete",
-            metavar="LIMIT",
-            default=argparse.SUPPRESS,
-            help="how many repositories (3), or which share of them and their bytes (10%%), exact may remove",
-        )
+        _add(one, "max_delete")
     sync.add_argument("--wait", action="store_true", help="follow a run that is under way, then do what is left")
     status = command("status", "show what is published, what fails, and the run that is under way")
     status.add_argument("--follow", action="store_true", help="show the run that is under way until it ends, first")
@@ -94,16 +90,8 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     log.add_argument("-n", type=_count, default=20, metavar="N", dest="count", help="how many records (default: 20)")
     fsck = command("fsck", "check that all names in the store fit together, and change nothing")
     scrub = command("scrub", "hash all contents again, make unreadable what is rotten, and fetch that anew")
-    scrub.add_argument(
-        "--rate", type=int, metavar="N", default=argparse.SUPPRESS, help="bytes a second to read (default: no limit)"
-    )
-    scrub.add_argument(
-        "--for",
-        type=_count,
-        metavar="SECONDS",
-        dest="seconds",
-        help="end after so long, the next one goes on from there; 0: only repair what is known to be rotten",
-    )
+    _add(scrub, "scrub_rate")
+    _add(scrub, "scrub_seconds")
     scrub.add_argument("--no-repair", action="store_false", dest="repair", help="fetch nothing; asks no Hub")
     lock = command("lock", "write the lock file: commit, SHA-256 and size of all that the whitelist has published")
     lock.add_argument("--output", type=Path, metavar="FILE", help="where to, at one instant (default: standard output)")
@@ -112,13 +100,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     alert.add_argument("--test", action="store_true", help="send a message that only shows that messages arrive")
     gc = command("gc", "retire and collect what nothing names any more, as every sync does at its end; asks no Hub")
     gc.add_argument("--check", action="store_true", help="say what would be done and what that frees, and do nothing")
-    gc.add_argument(
-        "--grace",
-        type=int,
-        metavar="HOURS",
-        default=argparse.SUPPRESS,
-        help="for how long what is retired stays served (default: 72)",
-    )
+    _add(gc, "grace")
     follow = command("follow", "have what the other node of a pair has, and let refs name what it published")
     follow.add_argument(
         "--interval",
@@ -206,19 +188,27 @@ def _interval(text: str) -> int:
     return int(text)
 
 
+def _add(parser: argparse._ActionsContainer, name: str) -> None:
+    """Add the option for a setting. One that was not given is not there."""
+    one = SETTINGS[name]
+    default = one.zero if one.zero and not one.default else one.default
+    more = "" if one.is_required or default is None else f" (default: {default})"
+    parser.add_argument(
+        one.flag,
+        type=int if one.type == "int" else str,
+        metavar=one.metavar,
+        dest=name,
+        default=argparse.SUPPRESS,
+        help=f"{one.line}{more}".replace("%", "%%"),
+    )
+
+
 def _common() -> argparse.ArgumentParser:
     """Return the options that stand before or after the command."""
     common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS, allow_abbrev=False)
     group = common.add_argument_group("options of all commands, which win over the configuration")
     group.add_argument("--config", type=Path, metavar="FILE", help="configuration, or just a whitelist, in YAML")
     group.add_argument("--traceback", action="store_true", help="show where an error that nobody foresaw comes from")
-    group.add_argument("--store", metavar="DIR", help="the store; sync makes it where only its parent exists")
-    group.add_argument("--endpoint", metavar="URL", help="the Hub, or what answers as it does")
-    group.add_argument("--proxy", metavar="URL", help="HTTP proxy; write one with a password into the configuration")
-    group.add_argument("--peer", metavar="URL", help="the other node of a pair")
-    group.add_argument("--workers", type=int, metavar="N", help="files that are fetched at the same time (default: 8)")
-    group.add_argument(
-        "--bandwidth", type=int, metavar="N", help="bytes a second, all files together (default: no limit)"
-    )
-    group.add_argument("--reserve", type=int, metavar="N", help="percent of the disk that stay free (default: 3)")
+    for name in ("store", "endpoint", "proxy", "peer", "workers", "bandwidth", "reserve"):
+        _add(group, name)
     return common

@@ -12,19 +12,20 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .._base.errors import MirrorError
-from .._base.names import listed, shown
+from .._base.names import listed
 from .._base.owner import others_can_change
+from .._base.setting import Setting, problems_of, setting, settings_of
 from .._base.yaml import MOST_BYTES, joined, load
 from .._plan.lockfile import LockFile
 from .._plan.wanted import Wanted
 from .._plan.whitelist import parse
 from .._plan.whitelist_files import read_entries
-from .._run.settings import CHECKS, Settings
+from .._run.settings import SETTINGS
 from .alerts import LANGUAGES
 
 _WHITELIST_KEY = "models_to_sync"
@@ -34,13 +35,33 @@ class ConfigError(MirrorError):
     """The configuration can't be used as it stands."""
 
 
+def _entries(value: Any) -> str | None:
+    return None if isinstance(value, list) else "must be a list of entries with a repo_id each"
+
+
 @dataclass(frozen=True)
 class Alerts:
     """When and how people are told that an entry keeps failing."""
 
-    threshold: int = 3
-    language: str = LANGUAGES[0]
-    urls_file: Path | None = None
+    threshold: int = setting(
+        "How many times in a row an entry fails before it is reported.",
+        default=3,
+        type="int",
+        unit="failures in a row",
+        least=1,
+        most=1000,
+    )
+    language: str = setting("The language of alerts.", default=LANGUAGES[0], choices=tuple(LANGUAGES))
+    urls_file: Path | None = setting("File with the receivers of alerts, one URL of apprise on each line.", type="path")
+
+
+ALERTS = settings_of(Alerts)
+
+
+def _alerts(value: Any) -> str | None:
+    if not isinstance(value, dict):
+        return f"must be a mapping of {', '.join(ALERTS)}"
+    return "; ".join(_problems(value, ALERTS)) or None
 
 
 @dataclass(frozen=True)
@@ -48,13 +69,12 @@ class Config:
     """What the file says; ``values`` are for ``Settings``, those that are not there have its defaults."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
-    models: list[Any] | None = None
+    models: list[Any] | None = setting("The whitelist, a list of entries.", type="list", check=_entries)
+    whitelist: Path | None = setting("File with the whitelist, or a folder of such files.", type="path")
+    tokens_file: Path | None = setting("File with access tokens by name.", type="path")
+    lock_file: Path | None = setting("Lock file, which is obeyed to the byte.", type="path")
+    alerts: Alerts = setting("When and how people are told.", default=Alerts(), type="dict", check=_alerts)
     sources: list[str] = field(default_factory=list)
-    whitelist: Path | None = None
-    tokens_file: Path | None = None
-    lock_file: Path | None = None
-    scrub_rate: int = 0
-    alerts: Alerts = Alerts()
 
     @property
     def has_whitelist(self) -> bool:
@@ -93,6 +113,11 @@ class Config:
             raise ConfigError(f"{self.lock_file} is no JSON: {problem}") from None
 
 
+#: All that somebody decides, but for the alerts, by name.
+ALL = {**SETTINGS, **settings_of(Config)}
+_KEYS = {name: one for name, one in ALL.items() if one.is_in_file}
+
+
 def is_token(value: Any) -> bool:
     """Say whether a value may go into a header as a token."""
     return isinstance(value, str) and value.isascii() and value.isprintable() and " " not in value
@@ -105,13 +130,13 @@ def read_config(file: Path) -> Config:
         return Config(whitelist=file)
     if not isinstance(content, dict):
         raise ConfigError(f"{file} must be a mapping with keys such as store and models, or a whitelist")
-    problems = list(_problems(content, _CHECKS))
+    problems = list(_problems(content, _KEYS))
     if "models" in content and "whitelist" in content:
         problems.append("models and whitelist exclude each other")
     if problems:
         raise ConfigError(joined([f"{file}: {problem}" for problem in problems]))
     found = {
-        key: file.parent / value if _CHECKS[key] is _text_path else value
+        key: file.parent / value if _KEYS[key].type == "path" else value
         for key, value in content.items()
         if value is not None
     }
@@ -122,14 +147,8 @@ def read_config(file: Path) -> Config:
     alerts = dict(found.pop("alerts", {}))
     if alerts.get("urls_file"):
         alerts["urls_file"] = file.parent / alerts["urls_file"]
-    values = {one.name: found.pop(one.name) for one in fields(Settings) if one.name in found}
+    values = {name: found.pop(name) for name in SETTINGS if name in found}
     return Config(values, alerts=Alerts(**{key: value for key, value in alerts.items() if value is not None}), **found)
-
-
-def check_value(key: str, value: Any) -> str | None:
-    """Return what is wrong with the value of a key, wherever it was given."""
-    problem: str | None = _CHECKS[key](value)
-    return problem
 
 
 def read_urls(file: Path) -> list[str]:
@@ -138,56 +157,11 @@ def read_urls(file: Path) -> list[str]:
     return [line for line in lines if line and not line.startswith(("#", ";"))]
 
 
-# ---- what a value must be: each returns what is wrong, without showing it where it may be a secret
-
-
-def _text_path(value: Any) -> str | None:
-    return None if isinstance(value, str) and value else "must be a path"
-
-
-def _switch(value: Any) -> str | None:
-    return None if isinstance(value, bool) else f"is {shown(value)}, it must be true or false"
-
-
-def _language(value: Any) -> str | None:
-    return None if value in LANGUAGES else f"is {shown(value)}, it must be {' or '.join(LANGUAGES)}"
-
-
-def _entries(value: Any) -> str | None:
-    return None if isinstance(value, list) else "must be a list of entries with a repo_id each"
-
-
-def _alerts(value: Any) -> str | None:
-    if not isinstance(value, dict):
-        return f"must be a mapping of {', '.join(_ALERTS)}"
-    return "; ".join(_problems(value, _ALERTS)) or None
-
-
-_ALERTS = {"threshold": CHECKS["threshold"], "language": _language, "urls_file": _text_path}
-_CHECKS = {
-    "store": _text_path,
-    **{one.name: CHECKS[one.name] for one in fields(Settings) if one.name in CHECKS},
-    "scrub_rate": CHECKS["scrub_rate"],
-    "xet": _switch,
-    "models": _entries,
-    "whitelist": _text_path,
-    "tokens_file": _text_path,
-    "lock_file": _text_path,
-    "alerts": _alerts,
-}
-
-
-def _problems(content: Mapping[Any, Any], checks: Mapping[str, Any]) -> Iterator[str]:
-    unknown = [key for key in content if key not in checks]
+def _problems(content: Mapping[Any, Any], settings: Mapping[str, Setting]) -> Iterator[str]:
+    unknown = [key for key in content if key not in settings]
     if unknown:
-        yield f"unknown key {listed(unknown)} (known: {', '.join(checks)})"
-    for key, value in content.items():
-        problem = checks[key](value) if key in checks and value is not None else None
-        if problem:
-            yield f"{key} {problem}"
-
-
-# ---- files
+        yield f"unknown key {listed(unknown)} (known: {', '.join(settings)})"
+    yield from problems_of(settings, content)
 
 
 def _credential(file: Path) -> Path:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from .arguments import BROKEN, FINE
-from .config import ConfigError, check_value
 from .session import Session
 from .terminal import complain
 from .watch import Watch
@@ -15,23 +14,14 @@ from .watch import Watch
 def scrub(session: Session) -> int:
     """Go on with the round; what happens is told by the ledger."""
     options, terminal = session.options, session.terminal
-    rate = _rate(session)
     store = session.store()
     wanted = session.config.wanted() if session.config.has_whitelist else []
     engine = session.engine([]) if options.repair else session.local_engine()
     with Watch(store, terminal).beside(engine.progress.to_json):
-        report = engine.scrub(wanted, rate, options.seconds, options.repair)
+        report = engine.scrub(wanted, options.repair)
     terminal.data(report.to_json())
     for rot in report.left:
         complain(f"{rot.etag} is rotten ({rot.what}){f': {rot.problem}' if rot.problem else ''}")
     if not report.complete:
         terminal.say("the round is not at its end: the next scrub goes on from there")
     return BROKEN if report.left else FINE
-
-
-def _rate(session: Session) -> int:
-    rate = session.options.rate if "rate" in session.options else session.config.scrub_rate
-    problem = check_value("scrub_rate", rate)
-    if problem:
-        raise ConfigError(f"--rate {problem}")
-    return int(rate)

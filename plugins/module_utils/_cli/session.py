@@ -23,15 +23,13 @@ from .._fetch.hub import HUGGINGFACE_HUB_ERROR
 from .._fetch.peer import Peer, peer_at
 from .._plan.wanted import Wanted
 from .._run.engine import Engine, open_store
-from .._run.settings import Settings
+from .._run.settings import SETTINGS, Settings
 from .._store.store import Store
-from .config import Config, ConfigError, check_value, is_token, read_config
+from .config import Config, ConfigError, is_token, read_config
 from .terminal import QuietTerminal, open_terminal
 
 with contextlib.suppress(ImportError):  # the engine's users are told so
     import huggingface_hub
-
-_OVERRIDES = ("store", "endpoint", "proxy", "workers", "bandwidth", "reserve", "grace", "max_delete", "peer")
 
 
 class Session:
@@ -86,11 +84,11 @@ class Session:
     def _values(self) -> dict[str, Any]:
         """Return what ``Settings`` takes and people decide."""
         environment = {"endpoint": os.environ["HF_ENDPOINT"]} if os.environ.get("HF_ENDPOINT") else {}
-        given = {name: getattr(self.options, name) for name in _OVERRIDES if name in self.options}
-        said = [(f"--{name.replace('_', '-')}", name, value) for name, value in given.items()]
+        given = {name: getattr(self.options, name) for name in SETTINGS if name in self.options}
+        said = [(SETTINGS[name].flag, name, value) for name, value in given.items()]
         said += [("HF_ENDPOINT", name, value) for name, value in environment.items()]
         for place, name, value in said:
-            problem = check_value(name, value)
+            problem = SETTINGS[name].problem(value)
             if problem:
                 raise ConfigError(f"{place} {problem}")
         values = {**environment, **self.config.values, **given}

@@ -33,8 +33,10 @@ def roots(facts: RepoFacts, wanted: Iterable[Wanted]) -> set[Commit]:
     return found
 
 
-def plan_retention(repo: Repo, facts: RepoFacts, wanted: Iterable[Wanted], age: float, grace: float) -> Retention:
-    """Plan one repository. ``age`` is the store's, ``grace`` what must have passed since a retirement, in seconds."""
+def plan_retention(
+    repo: Repo, facts: RepoFacts, wanted: Iterable[Wanted], age: float, grace_seconds: float
+) -> Retention:
+    """Plan one repository. ``age`` is the store's, ``grace_seconds`` what must have passed since a retirement."""
     rooted = roots(facts, wanted)
     retire: list[Commit] = []
     collect: list[Commit] = []
@@ -43,12 +45,12 @@ def plan_retention(repo: Repo, facts: RepoFacts, wanted: Iterable[Wanted], age: 
         # an age that is yet to come is none: the ledger was lost
         if since is None or since > age:
             retire.append(commit)
-        elif since + grace <= age:
+        elif since + grace_seconds <= age:
             collect.append(commit)
     spare = sorted(rooted & facts.retired.keys())
     narrowed = {commit: since for commit, since in sorted(facts.narrowed.items()) if commit not in collect}
     restart = tuple(commit for commit, since in narrowed.items() if since > age)
-    trim = tuple(commit for commit, since in narrowed.items() if since <= age and since + grace <= age)
+    trim = tuple(commit for commit, since in narrowed.items() if since <= age and since + grace_seconds <= age)
     return Retention(repo, tuple(retire), tuple(spare), tuple(collect), trim, restart)
 
 

@@ -24,7 +24,7 @@ GRACE = 72 * 3600.0
 _DONE = {"collect": "collected", "trim": "trimmed"}
 
 
-def survey_retention(store: Store, wanted: Iterable[Wanted], plan: Plan, age: float, grace: float) -> None:
+def survey_retention(store: Store, wanted: Iterable[Wanted], plan: Plan, age: float, grace_seconds: float) -> None:
     """Put into a plan what is to be retired and collected once the rest of it is done. Asks nobody."""
     entries = _by_repo(wanted)
     planned = {one.repo: one for one in plan.repos}
@@ -38,22 +38,22 @@ def survey_retention(store: Store, wanted: Iterable[Wanted], plan: Plan, age: fl
             facts = foreseen(known, planned.get(repo, RepoPlan(repo)), plan.removal)
         except MirrorError:  # told by who plans for it; where anything can't be read nothing goes
             continue
-        retention = plan_retention(repo, facts, entries.get(repo, ()), age, grace)
+        retention = plan_retention(repo, facts, entries.get(repo, ()), age, grace_seconds)
         if retention:
             plan.retention.append(retention)
         if retention.collect:
             going[repository] = retention.collect
     plan.freed = freed(going)
     needed = {etag for repo_plan in plan.repos for commit in repo_plan.commits for etag in commit.etags}
-    plan.orphans = {name: size for name, size in store.orphans(grace).items() if Path(name).stem not in needed}
+    plan.orphans = {name: size for name, size in store.orphans(grace_seconds).items() if Path(name).stem not in needed}
     plan.freed += sum(plan.orphans.values())
 
 
 class Collector:
     """Does it. The store's run lock must be held."""
 
-    def __init__(self, store: Store, about: dict[str, Any], grace: float) -> None:
-        self._store, self._about, self._grace = store, about, grace
+    def __init__(self, store: Store, about: dict[str, Any], grace_seconds: float) -> None:
+        self._store, self._about, self._grace_seconds = store, about, grace_seconds
 
     def recover(self) -> list[str]:
         """Go on with what an earlier run was collecting. Returns what was done."""
@@ -94,7 +94,7 @@ class Collector:
         repository = self._store.repository(planned.repo)
         with repository.locked():
             # people promote, roll back and pin meanwhile
-            due = planned & plan_retention(planned.repo, repository.facts(), wanted, age, self._grace)
+            due = planned & plan_retention(planned.repo, repository.facts(), wanted, age, self._grace_seconds)
             retirement = Retirement(self._store, repository)
             retirement.mark(due, age)
             for kind in ("retire", "spare"):

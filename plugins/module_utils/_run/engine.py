@@ -34,7 +34,7 @@ from .collect import Collector, survey_retention
 from .follow import Followed, Follower
 from .recovery import recover, settle
 from .removal import MaxDeleteError, named, surplus
-from .settings import Settings, problem_of
+from .settings import Settings
 from .survey import Survey
 from .sync import Options, Sync
 from .watchdog import GiveUp, Watchdog, end_process
@@ -96,7 +96,7 @@ class Engine:
             options = Options(
                 settings.workers,
                 settings.reserve,
-                settings.grace * 3600.0,
+                settings.grace_seconds,
                 settings.actor,
                 settings.lock,
                 self._peer(),
@@ -140,9 +140,16 @@ class Engine:
     def _follow(self, peer: Peer) -> Followed:
         settings = self.settings
         with self.store.locked(), self._fetchers(peer) as fetchers:
-            grace = settings.grace * 3600.0
+            grace_seconds = settings.grace_seconds
             follower = Follower(
-                self.store, peer, fetchers, settings.actor, grace, settings.reserve, settings.workers, self.progress
+                self.store,
+                peer,
+                fetchers,
+                settings.actor,
+                grace_seconds,
+                settings.reserve,
+                settings.workers,
+                self.progress,
             )
             follower.recover()
             return follower.follow()
@@ -173,11 +180,11 @@ class Engine:
         if check:
             plan = self._plan_collection(wanted)
             return Outcome(plan, plan.problems, False)
-        about, grace = {"actor": self.settings.actor}, self.settings.grace * 3600.0
-        collector = Collector(self.store, about, grace)
+        about, grace_seconds = {"actor": self.settings.actor}, self.settings.grace_seconds
+        collector = Collector(self.store, about, grace_seconds)
         with self.store.locked():
             settle(self.store)
-            recover(self.store, about, grace)
+            recover(self.store, about, grace_seconds)
             plan = self._plan_collection(wanted)
             age = self.store.ledger.state().age_at(self.clock.now())
             problems = collector.execute(plan, wanted, age)
@@ -197,27 +204,17 @@ class Engine:
             except MirrorError as problem:
                 plan.other_problems[str(repository.repo)] = problem
         age = self.store.ledger.state().age_at(self.clock.now())
-        survey_retention(self.store, wanted, plan, age, self.settings.grace * 3600.0)
+        survey_retention(self.store, wanted, plan, age, self.settings.grace_seconds)
         return plan
 
-    def scrub(
-        self,
-        wanted: list[Wanted],
-        rate: int = 0,
-        seconds: float | None = None,
-        repair: bool = True,
-        check: bool = False,
-    ) -> Report:
-        """Hash all contents again, ``rate`` bytes a second, for so many ``seconds`` or to the end of the round.
+    def scrub(self, wanted: list[Wanted], repair: bool = True, check: bool = False) -> Report:
+        """Hash all contents again, as fast and as long as the settings say, or to the end of the round.
 
         What is rotten is made unreadable and, with ``repair``, fetched again; ``wanted`` says which token opens which
         repository. With ``check`` nothing is changed. Raises BusyError where a scrub is under way; a run may be.
         """
-        for name, value in (("scrub_rate", rate), ("scrub_seconds", int(seconds or 0))):
-            problem = problem_of(name, value)
-            if problem:
-                raise MirrorError(f"{name} {problem}")
         settings = self.settings
+        rate, seconds = settings.scrub_rate, settings.scrub_seconds
         if check or not repair:
             return Scrub(self.store, None, self.progress, settings.actor, rate, check).run(seconds)
         with self._fetchers(self._peer()) as fetchers:
@@ -253,7 +250,7 @@ class Engine:
                 plan.other_problems[Besides.MAX_DELETE.value] = problem
                 for commit in [one for repo in plan.repos for one in repo.commits]:
                     commit.keep_all()
-        survey_retention(self.store, wanted, plan, known.age_at(self.clock.now()), self.settings.grace * 3600.0)
+        survey_retention(self.store, wanted, plan, known.age_at(self.clock.now()), self.settings.grace_seconds)
         return plan
 
     def _hub(self) -> Hub:

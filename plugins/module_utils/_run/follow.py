@@ -64,12 +64,12 @@ class Follower:
         peer: Peer,
         fetchers: Sequence[Fetcher],
         actor: str,
-        grace: float,
+        grace_seconds: float,
         reserve: int = 3,
         workers: int = 8,
         progress: Progress | None = None,
     ) -> None:
-        self._store, self._peer, self._workers, self._grace = store, peer, workers, grace
+        self._store, self._peer, self._workers, self._grace_seconds = store, peer, workers, grace_seconds
         self._about = {"actor": actor, "peer": peer.endpoint}
         self._progress = progress or Progress()
         self._downloads = Downloads(store, fetchers, reserve, self._progress)
@@ -78,7 +78,7 @@ class Follower:
     def recover(self) -> None:
         """Finish what an earlier pass or run left: the first step."""
         settle(self._store)
-        recover(self._store, self._about, self._grace)
+        recover(self._store, self._about, self._grace_seconds)
 
     def follow(self) -> Followed:
         """Make one pass. Raises PeerError where the peer can't be asked."""
@@ -140,7 +140,7 @@ class Follower:
 
     def _over(self, repo: Repo) -> set[str]:
         """Return the commits whose grace is over here."""
-        return {commit for commit, since in self._retired(repo).items() if since <= self._age - self._grace}
+        return {commit for commit, since in self._retired(repo).items() if since <= self._age - self._grace_seconds}
 
     def _in_time(self, repo: Repo, piece: Piece) -> Piece:
         """Return a piece of the catalogue without what was retired at an age that is yet to come: it is retired again.

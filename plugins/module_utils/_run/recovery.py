@@ -31,9 +31,9 @@ def note_death(store: Store, problem: MirrorError, **about: Any) -> None:
     store.ledger.append("died", **about)
 
 
-def recover(store: Store, about: dict[str, Any], grace: float) -> None:
-    """Do it, and say so in the ledger. ``about`` is for its records, ``grace`` in seconds."""
-    done = [*store.recover(), *Collector(store, about, grace).recover()]
+def recover(store: Store, about: dict[str, Any], grace_seconds: float) -> None:
+    """Do it, and say so in the ledger. ``about`` is for its records."""
+    done = [*store.recover(), *Collector(store, about, grace_seconds).recover()]
     done += [f"{name} was being purged" for name in Purge(store, str(about["actor"])).finish()]
     Views(store).recover()
     for what in done:

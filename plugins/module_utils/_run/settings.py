@@ -1,7 +1,7 @@
 # Copyright: modelops.hf_mirror contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an operator decides, and between which limits: for the modules, the command and its configuration alike."""
+"""What an operator decides about the engine, and between which limits."""
 
 from __future__ import annotations
 
@@ -9,66 +9,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 from .._base.address import endpoint_problem, proxy_problem
 from .._base.errors import MirrorError
 from .._base.inside import network
 from .._base.names import shown
+from .._base.setting import check, setting, settings_of
 from .._plan.lockfile import LockFile
 
-
-@dataclass(frozen=True)
-class Settings:
-    """What an operator decides.
-
-    ``allow_networks`` are those inside to which a public endpoint may send. ``bandwidth`` is in bytes a second, 0 for
-    no limit; ``reserve`` in percent; ``grace`` in hours. ``peer`` is the URL of the other node of a pair, ``peer_wait``
-    the seconds that it has to seal a commit before that is published. A run is ended after ``time_limit`` seconds, and
-    when it has ``memory_limit`` MiB of memory.
-    """
-
-    store: Path
-    endpoint: str = "https://huggingface.co"
-    proxy: str | None = field(default=None, repr=False)
-    allow_networks: Sequence[str] = ()
-    tokens: Mapping[str | None, str] = field(default_factory=dict, repr=False)
-    workers: int = 8
-    bandwidth: int = 0
-    reserve: int = 3
-    grace: int = 72
-    max_delete: str = "10%"
-    actor: str = "hf-mirror"
-    lock: LockFile | None = None
-    xet: bool = False
-    peer: str | None = None
-    peer_wait: int = 300
-    time_limit: int = 7 * 86400
-    memory_limit: int = 4096
-
-    def check(self) -> None:
-        """Raise MirrorError where something is not within its limits."""
-        problems = problems_of(vars(self))
-        if problems:
-            raise MirrorError("; ".join(problems))
-
-
-@dataclass(frozen=True)
-class Number:
-    """A whole number of ``what``; with ``or_none`` 0 stands for no limit."""
-
-    what: str
-    least: int
-    most: int
-    or_none: bool = False
-
-    def __call__(self, value: Any) -> str | None:
-        """Return what is wrong with a value, or None."""
-        is_number = isinstance(value, int) and not isinstance(value, bool)
-        if is_number and (self.least <= value <= self.most or (self.or_none and value == 0)):
-            return None
-        none = ", or 0 for no limit" if self.or_none else ""
-        return f"is {shown(value)}, it must be a number of {self.what}, {self.least} to {self.most}{none}"
+_SHARE = re.compile("100%|[0-9]{1,2}%|[0-9]{1,9}")
 
 
 def _endpoint(value: Any) -> str | None:
@@ -96,36 +46,155 @@ def _share(value: Any) -> str | None:
     return None if fine else f"is {shown(value)}, it must be a number of repositories or a share like 10%"
 
 
-_SHARE = re.compile("100%|[0-9]{1,2}%|[0-9]{1,9}")
+@dataclass(frozen=True)
+class Settings:
+    """What an operator decides. ``tokens`` are by name, under ``None`` the one for entries that name none."""
 
-CHECKS: Mapping[str, Callable[[Any], str | None]] = {
-    "endpoint": _endpoint,
-    "proxy": proxy_problem,
-    "allow_networks": _networks,
-    "peer": _peer,
-    "workers": Number("files that are fetched at the same time", 1, 64),
-    # with less, what is fetched would be taken for stalled
-    "bandwidth": Number("bytes a second", 10_000, 10**12, or_none=True),
-    "reserve": Number("percent", 0, 99),
-    "grace": Number("hours", 0, 87_600),
-    "max_delete": _share,
-    # well below the time in which a run must make progress
-    "peer_wait": Number("seconds", 0, 1800),
-    "time_limit": Number("seconds", 60, 366 * 86400),
-    # 8 workers were seen with 280 MB, 64 with 700 MB, stacks of their threads and all
-    "memory_limit": Number("MiB", 1024, 1 << 20),
-    "scrub_rate": Number("bytes a second", 1, 10**12, or_none=True),
-    "scrub_seconds": Number("seconds", 0, 30 * 86400),
-    "threshold": Number("failures in a row", 1, 1000),
-}
+    store: Path = setting(
+        "The store's folder, on one file system that has hard links.",
+        "Run as C(root), everything goes on as the user whom the folder belongs to.",
+        type="path",
+        is_required=True,
+        metavar="DIR",
+    )
+    endpoint: str = setting(
+        "URL of the Hub, or of anything that answers as the Hub does.",
+        "Without a user, password or token in it.",
+        default="https://huggingface.co",
+        check=_endpoint,
+        metavar="URL",
+    )
+    proxy: str | None = setting(
+        "URL of an HTTP proxy for all requests, for instance V(http://proxy.example.com:3128).",
+        "It may have a user and a password.",
+        check=proxy_problem,
+        is_secret=True,
+        metavar="URL",
+    )
+    allow_networks: Sequence[str] = setting(
+        "Networks inside to which a public O(endpoint) may send for a file, for instance V(10.1.0.0/16).",
+        "An upstream that sends to the host itself, to its link or into a private network is refused otherwise, unless"
+        " it is in one itself, or a proxy makes the connection.",
+        default=(),
+        type="list",
+        check=_networks,
+    )
+    tokens: Mapping[str | None, str] = field(default_factory=dict, repr=False)
+    workers: int = setting(
+        "How many files are fetched at the same time.",
+        default=8,
+        type="int",
+        unit="files that are fetched at the same time",
+        least=1,
+        most=64,
+        metavar="N",
+    )
+    bandwidth: int = setting(
+        "How many bytes a second may come in, all files together.",
+        default=0,
+        type="int",
+        unit="bytes a second",
+        least=10_000,  # with less, what is fetched would be taken for stalled
+        most=10**12,
+        zero="no limit",
+        metavar="N",
+    )
+    reserve: int = setting(
+        "The share of the disk, in percent, that stays free.",
+        default=3,
+        type="int",
+        unit="percent",
+        most=99,
+        metavar="N",
+    )
+    grace: int = setting(
+        "For how many hours a commit that nothing names any more stays served by its id.",
+        "For as long a download that was cut can be resumed. A later run then removes both, with the contents that"
+        " nothing else names.",
+        default=72,
+        type="int",
+        unit="hours",
+        most=87_600,
+        metavar="HOURS",
+    )
+    max_delete: str = setting(
+        "How much C(exact) may remove in one run, a number of repositories such as V(3), or a share such as V(10%) of"
+        " the repositories and of their bytes.",
+        "Where more would go, the run fails and removes nothing.",
+        default="10%",
+        check=_share,
+        metavar="LIMIT",
+    )
+    xet: bool = setting(
+        "Fetch files that the Hub keeps in Xet from there, by hf_xet.",
+        "They are verified and resumed as the others are. Where Xet gives out, the rest comes over HTTP.",
+        default=False,
+        type="bool",
+    )
+    peer: str | None = setting(
+        "URL of the other node of a pair, by an address of its own and not by one that moves between them.",
+        "A commit is published once that node has sealed it, too, so that both serve it from the start. A peer that is"
+        " away is not waited for, and a warning says so.",
+        check=_peer,
+        metavar="URL",
+    )
+    peer_wait: int = setting(
+        "How many seconds O(peer) has to seal a commit before that is published here.",
+        default=300,
+        type="int",
+        unit="seconds",
+        most=1800,  # well below the time in which a run must make progress
+    )
+    time_limit: int = setting(
+        "After how many seconds a run is ended. The next one goes on from there.",
+        "So is one that makes no progress for an hour.",
+        default=7 * 86400,
+        type="int",
+        unit="seconds",
+        least=60,
+        most=366 * 86400,
+    )
+    memory_limit: int = setting(
+        "With how many MiB of memory a run is ended.",
+        default=4096,
+        type="int",
+        unit="MiB",
+        least=1024,  # 8 workers were seen with 280 MB, 64 with 700 MB, stacks of their threads and all
+        most=1 << 20,
+    )
+    scrub_rate: int = setting(
+        "How many bytes a second a scrub reads.",
+        default=0,
+        type="int",
+        unit="bytes a second",
+        least=1,
+        most=10**12,
+        zero="no limit",
+        metavar="N",
+        option="rate",
+    )
+    scrub_seconds: int | None = setting(
+        "After how many seconds a scrub ends, for instance with the night. The next one goes on from there.",
+        "Without it a round is read to its end. V(0) reads nothing and only repairs what is known to be rotten.",
+        type="int",
+        unit="seconds",
+        most=30 * 86400,
+        metavar="SECONDS",
+        option="for",
+        is_in_file=False,
+    )
+    actor: str = setting("Who the ledger says it was.", default="hf-mirror", is_in_file=False)
+    lock: LockFile | None = None
+
+    def check(self) -> None:
+        """Raise MirrorError where something is not within its limits."""
+        check(SETTINGS, {name: value for name, value in vars(self).items() if name != "store"})
+
+    @property
+    def grace_seconds(self) -> float:
+        """Return the grace as the engine counts."""
+        return self.grace * 3600.0
 
 
-def problems_of(values: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with several values, those left out that are None or have no limits."""
-    told = {name: problem_of(name, value) for name, value in values.items() if name in CHECKS and value is not None}
-    return [f"{name} {problem}" for name, problem in told.items() if problem]
-
-
-def problem_of(name: str, value: Any) -> str | None:
-    """Return what is wrong with what an operator gives, or None. A secret is not shown."""
-    return CHECKS[name](value)
+#: The engine's settings, by name.
+SETTINGS = settings_of(Settings)

@@ -38,14 +38,15 @@ from .seal import seal
 
 @dataclass(frozen=True)
 class Options:
-    """How a run is made. ``reserve`` is the share of the disk, in percent, that stays free; ``grace`` is in seconds.
+    """How a run is made, with the settings that it goes by.
 
+    ``reserve`` is the share of the disk, in percent, that stays free. What is retired stays for ``grace_seconds``.
     Before a commit is published, ``peer`` has ``peer_wait`` seconds to seal it, too.
     """
 
     workers: int = 8
     reserve: int = 3
-    grace: float = GRACE
+    grace_seconds: float = GRACE
     actor: str = "hf-mirror"
     lock: LockFile | None = None
     peer: Peer | None = None
@@ -69,7 +70,7 @@ class Sync:
         settle(self._store)
         self._run = self._ledger.state().run + 1
         self._ledger.append("start", run=self._run, actor=self._options.actor)
-        recover(self._store, {"run": self._run, "actor": self._options.actor}, self._options.grace)
+        recover(self._store, {"run": self._run, "actor": self._options.actor}, self._options.grace_seconds)
 
     def end(self, problem: Exception | KeyboardInterrupt) -> None:
         """Record why the run comes to no end of its own: somebody stopped it, or it died."""
@@ -212,7 +213,7 @@ class Sync:
 
     def _collector(self) -> Collector:
         about = {"run": self._run, "actor": self._options.actor}
-        return Collector(self._store, about, self._options.grace)
+        return Collector(self._store, about, self._options.grace_seconds)
 
     def _remove(self, plan: Plan) -> None:
         about: dict[str, Any] = {"run": self._run, "actor": self._options.actor}

@@ -179,9 +179,9 @@ class Store:
             self.fs.unlink(name)
         return status.st_size if status.st_nlink <= 2 else 0
 
-    def orphans(self, grace: float) -> dict[str, int]:
-        """Return what nothing has named for ``grace`` seconds: contents and parts of downloads, with their bytes."""
-        before = self.clock.now() - grace
+    def orphans(self, grace_seconds: float) -> dict[str, int]:
+        """Return what nothing has named for so long: contents and parts of downloads, with their bytes."""
+        before = self.clock.now() - grace_seconds
         found = {}
         for folder, part_of in ((self.pool, False), (self.staging, True)):
             for entry in os.scandir(folder) if folder.is_dir() else ():

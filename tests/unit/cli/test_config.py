@@ -59,11 +59,11 @@ def test_everything(tmp_path: Path) -> None:
             "grace": 24,
             "max_delete": "3",
             "xet": True,
+            "scrub_rate": 50000000,
         },
         whitelist=tmp_path / "models.d",
         tokens_file=tmp_path / "tokens.yml",
         lock_file=Path("/etc/lock.json"),
-        scrub_rate=50000000,
         alerts=Alerts(threshold=2, language="zh", urls_file=tmp_path / "alerts"),
     )
 

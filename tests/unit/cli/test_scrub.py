@@ -113,7 +113,7 @@ def test_the_rate_may_be_the_configuration_s(cli: Cli, config: str) -> None:
     [
         (["--rate", "-1"], "--rate is -1, it must be a number of bytes a second"),
         (["--rate", "fast"], "argument --rate: invalid int value: 'fast'"),
-        (["--for", "night"], "argument --for: 'night' is no number"),
+        (["--for", "night"], "argument --for: invalid int value: 'night'"),
     ],
 )
 def test_what_is_refused(cli: Cli, options: list[str], words: str) -> None:

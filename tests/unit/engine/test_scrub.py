@@ -120,7 +120,7 @@ def test_a_round_takes_several_nights(mirror: Mirror, clock: TurningClock, monke
 @pytest.mark.usefixtures("small_blocks")
 def test_a_content_that_takes_longer_than_a_night_is_read_to_its_end(mirror: Mirror) -> None:
     count = len(list((mirror.root / "pool").iterdir()))
-    nights = [mirror.scrub(rate=1, seconds=0.5) for _night in range(count)]
+    nights = [mirror.scrub(rate=1, seconds=1) for _night in range(count)]
     assert [night.contents for night in nights] == [1] * count
     assert [night.complete for night in nights] == [False] * (count - 1) + [True]
 

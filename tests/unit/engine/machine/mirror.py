@@ -36,10 +36,9 @@ Whitelist = list[dict[str, Any]]
 class MemoryEngine(Engine):
     """The engine with an upstream in memory. It looks at the store right after recovery."""
 
-    def __init__(self, mirror: Mirror, fs: CrashingFs, max_delete: str, reserve: int) -> None:
-        settings = Settings(
-            mirror.root, workers=1, max_delete=max_delete, reserve=reserve, grace=mirror.grace, actor="test"
-        )
+    def __init__(self, mirror: Mirror, fs: CrashingFs, max_delete: str, reserve: int, **more: Any) -> None:
+        more.update(workers=1, max_delete=max_delete, reserve=reserve, grace=mirror.grace, actor="test")
+        settings = Settings(mirror.root, **more)
         super().__init__(settings, mirror.clock, fs)
         self._mirror, self._disk = mirror, fs
         self._in_run = False
@@ -96,9 +95,10 @@ class Mirror:
         """Let a person change something, as a new process."""
         return make_change(Store(self.root, fs or CrashingFs(self.disk), self.clock), repo, decide, "a person")
 
-    def scrub(self, fs: CrashingFs | None = None, **options: Any) -> Report:
+    def scrub(self, fs: CrashingFs | None = None, rate: int = 0, seconds: int | None = None, **options: Any) -> Report:
         """Scrub as a new process."""
-        return MemoryEngine(self, fs or CrashingFs(self.disk), "100%", 3).scrub([], **options)
+        fs = fs or CrashingFs(self.disk)
+        return MemoryEngine(self, fs, "100%", 3, scrub_rate=rate, scrub_seconds=seconds).scrub([], **options)
 
     def boot(self, tree: Tree) -> None:
         """Start the machine again with this on its disk."""

@@ -1,0 +1,19 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options that several modules have. They are described where the engine's settings are."""
+
+from __future__ import annotations
+
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.module_options import documentation
+
+
+class ModuleDocFragment:
+    """The fragments, by group of options."""
+
+    STORE = documentation("store")
+    ACTOR = documentation("actor")
+    GRACE = documentation("grace")
+    UPSTREAM = documentation("upstream")
+    RUN = documentation("run")
+    SCRUB = documentation("scrub")
