@@ -79,10 +79,9 @@ class Setting:
         """Return the option of the command."""
         return f"--{(self.option or self.name).replace('_', '-')}"
 
-    @property
-    def line(self) -> str:
-        """Say what it does in one line of plain text."""
-        text = _MARKUP.sub(r"\1", self.help[0]).rstrip(".")
+    def line(self, quote: str = "") -> str:
+        """Say what it does in one line, with ``quote`` around what has markup."""
+        text = _MARKUP.sub(rf"{quote}\1{quote}", self.help[0]).rstrip(".")
         return text[0].lower() + text[1:] if text[1:2].islower() else text
 
     def module_option(self, **more: Any) -> dict[str, Any]:
@@ -102,7 +101,7 @@ class Setting:
 
     def documentation(self, **more: Any) -> dict[str, Any]:
         """Return the same option as a module's documentation has it."""
-        sentences = [*self.help, *([f"A number of {self.unit}, {self.limits}."] if self.type == "int" else [])]
+        sentences = [*self.help, *([f"From {self.limits}."] if self.type == "int" else [])]
         option = {name: value for name, value in self.module_option(**more).items() if name != "no_log"}
         return {"description": sentences, **option}
 

@@ -199,7 +199,7 @@ def _add(parser: argparse._ActionsContainer, name: str) -> None:
         metavar=one.metavar,
         dest=name,
         default=argparse.SUPPRESS,
-        help=f"{one.line}{more}".replace("%", "%%"),
+        help=f"{one.line()}{more}".replace("%", "%%"),
     )
 
 

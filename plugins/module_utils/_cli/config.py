@@ -115,7 +115,7 @@ class Config:
 
 #: All that somebody decides, but for the alerts, by name.
 ALL = {**SETTINGS, **settings_of(Config)}
-_KEYS = {name: one for name, one in ALL.items() if one.is_in_file}
+KEYS = {name: one for name, one in ALL.items() if one.is_in_file}
 
 
 def is_token(value: Any) -> bool:
@@ -130,13 +130,13 @@ def read_config(file: Path) -> Config:
         return Config(whitelist=file)
     if not isinstance(content, dict):
         raise ConfigError(f"{file} must be a mapping with keys such as store and models, or a whitelist")
-    problems = list(_problems(content, _KEYS))
+    problems = list(_problems(content, KEYS))
     if "models" in content and "whitelist" in content:
         problems.append("models and whitelist exclude each other")
     if problems:
         raise ConfigError(joined([f"{file}: {problem}" for problem in problems]))
     found = {
-        key: file.parent / value if _KEYS[key].type == "path" else value
+        key: file.parent / value if KEYS[key].type == "path" else value
         for key, value in content.items()
         if value is not None
     }

@@ -135,6 +135,8 @@ class Settings:
         "URL of the other node of a pair, by an address of its own and not by one that moves between them.",
         "A commit is published once that node has sealed it, too, so that both serve it from the start. A peer that is"
         " away is not waited for, and a warning says so.",
+        "With TLS it begins with C(https://), and its name is in the peer's certificate, from a CA that the system"
+        " trusts. The peer's C(mirror_nginx_peers) names this node.",
         check=_peer,
         metavar="URL",
     )
@@ -146,8 +148,8 @@ class Settings:
         most=1800,  # well below the time in which a run must make progress
     )
     time_limit: int = setting(
-        "After how many seconds a run is ended. The next one goes on from there.",
-        "So is one that makes no progress for an hour.",
+        "After how many seconds a run is ended.",
+        "One that makes no progress for an hour is ended, too. The next one goes on from there.",
         default=7 * 86400,
         type="int",
         unit="seconds",
@@ -174,8 +176,9 @@ class Settings:
         option="rate",
     )
     scrub_seconds: int | None = setting(
-        "After how many seconds a scrub ends, for instance with the night. The next one goes on from there.",
-        "Without it a round is read to its end. V(0) reads nothing and only repairs what is known to be rotten.",
+        "After how many seconds a scrub ends, for instance with the night.",
+        "The next one goes on from there. Without it a round is read to its end.",
+        "V(0) reads nothing and only repairs what is known to be rotten.",
         type="int",
         unit="seconds",
         most=30 * 86400,
