@@ -56,8 +56,8 @@ def test_the_timer_is_on_and_its_time_is_one(mirror: Host) -> None:
     shown = mirror.check_output(
         "systemctl show hf-mirror-sync.timer -p TimersCalendar -p Persistent -p RandomizedDelayUSec"
     )
-    assert "OnCalendar=*-*-* 02:00:00" in shown and "Persistent=yes" in shown and "30min" in shown
-    mirror.check_output("systemd-analyze calendar '*-*-* 02:00:00'")
+    assert "OnCalendar=*-*-* 04:00:00" in shown and "Persistent=yes" in shown and "30min" in shown
+    mirror.check_output("systemd-analyze calendar '*-*-* 04:00:00'")
 
 
 def test_the_unit_syncs_as_the_service_user_and_can_write_nothing_else(mirror: Host) -> None:
