@@ -12,13 +12,12 @@ version_added: 0.1.0
 author:
   - modelops.hf_mirror contributors (@modelops)
 description:
-  - Returns a sentence for each variable of the role that runs which is of another type than C(meta/argument_specs.yml) says,
-    and, if there is none, what ansible-core's own validation has to say.
-  - ansible-core validates a copy in which a text may stand for a list, and the role goes on with the text. Here a list is a
-    list and a dictionary a dictionary, also inside of others, and null is none of either.
-  - A text stands for a number or for C(true) and C(false), as C(-e NAME=VALUE), INI inventories and surveys send them, where
-    the filters P(ansible.builtin.int#filter), P(ansible.builtin.float#filter) and P(ansible.builtin.bool#filter) make the same
-    of it as the argument spec does.
+  - Returns a sentence for each variable of the running role that is of another type than C(meta/argument_specs.yml)
+    says, and, if there is none, what ansible-core's own validation has to say.
+  - ansible-core validates a copy in which a text may stand for a list, and the role goes on with the text. Here a list
+    must be a list and a mapping a mapping, also inside of others, and null stands for neither.
+  - A text may stand for a number, or for true and false, as C(-e NAME=VALUE), INI inventories and surveys send them, if
+    the filters P(ansible.builtin.bool#filter), C(int) and C(float) make the same of it as the argument spec does.
 options:
   _terms:
     description: The entry point of the role, as C(meta/argument_specs.yml) calls it.

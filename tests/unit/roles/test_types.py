@@ -22,11 +22,14 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.splitter import parse_kv
 from ansible.plugins.filter.core import to_bool
-from ansible.template import Templar
-from ansible_collections.modelops.hf_mirror.plugins.lookup.wrong_arguments import LookupModule
+from ansible.template import trust_as_template
+from ansible_collections.modelops.hf_mirror.plugins.lookup.wrong_arguments import (
+    LookupModule,
+    problems_of,
+)
 from jinja2 import nodes
+from unit.roles.role_variables import TOP, spec, templar, variables_of
 
-TOP = Path(__file__).parents[3]
 ROLES = sorted((TOP / "roles").iterdir())
 CASTS: dict[str, Any] = {"bool": to_bool, "int": int, "float": float}
 #: Texts that operators give, or that a survey makes of nothing.
@@ -34,7 +37,20 @@ TEXTS = {
     "bool": ["true", "False", "yes", "NO", "on", "off", "1", "0", "y", "t", "", "None", "null", " true", "[]", "2"],
     "int": ["4", "0", "-1", "4.0", "4.5", "04", " 4", "+4", "1_000", "1e3", "٤", "true", "", "None", "null", "[4]"],
     "float": ["4", "0.25", "-1", "1e3", "inf", "nan", "", "None", " 4.5", "true"],
-    "list": ["", "None", "null", "a", "a,b", "a\nb", "[]", '["a"]', '[{"name": "a", "repos": ["*"]}]', "{}", "*", "name=a"],
+    "list": [
+        "",
+        "None",
+        "null",
+        "a",
+        "a,b",
+        "a\nb",
+        "[]",
+        '["a"]',
+        '[{"name": "a", "repos": ["*"]}]',
+        "{}",
+        "*",
+        "name=a",
+    ],
     "dict": ["", "None", "null", "a=b", "{}", '{"a": "b"}', "[]"],
 }
 TRUE_TO_THE_FILTERS = {
@@ -42,10 +58,6 @@ TRUE_TO_THE_FILTERS = {
     "int": {"4", "0", "-1"},
     "float": {"4", "0.25", "-1"},
 }
-
-
-def spec(role: Path) -> Any:
-    return yaml.safe_load((role / "meta/argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]
 
 
 ENTRIES = [pytest.param(role, entry, id=f"{role.name}-{entry}") for role in ROLES for entry in spec(role)]
@@ -75,56 +87,52 @@ def values(options: dict[str, Any], place: tuple[Any, ...], value: Any) -> dict[
     return given
 
 
-def told(role: Path, entry: str, variables: dict[str, Any]) -> list[str]:
-    """Ask as the role's first task does."""
-    loader = DataLoader()
-    known = {"role_path": str(role), **variables}
-    return LookupModule(loader=loader, templar=Templar(loader=loader, variables=known)).run([entry], known)
-
-
-def by_ini(folder: Path, name: str, text: str) -> Any:
+def by_ini(folder: Path, text: str) -> Any:
     """Return what an INI inventory makes of it."""
     file = folder / "hosts.ini"
-    file.write_text(f"[mirrors]\none\n[mirrors:vars]\n{name}={text}\n", encoding="utf-8")
-    return InventoryManager(DataLoader(), [str(file)]).groups["mirrors"].vars[name]
+    file.write_text(f"[mirrors]\none\n[mirrors:vars]\nvalue={text}\n", encoding="utf-8")
+    return InventoryManager(DataLoader(), [str(file)]).groups["mirrors"].vars["value"]
 
 
-def by_command_line(folder: Path, name: str, text: str) -> Any:
+def by_command_line(folder: Path, text: str) -> Any:
     """Return what ``-e NAME=TEXT`` makes of it."""
-    return parse_kv(f"{name}='{text}'")[name]
+    return parse_kv(f"value='{text}'")["value"]
 
 
-def by_survey(folder: Path, name: str, text: str) -> Any:
+def by_survey(folder: Path, text: str) -> Any:
     """Return what AWX makes of a survey's answer, which it writes as JSON."""
-    return DataLoader().load(json.dumps({name: text}))[name]
+    return DataLoader().load(json.dumps({"value": text}))["value"]
 
 
-@pytest.mark.parametrize("way", [by_ini, by_command_line, by_survey])
+@pytest.fixture(scope="module", params=[by_ini, by_command_line, by_survey])
+def given_texts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
+    """Return what one way makes of the texts, by the type that they are tried on. INI has one line for each."""
+    folder, way = tmp_path_factory.mktemp("given"), request.param
+    return {
+        kind: [way(folder, text) for text in texts if way is not by_ini or "\n" not in text]
+        for kind, texts in TEXTS.items()
+    }
+
+
 @pytest.mark.parametrize(("role", "entry"), ENTRIES)
-def test_a_text_is_the_value_or_is_refused_by_name(role: Path, entry: str, way: Any, tmp_path: Path) -> None:
+def test_a_text_is_the_value_or_is_refused_by_name(role: Path, entry: str, given_texts: dict[str, list[Any]]) -> None:
     options = spec(role)[entry]["options"]
     for place, option in walk(options):
         kind = option["type"]
-        for text in TEXTS.get(kind, []):
-            if way is by_ini and "\n" in text:
-                continue  # which a line can't hold
-            given = values(options, place, way(tmp_path, "value", text))
-            inner: Any = given
-            for part in place:
-                inner = inner[part]
-            refusal = told(role, entry, given)
-            if isinstance(inner, str) and inner in TRUE_TO_THE_FILTERS.get(kind, ()):
-                assert refusal == []
-                out: Any = ArgumentSpecValidator(options).validate(given).validated_parameters
+        for given in given_texts.get(kind, []):
+            told = problems_of(options, values(options, place, given))
+            if isinstance(given, str) and given in TRUE_TO_THE_FILTERS.get(kind, ()):
+                assert told == []
+                out: Any = ArgumentSpecValidator(options).validate(values(options, place, given)).validated_parameters
                 for part in place:
                     out = out[part]
                 # what a role makes of it is what Ansible's modules would
-                assert CASTS[kind](inner) == out, (place, text)
-            elif isinstance(inner, str) or inner is None:
-                assert refusal[0].startswith(f"{written(place)} must be "), (place, text, refusal)
-            else:  # INI inventories know numbers, lists and True
-                assert refusal == [] or refusal[0].startswith(written(place)), (place, text, refusal)
-            assert "Ansible" not in " ".join(refusal)
+                assert CASTS[kind](given) == out, (place, given)
+            elif isinstance(given, str) or given is None:
+                assert told[0].startswith(f"{written(place)} must be "), (place, given, told)
+            else:  # INI inventories know numbers, lists, mappings and True
+                assert told == [] or place[0] in told[0], (place, given, told)
+            assert "Ansible" not in " ".join(told)
 
 
 @pytest.mark.parametrize(("role", "entry"), ENTRIES)
@@ -132,7 +140,42 @@ def test_nothing_is_null(role: Path, entry: str) -> None:
     options = spec(role)[entry]["options"]
     for place, option in walk(options):
         if option["type"] != "raw":
-            assert told(role, entry, values(options, place, None))[0].startswith(f"{written(place)} must be ")
+            assert problems_of(options, values(options, place, None))[0].startswith(f"{written(place)} must be ")
+
+
+def told(role: str, **given: Any) -> list[str]:
+    """Ask as the role's task does."""
+    variables = variables_of(role, **given)
+    return LookupModule(loader=DataLoader(), templar=templar(variables)).run(["main"], variables)
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_defaults_are_of_their_types(role: Path) -> None:
+    required = {name: "x" for name, option in spec(role)["main"]["options"].items() if option.get("required")}
+    assert told(role.name, **required) == []
+
+
+def test_variables_are_looked_at_as_templates_make_them() -> None:
+    rules = trust_as_template("{{ [{'repos': somewhere}] }}")
+    found = told("mirror_nginx", mirror_nginx_access=rules, somewhere="a/*")
+    assert found[:-1] == ["mirror_nginx_access[0].repos must be a list, not a text."]
+    assert "on the command line as JSON" in found[-1]
+
+
+def test_no_secret_is_shown() -> None:
+    options = spec(TOP / "roles/mirror_nginx")["main"]["options"]
+    for wrong in ('[{"name": "me", "tokens": ["hf_secret"]}]', [{"name": "me", "tokens": "hf_secret"}], ["hf_secret"]):
+        assert "hf_secret" not in str(problems_of(options, {"mirror_nginx_users": wrong}))
+
+
+def test_what_is_of_the_right_type_is_looked_at_by_ansible() -> None:
+    options = spec(TOP / "roles/mirror_nginx")["main"]["options"]
+    assert problems_of(options, {}) == []
+    (told,) = problems_of(options, {"mirror_nginx_access": [{"repo": ["a/*"]}]})
+    assert told.startswith("mirror_nginx_access.repo. Supported parameters include: certificates")
+    assert problems_of(spec(TOP / "roles/hub_client")["main"]["options"], {}) == [
+        "missing required arguments: hub_client_endpoint"
+    ]
 
 
 # ---- what the roles do with what passes -----------------------------------------------------------------------------
@@ -146,9 +189,9 @@ TYPES: dict[str, str] = {
 }
 FILES = sorted(
     file
-    for pattern in ("roles/*/tasks/*.yml", "roles/*/handlers/*.yml", "roles/*/vars/*.yml", "roles/*/defaults/*.yml")
-    + ("roles/*/templates/*.j2", "playbooks/*.yml")
+    for pattern in ("roles/*/*/*.yml", "roles/*/templates/*.j2", "playbooks/*.yml")
     for file in TOP.glob(pattern)
+    if file.parent.name not in ("files", "meta")
 )
 #: What is an expression without braces.
 EXPRESSIONS = {"when", "that", "until", "changed_when", "failed_when"}
@@ -193,7 +236,7 @@ def uncast(template: str, is_text: bool) -> Iterator[str]:
             node = parent
         return False
 
-    yield from look(jinja2.Environment().parse(template), [])
+    yield from look(jinja2.Environment(autoescape=True).parse(template), [])
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(TOP)))
