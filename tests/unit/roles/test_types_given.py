@@ -5,16 +5,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import local_role
 import pytest
 import yaml
+from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.filter.core import to_bool
 from ansible.template import trust_as_template
+from ansible_collections.modelops.hf_mirror.plugins.lookup.wrong_arguments import problems_of
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._cli.config import read_config
 from unit.roles.role_variables import TOP, spec, templar, variables_of
 
+INCLUDE = "ansible.builtin.include_role"
 SYSTEMD = "ansible.builtin.systemd_service"
 FACTS = {"distribution": "Debian", "distribution_version": "13.1", "distribution_major_version": "13"}
 
@@ -101,3 +106,47 @@ def test_nginx_is_kept_in_its_sandbox_or_not() -> None:
         for value in (True, False, "no")
     }
     assert made["no"] == made[False] != made[True]
+
+
+def test_one_host_has_one_store(tmp_path: Path) -> None:
+    """What is synced into one folder and served from another is answered as if the disk were not mounted."""
+    variables = {"ansible_facts": FACTS | {"default_ipv4": {}, "fqdn": "mirror1.example.com"}}
+    variables |= {"mirror_sync_models": [{"repo_id": "a/b"}], "mirror_nginx_store": "/srv/other"}
+    done = local_role.run(tmp_path, "mirror_sync", "preflight", **variables)
+    assert (
+        not done.is_good
+        and "localhost would serve /srv/other (mirror_nginx_store) and sync into /srv/hf-mirror" in done.said
+    )
+    done = local_role.run(tmp_path, "mirror_nginx", "preflight", **variables, mirror_sync_store="/srv/hf-mirror")
+    assert not done.is_good and "mirror_nginx_store must be the store that is synced, /srv/hf-mirror" in done.said
+    made = templar(variables_of("mirror_nginx", mirror_sync_store="/data"))
+    assert made.template(trust_as_template("{{ mirror_nginx_store }}")) == "/data"
+
+
+LOOKED_AT = [
+    pytest.param(task[INCLUDE], id=f"{file.stem} {task['name']}")
+    for file in sorted(TOP.glob("playbooks/*.yml"))
+    for play in yaml.safe_load(file.read_text(encoding="utf-8"))
+    for task in play.get("tasks", [])
+    if task.get(INCLUDE, {}).get("tasks_from") in ("preflight", "sync", "uninstall", "uninstall_preflight")
+]
+
+
+@pytest.mark.parametrize("include", LOOKED_AT)
+def test_playbooks_let_the_roles_speak(include: dict[str, Any]) -> None:
+    """What Ansible says itself names classes of its own, and shows the whole spec."""
+    assert include["rolespec_validate"] is False
+
+
+def test_no_class_of_ansible_is_named(tmp_path: Path) -> None:
+    odd = DataLoader().load(json.dumps({"mirror_nginx_access": {"repos": "a/*"}, "mirror_nginx_users": ["me"]}))
+    found = problems_of(spec(TOP / "roles/mirror_nginx")["main"]["options"], odd)
+    assert found[:2] == [
+        "mirror_nginx_access must be a list, not a mapping.",
+        "mirror_nginx_users[0] must be a mapping, not a text.",
+    ]
+    texts = [("a/b", "the whitelist is a text, it must be a list"), (["a/b"], "whitelist entry 1: is a text")]
+    for models, words in texts:
+        variables = {"ansible_facts": FACTS, "mirror_sync_models": models}
+        done = local_role.run(tmp_path, "mirror_sync", "preflight", **variables)
+        assert not done.is_good and words in done.said and "_Ansible" not in done.said
