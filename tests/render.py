@@ -65,18 +65,25 @@ def defaults() -> Iterator[str]:
 
 
 def config() -> Iterator[str]:
-    """Yield the keys of the configuration, for whose values a text will not do."""
+    """Yield the keys of the configuration."""
     for name, one in in_role().items():
-        cast = " | int" if one.type == "int" else " or none" if one.default == "" else ""
-        yield f'{name.replace("mirror_sync_", "")}: "{{{{ {name}{cast} }}}}"'
+        yield f'{name.replace("mirror_sync_", "")}: "{{{{ {name}{_cast(one, "none")} }}}}"'
 
 
 def arguments() -> Iterator[str]:
     """Yield the arguments of the module that syncs."""
+    taken = argument_spec("store", "upstream", "run", "grace")
     for name, one in in_role().items():
         option = name.replace("mirror_sync_", "")
-        if option in argument_spec("store", "upstream", "run", "grace"):
-            yield f'{option}: "{{{{ {name}{" or omit" if one.default == "" else ""} }}}}"'
+        if option in taken:
+            yield f'{option}: "{{{{ {name}{_cast(one, "omit")} }}}}"'
+
+
+def _cast(one: Setting, nothing: str) -> str:
+    """Return what makes a value of a variable, which may have come as a text; an empty one is ``nothing``."""
+    if one.type in ("int", "bool"):
+        return f" | {one.type}"
+    return f" or {nothing}" if one.default == "" else ""
 
 
 def role_table() -> Iterator[str]:

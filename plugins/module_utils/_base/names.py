@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import reprlib
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Callable, ClassVar, TypeVar
 
 #: A commit, as the Hub names it: the whole SHA-1 of Git.
@@ -64,6 +64,13 @@ def shown(value: Any) -> str:
     return text if len(text) <= SHOWN + 2 else f"{text[:SHOWN]}..."  # the quotes of a text
 
 
+def kind_of(value: Any) -> str:
+    """Return what kind of value this is, in words of YAML: Ansible's own texts and lists have classes nobody knows."""
+    if value is None:
+        return "null"
+    return next((name for kind, name in _KINDS if isinstance(value, kind)), "something else")
+
+
 def clean(text: str) -> str:
     """Return a line from outside as a message may carry it: nothing in it moves a cursor, and it is not long."""
     return "".join(one if one.isprintable() else "?" for one in text[: 3 * SHOWN])
@@ -89,6 +96,13 @@ def _plain(value: Any) -> str:
 
 
 _LISTED = 10
+_KINDS = (
+    (bool, "true or false"),
+    ((int, float), "a number"),
+    (str, "a text"),
+    ((list, tuple), "a list"),
+    (Mapping, "a mapping"),
+)
 
 
 class _Short(reprlib.Repr):

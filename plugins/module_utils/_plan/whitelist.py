@@ -16,7 +16,7 @@ from dataclasses import fields
 from typing import Any, Callable, TypeVar
 
 from .._base.errors import MirrorError
-from .._base.names import REPO_TYPES, NameProblem, Ref, RepoPath, ViewName, listed, repo_id, shown
+from .._base.names import REPO_TYPES, NameProblem, Ref, RepoPath, ViewName, kind_of, listed, repo_id, shown
 from .._base.yaml import joined
 from .wanted import Wanted
 
@@ -42,7 +42,7 @@ def parse(entries: Any, sources: Sequence[str] = ()) -> list[Wanted]:
     entry that is wrong.
     """
     if not isinstance(entries, (list, tuple)):
-        raise WhitelistError(f"the whitelist is {_kind(entries)}, it must be a list of entries with a repo_id each")
+        raise WhitelistError(f"the whitelist is {kind_of(entries)}, it must be a list of entries with a repo_id each")
     if not entries:
         raise WhitelistError("the whitelist is empty: name at least one repository (nothing was touched)")
     wanted: list[tuple[str, Wanted]] = []
@@ -61,7 +61,7 @@ def parse(entries: Any, sources: Sequence[str] = ()) -> list[Wanted]:
 
 def _parse_entry(entry: Any) -> Wanted:
     if not isinstance(entry, Mapping):
-        raise ValueError(f"is {_kind(entry)}, it must be a mapping with a repo_id")
+        raise ValueError(f"is {kind_of(entry)}, it must be a mapping with a repo_id")
     given = {key: value for key, value in entry.items() if value is not None}
     unknown = [key for key in given if key not in _KEYS]
     if unknown:
@@ -165,7 +165,3 @@ def _conflicts(wanted: list[tuple[str, Wanted]]) -> list[str]:
 
 def _label(entry: Any) -> str:
     return f" ({listed([entry['repo_id']])})" if isinstance(entry, Mapping) and entry.get("repo_id") else ""
-
-
-def _kind(value: Any) -> str:
-    return "nothing" if value is None else f"a {type(value).__name__}"

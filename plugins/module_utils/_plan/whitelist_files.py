@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .._base.names import listed
+from .._base.names import kind_of, listed
 from .._base.owner import others_can_change
 from .._base.yaml import MOST_BYTES, joined, load
 from .whitelist import WhitelistError
@@ -87,5 +87,5 @@ def _read(file: Path) -> list[tuple[int, Any]]:
     if content is None or content == []:
         raise WhitelistError(f"{file} holds no entry: name a repository there, or remove the file")
     if not isinstance(content, list):
-        raise WhitelistError(f"{file} must be a list of entries, or {_KEY} with one; it is a {type(content).__name__}")
+        raise WhitelistError(f"{file} must be a list of entries, or {_KEY} with one; it is {kind_of(content)}")
     return [(node.start_mark.line + 1, entry) for node, entry in zip(root.value, content)]

@@ -54,10 +54,10 @@ def test_accepted(entry: dict[str, Any], wanted: Wanted) -> None:
 @pytest.mark.parametrize(
     ("entries", "words"),
     [
-        (None, "the whitelist is nothing"),
-        ({}, "the whitelist is a dict"),
+        (None, "the whitelist is null"),
+        ({}, "the whitelist is a mapping"),
         ([], "the whitelist is empty"),
-        (["a/b"], "entry 1: is a str"),
+        (["a/b"], "entry 1: is a text"),
         ([{"files": ["x"]}], "entry 1: repo_id is missing"),
         ([{"repo_id": "a/b", "fles": ["x"]}], r"entry 1 \(a/b\): unknown key fles"),
         ([{"repo_id": "a/b/c"}], "repo_id 'a/b/c'"),
