@@ -8,14 +8,17 @@ It waits for no run: a sync that has the content just now is refused when it sea
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Union
 
 from .._base.clock import seconds_of, stamp
 from .._base.errors import Besides, MirrorError
-from .._base.names import Commit, Etag
+from .._base.names import ETAG, Commit, Etag, RepoPath, shown
 from .._border.history import LATEST
+from .._plan import order as _order
 from .._plan.facts import Repo
+from .._plan.refs import RefError
 from .._store.catalogue import write_catalogue
 from .._store.history import Mark
 from .._store.purged import Purged, note_purged, read_purged
@@ -24,6 +27,21 @@ from .._store.store import Store
 from .._store.view_update import noted_entries, update_views
 from .retire import Retirement, links
 from .seal import seal
+
+#: What can be purged: a repository, or a content wherever it is.
+Target = Union[Repo, Etag]
+_ETAG = re.compile(ETAG)
+_HEXADECIMAL = re.compile("[0-9a-f]{7,}")
+
+
+def target_of(name: str, repo_type: str) -> Target:
+    """Return what a person named. Raises RefError or WhitelistError."""
+    digits = name.lower()  # some programs print hashes in upper case
+    if _ETAG.fullmatch(digits):
+        return Etag(digits)
+    if _HEXADECIMAL.fullmatch(digits):
+        raise RefError(f"{shown(name)} is no whole hash: give all of its 40 or 64 digits, or ORGANISATION/NAME")
+    return _order.repository("purge", repo_type, name)
 
 
 class Purge:
@@ -40,13 +58,38 @@ class Purge:
 
     def repo(self, repo: Repo) -> list[str]:
         """Purge a repository, and return what was taken down."""
-        return self.apply(
-            Purged(repos={repo.folder: self._mark_after(read_purged(self._store).repos.get(repo.folder))})
-        )
+        return self.apply(self.of(repo))
 
     def content(self, etag: Etag) -> list[str]:
         """Purge a content from all repositories, and return what was taken down."""
-        return self.apply(Purged(contents={etag: self._mark_after(read_purged(self._store).contents.get(etag))}))
+        return self.apply(self.of(etag))
+
+    def of(self, target: Target, path: RepoPath | None = None) -> Purged:
+        """Return the marks for a repository, for what a path has in any of its commits, or for a content.
+
+        Raises RefError where no commit has such a path.
+        """
+        known = read_purged(self._store)
+        if isinstance(target, Repo) and path is None:
+            return Purged(repos={target.folder: self._mark_after(known.repos.get(target.folder))})
+        etags = self._etags(target, path) if isinstance(target, Repo) and path is not None else [target]
+        return Purged(contents={Etag(etag): self._mark_after(known.contents.get(Etag(etag))) for etag in etags})
+
+    def _etags(self, repo: Repo, path: RepoPath) -> list[Etag]:
+        repository = self._store.repository(repo)
+        # the Hub's listings know it also where it was purged before
+        listings = [repository.upstream(commit) for commit in repository.facts().snapshots]
+        etags = sorted({listing.files[path].etag for listing in listings if listing and path in listing.files})
+        if not etags:
+            raise RefError(f"no commit of {repo} here has a file {path}")
+        return etags
+
+    def is_done(self, purged: Purged) -> bool:
+        """Say whether all of it was noted before, and nothing of it is here."""
+        known, is_lifted = read_purged(self._store), bool(self._mark.get("off"))
+        marks = [*map(known.contents.get, purged.contents), *map(known.repos.get, purged.repos)]
+        is_noted = all((is_lifted if mark is None else bool(mark.get("off")) == is_lifted) for mark in marks)
+        return is_noted and (is_lifted or not self._foreseen(purged))
 
     def _mark_after(self, known: Mark | None) -> Mark:
         """Return the mark, later than one that is known: of two the later one holds, and clocks go back."""

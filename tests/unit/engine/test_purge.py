@@ -15,6 +15,7 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.fsck imp
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.purge import Purge
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
+from ansible_collections.modelops.hf_mirror.plugins.modules import mirror_purge
 from unit.engine.machine.upstream import StandingClock
 
 from hub.process import HubProcess
@@ -107,7 +108,7 @@ def test_a_clock_that_went_back_does_not_undo_it(sync: Run, store: Path, etag: s
     clock.seconds -= 86400
     assert Purge(Store(store, clock=clock), "root").content(etag)
     assert not [path for path in store.rglob("*") if etag in path.name]
-    assert "was purged" in sync({"repo_id": SWAPPER})["failures"][f"{SWAPPER}@main"]
+    assert "purged (" in sync({"repo_id": SWAPPER})["failures"][f"{SWAPPER}@main"]
     sound(store)
 
 
@@ -117,3 +118,46 @@ def test_it_is_recorded(sync: Run, store: Path, etag: str) -> None:
     record = next(one for one in Store(store).ledger.records(newest_first=True) if one["kind"] == "purge")
     assert record["actor"] == "mallory" and record["contents"][etag]["note"] == "malware"
     assert json.loads((store / "catalogue.json").read_text())["purged"]["contents"].keys() == {etag}
+
+
+# ---- the module
+
+
+def test_the_module_says_what_would_go_and_takes_it_down_once(sync: Run, store: Path, call: Run, etag: str) -> None:
+    sync({"repo_id": SWAPPER}, {"repo_id": TINY})
+    order = {"name": SWAPPER, "file": ONNX, "note": "malware", "actor": "ansible for alice"}
+    looked = call(mirror_purge, True, **order)
+    assert looked["changed"] and looked["purged"][0].endswith(ONNX) and (store / "pool" / etag).exists()
+    done = call(mirror_purge, **order)
+    assert (done["changed"], done["purged"], done["diff"]) == (True, looked["purged"], looked["diff"])
+    assert not (store / "pool" / etag).exists()
+    for check in (True, False):
+        again = call(mirror_purge, check, **order)
+        assert not again["changed"] and not again["purged"]
+    sound(store)
+
+
+def test_the_module_lifts_what_it_took_down(sync: Run, store: Path, call: Run, etag: str) -> None:
+    sync({"repo_id": SWAPPER})
+    assert call(mirror_purge, name=etag.upper())["changed"]
+    assert "purged (" in sync({"repo_id": SWAPPER})["msg"]
+    assert call(mirror_purge, True, name=etag, state="lifted")["changed"]
+    assert call(mirror_purge, name=etag, state="lifted")["changed"]
+    assert not call(mirror_purge, name=etag, state="lifted")["changed"]
+    assert sync({"repo_id": SWAPPER})["changed"]
+    sound(store)
+
+
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
+        ({"name": "abcdef0"}, "is no whole hash"),
+        ({"name": "../x"}, "../x"),
+        ({"name": TINY, "file": "../x"}, "file "),
+        ({"name": TINY, "file": "nothing.onnx"}, "has a file nothing.onnx"),
+    ],
+)
+def test_the_module_refuses_what_it_cant_mean(sync: Run, call: Run, order: dict[str, str], words: str) -> None:
+    sync({"repo_id": TINY})
+    answer = call(mirror_purge, **order)
+    assert answer["failed"] and words in answer["msg"]

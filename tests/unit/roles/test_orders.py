@@ -5,18 +5,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.modelops.hf_mirror.plugins.modules import mirror_gc, mirror_models, mirror_ref, mirror_verify
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.module_options import documentation
+from ansible_collections.modelops.hf_mirror.plugins.modules import (
+    mirror_gc,
+    mirror_models,
+    mirror_purge,
+    mirror_ref,
+    mirror_verify,
+)
 
 ROOT = Path(__file__).parents[3]
 MODULES = {
     "mirror_gc": mirror_gc,
     "mirror_models": mirror_models,
+    "mirror_purge": mirror_purge,
     "mirror_ref": mirror_ref,
     "mirror_verify": mirror_verify,
 }
@@ -42,7 +51,11 @@ ORDERS = [
 
 @pytest.mark.parametrize(("module", "order"), ORDERS)
 def test_an_order_leaves_out_nothing_that_the_mirror_was_told(module: str, order: dict[str, Any]) -> None:
-    options = yaml.safe_load(MODULES[module].DOCUMENTATION)["options"]
+    about = yaml.safe_load(MODULES[module].DOCUMENTATION)
+    options = {*about["options"]}
+    for fragment in about["extends_documentation_fragment"]:
+        options |= json.loads(documentation(fragment.rpartition(".")[2]))["options"].keys()
+    assert {"store", "actor"} <= options
     assert COMMON.intersection(options) <= order.keys()
 
 

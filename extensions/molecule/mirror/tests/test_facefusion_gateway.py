@@ -117,18 +117,18 @@ def test_the_service_is_killed_and_people_stay(inventory: Path) -> None:
 
 
 def test_maintenance(inventory: Path) -> None:
-    order = ["playbooks/facefusion_maintenance.yml", "-e", f"host={OTHER}"]
-    done = playbook(*order, "-e", "limit=0", inventory=inventory)
+    order = ["playbooks/facefusion_maintenance.yml", "-e", f"maintenance_host={OTHER}"]
+    done = playbook(*order, "-e", "maintenance_limit=0", inventory=inventory)
     assert done.returncode == 0, done.stdout
     assert ask("second")[1] == "503"
     assert "drained for maintenance" in ask("second", "/_gateway/")[0]
     stop(OTHER)
     connect(GATEWAY).check_output("systemctl restart facefusion-gateway.service")
     start(OTHER)
-    done = playbook(*order, "-e", "state=active", inventory=inventory)
+    done = playbook(*order, "-e", "maintenance_state=active", inventory=inventory)
     assert done.returncode == 0, done.stdout
     assert ask("second") == [OTHER, "200", OTHER]
-    done = playbook(*order[:2], "host=none", inventory=inventory)
+    done = playbook(*order[:2], "maintenance_host=none", inventory=inventory)
     assert done.returncode != 0
     assert f"one of {GATEWAY}, {OTHER}" in done.stdout + done.stderr
 
@@ -145,7 +145,7 @@ def test_nothing_is_left_of_it(inventory: Path) -> None:
     # as a run that was cut leaves it: nginx has not been told, and one of the units is gone
     gone = "/etc/nginx/conf.d/facefusion-gateway.conf /etc/systemd/system/facefusion-gateway.socket"
     connect(GATEWAY).check_output(f"systemctl disable --now facefusion-gateway.socket && rm {gone}")
-    done = playbook("playbooks/uninstall.yml", "-e", "confirm=true", inventory=inventory)
+    done = playbook("playbooks/uninstall.yml", "-e", "uninstall_confirm=true", inventory=inventory)
     assert done.returncode == 0, done.stdout
     left = connect(GATEWAY).check_output("find /etc /run /usr/local /var -name '*facefusion*gateway*'").split()
     assert sorted(left) == ["/var/log/nginx/facefusion-gateway.log"]

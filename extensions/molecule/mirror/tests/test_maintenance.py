@@ -96,17 +96,33 @@ def following() -> Iterator[None]:
 @pytest.mark.parametrize(
     ("name", "variables", "words"),
     [
-        ("maintenance", ["state=drained"], "Say which mirror: -e node=NAME, one of mirror12, mirror13, not ''"),
-        ("maintenance", ["node=mirror12", "state=away"], "be active again (-e state=active), not 'away'"),
-        ("maintenance", ["node=mirror12", "mirror_keepalived_address="], "There is no floating address"),
+        (
+            "maintenance",
+            ["maintenance_state=drained"],
+            "Say which mirror: -e maintenance_node=NAME, one of mirror12, mirror13, not ''",
+        ),
+        (
+            "maintenance",
+            ["maintenance_node=mirror12", "maintenance_state=away"],
+            "active again (-e maintenance_state=active), not 'away'",
+        ),
+        ("maintenance", ["maintenance_node=mirror12", "mirror_keepalived_address="], "There is no floating address"),
         ("failover_drill", ["drill=plug"], "one of nginx, keepalived, drain, not 'plug'"),
         (
             "uninstall",
-            ["remove_store=true"],
+            ["uninstall_store=true"],
             f"{', '.join((*MIRRORS, *CLIENTS))}, with its store",
         ),
-        ("uninstall", ["confirm=true", "remove_store=perhaps"], "remove_store is true or false, not 'perhaps'"),
-        ("uninstall", ["confirm=true", "remove_store=true", "mirror_sync_store=/usr/share"], "is no store"),
+        (
+            "uninstall",
+            ["uninstall_confirm=true", "uninstall_store=perhaps"],
+            "uninstall_store is true or false, not 'perhaps'",
+        ),
+        (
+            "uninstall",
+            ["uninstall_confirm=true", "uninstall_store=true", "mirror_sync_store=/usr/share"],
+            "is no store",
+        ),
     ],
     ids=["no node", "state", "no pair", "drill", "not confirmed", "neither true nor false", "no store"],
 )
@@ -121,20 +137,20 @@ def test_a_node_is_drained_and_taken_back(
     first: str, second: str, client_downloads: Callable[[], AbstractContextManager[None]]
 ) -> None:
     mark = connect(first).file("/etc/hf-mirror/drained")
-    status, said, changed = run("maintenance", f"node={first}", options=["--check"])
+    status, said, changed = run("maintenance", f"maintenance_node={first}", options=["--check"])
     assert (status, changed, mark.exists) == (0, 1, False), said
     try:
         with client_downloads():
-            status, said, changed = run("maintenance", f"node={first}")
+            status, said, changed = run("maintenance", f"maintenance_node={first}")
             assert (status, changed, active()) == (0, 1, [second]), said
-            status, said, changed = run("maintenance", f"node={first}")
+            status, said, changed = run("maintenance", f"maintenance_node={first}")
             assert (status, changed, active()) == (0, 0, [second]), said
-            status, said, changed = run("maintenance", f"node={second}")
+            status, said, changed = run("maintenance", f"maintenance_node={second}")
             assert (status, changed, active()) == (2, 0, [second])
             assert f"{second} can't be drained, for no other node could be active. {first}: this node is" in said
-            status, said, changed = run("maintenance", f"node={first}", "state=active")
+            status, said, changed = run("maintenance", f"maintenance_node={first}", "maintenance_state=active")
             assert (status, changed, are_well(), active()) == (0, 1, True, [second]), said
-        status, said, changed = run("maintenance", f"node={first}", "state=active")
+        status, said, changed = run("maintenance", f"maintenance_node={first}", "maintenance_state=active")
         assert (status, changed) == (0, 0), said
     finally:
         connect(first).check_output("rm -f /etc/hf-mirror/drained")
@@ -145,7 +161,7 @@ def test_nobody_hands_over_to_a_node_that_lacks_something(first: str, second: st
     host.check_output("mkdir /run/%s && touch -d '11 minutes ago' /run/%s/caught-up", FOLLOW, FOLLOW)
     try:
         assert are_well(), "when the active node dies it is better than none"
-        status, said, changed = run("maintenance", f"node={first}")
+        status, said, changed = run("maintenance", f"maintenance_node={first}")
         assert (status, changed, active()) == (2, 0, [first]), said
         assert f"no other node could be active. {second}: it has not got all that its peer has for ten minutes" in said
     finally:
@@ -204,7 +220,7 @@ def test_an_upgrade_that_fails_leaves_the_address_where_it_is(first: str, second
         assert f"{second} is not well, mend it or take it back (maintenance.yml) first: this node is drained" in said
     finally:
         connect(second).check_output("rm %s", broken)
-        status, said, changed = run("maintenance", f"node={second}", "state=active")
+        status, said, changed = run("maintenance", f"maintenance_node={second}", "maintenance_state=active")
         assert (status, changed) == (0, 1), said
 
 
@@ -212,14 +228,14 @@ def test_an_upgrade_that_fails_leaves_the_address_where_it_is(first: str, second
 @pytest.mark.parametrize("remove_store", [False, True])
 def test_what_was_installed_is_removed_and_built_again(first: str, remove_store: bool) -> None:
     host, client = connect(first), connect(CLIENT)
-    only, order = ["--limit", f"{first},{CLIENT}"], [f"remove_store={remove_store}"]
+    only, order = ["--limit", f"{first},{CLIENT}"], [f"uninstall_store={remove_store}"]
     inodes = f"find {STORE}/hub -type f -printf '%i %p\\n' | sort"
     before = host.check_output(inodes)
     status, said, changed = run("uninstall", *order, options=[*only, "--check"])
     assert status == 0 and changed > 0, said
     assert active() == [first]
 
-    order.append("confirm=true")
+    order.append("uninstall_confirm=true")
     status, said, changed = run("uninstall", *order, options=only)
     assert status == 0 and changed > 0, said
     kept = set() if remove_store else {STORE, "/var/lib/hf-mirror"}

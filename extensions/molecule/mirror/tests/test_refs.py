@@ -16,7 +16,17 @@ from hub.repos import Library
 from testhosts import HUB, MIRRORS, connect, playbook
 
 REPO = {"repo_id": "stand-in/tiny-dataset", "repo_type": "dataset", "publish": "manual"}
-NAMED = ("-e", f"repo={REPO['repo_id']}", "-e", "repo_type=dataset")
+
+
+def named(name: str, commit: str) -> tuple[str, ...]:
+    """Return the arguments that order a playbook to name a commit."""
+    given = {"repo": REPO["repo_id"], "repo_type": "dataset", "commit": commit}
+    return (
+        f"playbooks/{name}.yml",
+        *(word for key, value in given.items() for word in ("-e", f"{name}_{key}={value}")),
+    )
+
+
 LIST = "/tmp/refs.yml"  # noqa: S108 - on a test host
 
 Sync = Callable[..., None]
@@ -66,24 +76,24 @@ def sync(commits: list[str]) -> Iterator[Sync]:
 def test_approval_by_hand_and_the_way_back(sync: Sync, commits: list[str]) -> None:
     old, new = commits
     sync(old, *MIRRORS)
-    done = playbook("playbooks/promote.yml", *NAMED, "-e", f"commit={old}")
+    done = playbook(*named("promote", old))
     assert done.returncode == 0, done.stdout
     assert all_serve() == {old}
 
     first, second = MIRRORS
     sync(new, first)
-    refused = playbook("playbooks/promote.yml", *NAMED, "-e", f"commit={new[:12]}")
+    refused = playbook(*named("promote", new[:12]))
     assert refused.returncode != 0 and f"dataset {REPO['repo_id']} has no commit {new[:12]} here" in refused.stdout
     assert all_serve() == {old}, "one that lacks it keeps all from it"
 
     sync(new, second)
-    looked = playbook("playbooks/promote.yml", *NAMED, "-e", f"commit={new[:12]}", "--check")
+    looked = playbook(*named("promote", new[:12]), "--check")
     assert looked.returncode == 0 and looked.stdout.count(f"+dataset {REPO['repo_id']} main {new}") == 2
     assert all_serve() == {old}
-    done = playbook("playbooks/promote.yml", *NAMED, "-e", f"commit={new[:12]}")
+    done = playbook(*named("promote", new[:12]))
     assert done.returncode == 0 and all_serve() == {new}, done.stdout
 
-    back = ("playbooks/rollback.yml", *NAMED, "-e", f"commit={old}", "-e", "note='it lies'")
+    back = (*named("rollback", old), "-e", "rollback_note='it lies'")
     done = playbook(*back)
     assert done.returncode == 0 and all_serve() == {old}, done.stdout
     again = playbook(*back)
@@ -99,9 +109,11 @@ def test_approval_by_hand_and_the_way_back(sync: Sync, commits: list[str]) -> No
 
 @pytest.mark.parametrize("name", ["promote", "rollback"])
 def test_an_order_that_is_not_complete_is_refused_in_a_sentence(name: str) -> None:
-    done = playbook(f"playbooks/{name}.yml", "-e", "repo=a/b")
+    done = playbook(f"playbooks/{name}.yml", "-e", f"{name}_repo=a/b")
     assert done.returncode != 0
-    assert "Name the repository and the commit: -e repo=ORG/NAME -e commit=ID" in " ".join(done.stdout.split())
+    assert f"Name the repository and the commit: -e {name}_repo=ORG/NAME -e {name}_commit=ID" in " ".join(
+        done.stdout.split()
+    )
 
 
 def test_gc_tells_what_it_would_free() -> None:

@@ -1,0 +1,123 @@
+#!/usr/bin/python
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Take down what a mirror must not serve any more."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mirror_purge
+short_description: Take down what a mirror must not serve any more
+version_added: 0.1.0
+description:
+  - Takes down a repository, a file of it, or a content wherever it is, at once and for good. No sync brings it again.
+  - The other node of a pair follows.
+  - Asks no Hub, and waits for no run.
+options:
+  name:
+    description:
+      - A repository such as V(facefusion/models-3.0.0), or a content by its SHA-256 or Git blob SHA-1.
+    type: str
+    required: true
+  repo_type:
+    description: The repository's type.
+    type: str
+    choices: [model, dataset, space]
+    default: model
+  file:
+    description: Only what this path has in any commit of the repository O(name). It goes from all repositories.
+    type: str
+  state:
+    description:
+      - V(purged) takes it down. V(lifted) lets a sync bring it again.
+    type: str
+    choices: [purged, lifted]
+    default: purged
+  note:
+    description: Why, for the ledger and for whoever asks for it later.
+    type: str
+    default: ""
+extends_documentation_fragment:
+  - modelops.hf_mirror.settings.store
+  - modelops.hf_mirror.settings.actor
+attributes:
+  check_mode:
+    description: Says what would go, and writes nothing.
+    support: full
+  diff_mode:
+    description: Shows what goes.
+    support: full
+author:
+  - modelops.hf_mirror contributors (@modelops)
+"""
+
+EXAMPLES = r"""
+- name: Take down one file, whatever commit has it
+  modelops.hf_mirror.mirror_purge:
+    store: /srv/hf-mirror
+    name: facefusion/models-3.3.0
+    file: hyperswap_1a_256.onnx
+    note: taken down by its author
+"""
+
+RETURN = r"""
+purged:
+  description: What went, or in check mode would go, as C(REPO) or C(REPO@COMMIT PATH).
+  returned: success
+  type: list
+  elements: str
+"""
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError, unexpected
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.names import NameProblem, RepoPath
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.owner import as_owner
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import open_store
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.module_options import argument_spec
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.purge import Purge, target_of
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **argument_spec("store", "actor"),
+            "name": {"type": "str", "required": True},
+            "repo_type": {"type": "str", "choices": ["model", "dataset", "space"], "default": "model"},
+            "file": {"type": "str"},
+            "state": {"type": "str", "choices": ["purged", "lifted"], "default": "purged"},
+            "note": {"type": "str", "default": ""},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        run(module)
+    except (MirrorError, OSError) as problem:
+        module.fail_json(msg=str(problem))
+    except NameProblem as problem:
+        module.fail_json(msg=f"file {problem}")
+    except Exception as error:
+        odd = unexpected(error)
+        module.fail_json(msg=str(odd), exception=odd.trace)
+
+
+def run(module: AnsibleModule) -> None:
+    params = module.params
+    target = target_of(params["name"], params["repo_type"])
+    path = RepoPath(params["file"]) if params["file"] else None
+    store = open_store(Path(params["store"]))
+    with as_owner(store.root):
+        order = Purge(store, params["actor"], params["note"], params["state"] == "lifted", module.check_mode)
+        purged = order.of(target, path)
+        is_done = order.is_done(purged)
+        gone = [] if is_done else order.apply(purged)
+    answer = {"changed": not is_done, "purged": gone}
+    if module._diff:
+        answer["diff"] = {"before": "".join(f"{name}\n" for name in gone), "after": ""}
+    module.exit_json(**answer)
+
+
+if __name__ == "__main__":
+    main()
