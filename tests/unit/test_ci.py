@@ -45,8 +45,7 @@ def test_ci_run_works_in_a_checkout_of_another_user(tmp_path: Path) -> None:
     for arguments in (["init", "--quiet"], ["add", ".ci/run"]):
         subprocess.run(["git", "-C", str(tmp_path / "clone"), *arguments], check=True)
     # Git's own way to try this without a second user
-    strange = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": str(tmp_path), "GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"}
-    done = subprocess.run(
-        [str(tmp_path / "clone/.ci/run")], cwd=tmp_path, env=strange, check=False, capture_output=True, text=True
-    )
+    other = {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1", "HOME": str(tmp_path), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    command = [str(tmp_path / "clone/.ci/run")]
+    done = subprocess.run(command, cwd=tmp_path, env=other, check=False, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "called with test\n.ci/run\n"), done.stderr
