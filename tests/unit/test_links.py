@@ -11,6 +11,7 @@ import re
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
+from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -31,18 +32,38 @@ FOLDERS = {parent.as_posix() for file in TRACKED for parent in Path(file).parent
 NOT_OURS = ("inventory/mine", "tests/output")
 
 
+class Html(HTMLParser):
+    """What a page has as HTML."""
+
+    def __init__(self, pieces: list[str]) -> None:
+        super().__init__()
+        self.anchors: set[str] = set()
+        self.links: list[str] = []
+        for piece in pieces:
+            self.feed(piece)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name in ("id", "name"):
+                self.anchors.add(value or "")
+            elif name in ("href", "src"):
+                self.links.append(value or "")
+
+
 class Page:
     """A page as GitHub shows it."""
 
     def __init__(self, text: str) -> None:
         blocks = MarkdownIt("commonmark").enable("table").parse(text)
-        self.anchors = set(_anchors(blocks))
         self._inlines = [inline for block in blocks for inline in block.children or ()]
+        self._html = Html([token.content for token in (*blocks, *self._inlines) if token.type.startswith("html_")])
+        self.anchors = {*_anchors(blocks), *self._html.anchors}
 
     def links(self) -> Iterator[str]:
         """Yield where links and images lead."""
         for inline in self._inlines:
             yield from (str(inline.attrs[name]) for name in ("href", "src") if name in inline.attrs)
+        yield from self._html.links
 
     def paths(self) -> Iterator[str]:
         """Yield the paths of the repository that are written as code."""
@@ -120,6 +141,7 @@ def test_no_page_leads_nowhere(pages: dict[str, str]) -> None:
         ("[a] (operations.md)", ["[a] (operations.md)"]),
         ("`tests/unit/test_links.py`, `roles/*/README.md`, `playbooks/`, `test_links.py -k dead`, `a/b`", []),
         ("`tests/unit/test_nothing.py`, `test_nothing.py::test`", ["tests/unit/test_nothing.py", "test_nothing.py"]),
+        ('<img src="x.svg"> [b](#c), <a id="c"></a><a href="#d">d</a>', ["x.svg", "#d"]),
         ("```\n[a](x.md) `tests/nothing.py`\n```", []),
     ],
 )

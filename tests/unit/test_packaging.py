@@ -25,7 +25,16 @@ VENVS = TOP / ".cache" / "venvs"
 IMPORTER = "galaxy-importer==0.4.44"
 #: All that an installed collection has.
 SHIPPED = [
-    *("CHANGELOG.md", "CONTRIBUTING.md", "FILES.json", "LICENSE", "MANIFEST.json", "README.md", "README.zh-CN.md", "SECURITY.md"),
+    *(
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "FILES.json",
+        "LICENSE",
+        "MANIFEST.json",
+        "README.md",
+        "README.zh-CN.md",
+        "SECURITY.md",
+    ),
     *("changelogs", "docs", "execution-environment.yml", "inventory", "meta", "playbooks", "plugins"),
     *("requirements.yml", "roles", "site.yml", "whitelists"),
 ]
