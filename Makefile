@@ -5,7 +5,7 @@ SHELL := /bin/bash
 # molecule and others call their neighbours by name
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full bench year failover lint release clean setup lock
+.PHONY: help demo test test-full bench year failover lint docs release clean setup lock
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | column -t -s "$$(printf '\t')"
@@ -31,6 +31,9 @@ failover: setup ## takeovers of a pair on hosts while clients download, write do
 
 lint: setup ## run the quick checks alone
 	@tests/setup/lint.sh
+
+docs: setup ## make the documentation a site in tests/output/docs
+	@tests/setup/docs.sh
 
 release: setup ## write the changelog from its fragments, commit it, build the collection
 	@tests/setup/release.sh

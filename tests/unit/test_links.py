@@ -11,11 +11,11 @@ import re
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from html_links import HtmlLinks
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
@@ -32,31 +32,16 @@ FOLDERS = {parent.as_posix() for file in TRACKED for parent in Path(file).parent
 NOT_OURS = ("inventory/mine", "tests/output")
 
 
-class Html(HTMLParser):
-    """What a page has as HTML."""
-
-    def __init__(self, pieces: list[str]) -> None:
-        super().__init__()
-        self.anchors: set[str] = set()
-        self.links: list[str] = []
-        for piece in pieces:
-            self.feed(piece)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        for name, value in attrs:
-            if name in ("id", "name"):
-                self.anchors.add(value or "")
-            elif name in ("href", "src"):
-                self.links.append(value or "")
-
-
 class Page:
     """A page as GitHub shows it."""
 
     def __init__(self, text: str) -> None:
         blocks = MarkdownIt("commonmark").enable("table").parse(text)
         self._inlines = [inline for block in blocks for inline in block.children or ()]
-        self._html = Html([token.content for token in (*blocks, *self._inlines) if token.type.startswith("html_")])
+        self._html = HtmlLinks()
+        for token in (*blocks, *self._inlines):
+            if token.type.startswith("html_"):
+                self._html.feed(token.content)
         self.anchors = {*_anchors(blocks), *self._html.anchors}
 
     def links(self) -> Iterator[str]:
