@@ -5,7 +5,7 @@ SHELL := /bin/bash
 # molecule and others call their neighbours by name
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full bench year failover render lint clean setup lock
+.PHONY: help demo test test-full bench year failover render lint docs release clean setup lock
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | column -t -s "$$(printf '\t')"
@@ -34,6 +34,12 @@ render: setup ## write what is said of the settings into the role and the docs
 
 lint: setup ## run the quick checks alone
 	@tests/setup/lint.sh
+
+docs: setup ## make the documentation a site in tests/output/docs
+	@tests/setup/docs.sh
+
+release: setup ## write the changelog from its fragments, commit it, build the collection
+	@tests/setup/release.sh
 
 clean: ## remove every host, network, image and folder that these made
 	@tests/hosts/clean.sh

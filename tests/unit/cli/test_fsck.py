@@ -376,9 +376,3 @@ def test_what_a_run_under_way_makes_is_no_damage(place: Place, inside: Inside, m
     monkeypatch.setattr(Store, "running", lambda _store: "pid 1")
     monkeypatch.setattr(Clock, "sleep", lambda _clock, _seconds: history.write_bytes(right))
     assert inside("--config", "c.yml", "fsck").out == "sound\n"
-
-
-def test_a_store_of_another_format_is_not_looked_at(place: Place, inside: Inside) -> None:
-    write(place.root / "store.json", b'{"format": 2}')
-    got = inside("--config", "c.yml", "fsck")
-    assert got.code == 5 and "has store format 2, this collection knows 1: update it" in got.err
