@@ -40,6 +40,12 @@ except ImportError:
 else:
     URLLIB3_ERROR = None
     NETWORK_ERRORS += (urllib3.exceptions.HTTPError,)
+    _NOT_CONNECTED = (
+        urllib3.exceptions.NewConnectionError,
+        urllib3.exceptions.ConnectTimeoutError,
+        urllib3.exceptions.ProxyError,
+        urllib3.exceptions.SSLError,
+    )
 
 Judge = Callable[[str, "int | None", str], None]
 
@@ -63,6 +69,10 @@ class UnreachableError(TransportError):
     def __init__(self, text: str, where: str) -> None:
         super().__init__(text)
         self.where = where
+
+
+class SilentError(TransportError):
+    """A connection was made, and no answer came. It may be one repository's trouble alone."""
 
 
 class SlowError(TransportError):
@@ -103,7 +113,7 @@ class Http:
             except NETWORK_ERRORS as error:
                 failures += 1
                 if failures >= attempts:
-                    raise unreachable(url, error) from error
+                    raise _no_answer(url, error) from error
                 self.backoff(failures)
                 continue
             self.move()
@@ -220,6 +230,13 @@ def unreachable(url: str, error: BaseException) -> UnreachableError:
     """Return what to say when an origin gives no answer."""
     where = origin_name(url)
     return UnreachableError(f"{where} can't be reached: {reason(error)}", where)
+
+
+def _no_answer(url: str, error: BaseException) -> TransportError:
+    """Return what to say when no answer came, whoever is to blame."""
+    if isinstance(error, _NOT_CONNECTED):
+        return unreachable(url, error)
+    return SilentError(f"{origin_name(url)} gives no answer: {reason(error)}")
 
 
 def reason(error: BaseException) -> str:

@@ -22,7 +22,18 @@ from .._border.hub import Tree, info_of
 from .._border.json import AnswerProblem
 from .._plan.facts import Listing, Repo
 from .answer import PLAIN, document
-from .http import NETWORK_ERRORS, Http, TransportError, UnreachableError, discard, is_web, moved_to, origin, reason
+from .http import (
+    NETWORK_ERRORS,
+    Http,
+    SilentError,
+    TransportError,
+    UnreachableError,
+    discard,
+    is_web,
+    moved_to,
+    origin,
+    reason,
+)
 
 try:
     import huggingface_hub.constants
@@ -41,6 +52,8 @@ _EXPAND = {
 }
 _ATTEMPTS = 5
 _MAX_REDIRECTS = 5
+#: So many requests in a row, of whatever repository, that get no answer at all: nobody is there.
+_SILENCES = 8
 REDIRECTS = (301, 302, 303, 307, 308)
 _NEXT = re.compile(r'<([^<>]*)>[^,<>]*;\s*rel="?next"?')
 
@@ -61,6 +74,7 @@ class Hub:
         huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY = True
         self._tokens = tokens or {}
         self._down: TransportError | None = None
+        self._silences = 0
 
     def headers(self, token: str | None) -> dict[str, str]:
         """Return headers for requests to the Hub's own origin, the token of that name included."""
@@ -158,10 +172,18 @@ class Hub:
         if self._down:
             raise self._down
         try:
-            return self.http.open(method, url, headers, bucket=bucket)
+            answer = self.http.open(method, url, headers, bucket=bucket)
         except UnreachableError as problem:
             self._down = problem
             raise
+        except SilentError as problem:
+            # threads may count one too few, which costs a try more
+            self._silences += 1
+            if self._silences >= _SILENCES:
+                self._down = problem
+            raise
+        self._silences = 0
+        return answer
 
     def _ask(
         self, repo: Repo, revision: str, url: str, token: str | None, instead: str | None = None

@@ -106,6 +106,8 @@ OF_HUB = [
     _lfs(Header("Link", '<{hub}/api/models/{repo}/tree/{commit}?cursor={count}>; rel="next"')),
     _tree(Header("Link", '<{thief}/api/models/{repo}/tree/{commit}?cursor=2>; rel="next"')),
     _tree(Header("Link", '<http://[>; rel="next"')),
+    # no answer at all, though somebody is there
+    *[make(Status(100)) for make in (_info, _tree, _head, _file)],
     # ways that lead elsewhere
     *[_info(Status(307), Header("Location", way)) for way in ("{thief}/x", "{self}", "file:///etc/passwd", "http://[")],
     *[_file(Status(302), Header("Location", way)) for way in ("{thief}/x", "{self}", "file:///etc/passwd", "http://[")],
