@@ -1,0 +1,59 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What site.yml finishes of a run that was cut, and what it asks at its end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from testhosts import FLOATING, MIRRORS, active, are_well, connect, playbook, recap, until
+
+CONFIG = "/etc/nginx/conf.d/hf-mirror.conf"
+ASK = "curl -fsI http://127.0.0.1/hysts/ArcFace-resnet100/resolve/main/model.onnx"
+#: Drops VRRP on the host, as a firewall does that nobody told of it.
+TABLE = "inet test_vrrp"
+DROP = (
+    f"nft add table {TABLE} && nft add chain {TABLE} in '{{ type filter hook input priority -300; }}'"
+    f" && nft add rule {TABLE} in meta l4proto 112 drop"
+)
+
+
+@pytest.fixture
+def no_vrrp() -> Iterator[None]:
+    until(are_well)
+    for name in MIRRORS:
+        connect(name).check_output(DROP)
+    until(lambda: len(active()) == 2)
+    yield
+    for name in MIRRORS:
+        connect(name).check_output(f"nft delete table {TABLE}")
+    until(are_well)
+
+
+def test_what_a_cut_run_left_is_brought_into_force() -> None:
+    name, host = "mirror13", connect("mirror13")
+    # it was cut before nginx, keepalived and systemd were told
+    host.check_output(f"mv {CONFIG} /root/ && systemctl reload nginx && mv /root/hf-mirror.conf {CONFIG}")
+    host.check_output("cp -p /etc/keepalived/keepalived.conf /root/ && mv /root/keepalived.conf /etc/keepalived/")
+    until(lambda: host.run(ASK).rc != 0)
+    done = playbook("site.yml", "--limit", name)
+    assert done.returncode == 0, done.stdout
+    # what was looked at and what was done: nginx and keepalived
+    assert recap(done.stdout)[name]["changed"] == 4, done.stdout
+    assert host.run(ASK).rc == 0
+    until(are_well)
+
+
+def test_two_active_nodes_are_no_success(no_vrrp: None, tmp_path: Path) -> None:
+    look = {"name": "modelops.hf_mirror.mirror_keepalived", "tasks_from": "ask"}
+    play = {"hosts": "mirrors", "become": True, "tasks": [{"ansible.builtin.include_role": look}]}
+    (tmp_path / "ask.yml").write_text(json.dumps([play]))
+    done = playbook(str(tmp_path / "ask.yml"), "-e", "__mirror_keepalived_looks=2")
+    said = " ".join(done.stdout.split())
+    assert done.returncode != 0
+    assert f"have the address {FLOATING}" in said and "drop VRRP (IP protocol 112)" in said, done.stdout
