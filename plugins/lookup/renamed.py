@@ -23,7 +23,7 @@ options:
 EXAMPLES = r"""
 - name: Refuse names that variables had before
   ansible.builtin.assert:
-    that: query('modelops.hf_mirror.renamed', {'repo': 'promote_repo'}) | length == 0
+    that: "query('modelops.hf_mirror.renamed', {'repo': 'promote_repo'}) | length == 0"
 """
 
 RETURN = r"""
