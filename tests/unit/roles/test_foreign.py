@@ -1,0 +1,41 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an operator had before is not overwritten and not removed: it is refused, with how to move it away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import local_role
+import pytest
+
+OURS = "# Managed by Ansible (role modelops.hf_mirror.mirror_keepalived): changes made here are lost.\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "is_good"),
+    [(None, True), (OURS, True), ("vrrp_instance mine {}\n", False)],
+    ids=["none", "ours", "other"],
+)
+def test_keepalived_has_one_configuration(tmp_path: Path, content: str | None, is_good: bool) -> None:
+    file = tmp_path / "keepalived.conf"
+    if content is not None:
+        file.write_text(content)
+    about = {"__mirror_keepalived_config": str(file), "ansible_become": False}
+    done = local_role.run(tmp_path, "mirror_keepalived", "preflight_foreign", **about)
+    assert (done.is_good, done.changed) == (is_good, 0), done.said
+    assert is_good or f"mv {file} {file}.before" in " ".join(done.said.split())
+
+
+@pytest.mark.parametrize(("kind", "is_good"), [("none", True), ("link", True), ("file", False)])
+def test_a_site_of_their_own_stays(tmp_path: Path, kind: str, is_good: bool) -> None:
+    site = tmp_path / "sites-enabled/default"
+    site.parent.mkdir()
+    if kind == "link":
+        site.symlink_to("../sites-available/default")
+    elif kind == "file":
+        site.write_text("server {}\n")
+    done = local_role.run(tmp_path, "mirror_nginx", "preflight_site", __mirror_nginx_default_site=str(site))
+    assert (done.is_good, done.changed) == (is_good, 0), done.said
+    assert is_good or f"mv {site} {tmp_path}/sites-available/default.before" in " ".join(done.said.split())
