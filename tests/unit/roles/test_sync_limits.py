@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import configparser
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import jinja2
 import local_role
 import pytest
 import yaml
+from ansible.template import trust_as_template
+from unit.roles.role_variables import templar, variables_of
 
 SYNC = Path(__file__).parents[3] / "roles/mirror_sync"
 FACTS = {"distribution": "Debian", "distribution_version": "13.1", "distribution_major_version": "13"}
@@ -82,3 +85,16 @@ def test_the_fallback_s_password_is_not_shown(tmp_path: Path) -> None:
     said = " ".join(done.said.split())
     assert not done.is_good and "mirror_nginx_fallback_endpoint must be a URL without a path, a user or a pass" in said
     assert "https://***@hub.example.com" in said
+
+
+@pytest.mark.parametrize(
+    ("index", "trusted"),
+    [("", None), ("https://pypi.example.com/simple", None), ("http://me:secret@10.0.0.5:8080/simple", "10.0.0.5")],
+)
+def test_an_index_without_tls_is_one_that_pip_asks(index: str, trusted: str | None) -> None:
+    variables = variables_of("mirror_sync", mirror_sync_package_index=index, ansible_managed="Ansible")
+    text = templar(variables).template(trust_as_template((SYNC / "templates/pip.conf.j2").read_text()))
+    found = configparser.ConfigParser()
+    found.read_string(text)
+    assert found.get("global", "trusted-host", fallback=None) == trusted
+    assert found.get("global", "index-url", fallback="") == index
