@@ -16,7 +16,11 @@ def test_what_root_alone_could_read_is_for_everybody(tmp_path: Path) -> None:
     program.write_text("")
     program.chmod(0o600)
     program.parent.chmod(0o700)
+    secret = tmp_path / "venv/pip.conf"
+    secret.write_text("proxy = http://me:secret@proxy.example.com")
+    secret.chmod(0o600)
     for changes in (1, 0):
-        done = local_role.run(tmp_path, "common", "readable", common_folder=str(tmp_path / "venv"))
+        done = local_role.run(tmp_path, "common", "readable", common_paths=[str(tmp_path / "venv/lib")])
         assert done.is_good and done.changed == changes, done.said
-    assert [oct(path.stat().st_mode & 0o777) for path in (program, program.parent)] == ["0o644", "0o755"]
+    modes = [oct(path.stat().st_mode & 0o777) for path in (program, program.parent, secret)]
+    assert modes == ["0o644", "0o755", "0o600"]
