@@ -24,15 +24,20 @@ class Run(NamedTuple):
     said: str
 
 
-def run(folder: Path, role: str, *files: str, programs: Path | None = None, **variables: Any) -> Run:
+def run(
+    folder: Path, role: str, *files: str, programs: Path | None = None, handler: str | None = None, **variables: Any
+) -> Run:
     """Run files of a role's tasks, one after the other, with a file for the play in ``folder``.
 
     ``variables`` win over the role's own, its internal ones, too. ``programs`` are found before the machine's.
+    ``handler`` is the name of one that does nothing.
     """
     name = f"modelops.hf_mirror.{role}"
     tasks = [{"ansible.builtin.include_role": {"name": name, "tasks_from": file}} for file in files]
     play = folder / "play.json"
-    play.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]), encoding="utf-8")
+    about = {"hosts": "localhost", "gather_facts": False, "tasks": tasks}
+    handlers = {"handlers": [{"name": handler, "ansible.builtin.debug": {}}]} if handler else {}
+    play.write_text(json.dumps([{**about, **handlers}]), encoding="utf-8")
     program = Path(sys.executable).with_name("ansible-playbook")
     extra = json.dumps({"ansible_python_interpreter": sys.executable, **variables})
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}

@@ -17,7 +17,7 @@ description:
   - ansible-core validates a copy in which a text may stand for a list, and the role goes on with the text. Here a list
     must be a list and a mapping a mapping, also inside of others, and null stands for neither.
   - A text may stand for a number, or for true and false, as C(-e NAME=VALUE), INI inventories and surveys send them, if
-    the filters P(ansible.builtin.bool#filter), C(int) and C(float) make the same of it as the argument spec does.
+    the filters C(bool), C(int) and C(float) make the same of it as the argument spec does.
 options:
   _terms:
     description: The entry point of the role, as C(meta/argument_specs.yml) calls it.

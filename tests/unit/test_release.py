@@ -130,5 +130,7 @@ def test_it_refuses_and_changes_nothing(make: Callable[[Clone], None], words: st
 
 
 def test_make_runs_it() -> None:
-    done = subprocess.run(["make", "--dry-run", "release"], cwd=TOP, check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        ["make", "--dry-run", "--no-print-directory", "release"], cwd=TOP, check=True, capture_output=True, text=True
+    )
     assert done.stdout.splitlines()[-1] == "tests/setup/release.sh"

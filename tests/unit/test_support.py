@@ -23,7 +23,7 @@ CODENAMES = {"Debian 12": "bookworm", "Debian 13": "trixie", "Ubuntu 24.04": "no
 #: The others that are supported have hosts of their own.
 TRIED = ["Ubuntu 24.04", "Ubuntu 22.04", "Debian 11", "Fedora 42"]
 #: hub_client is for any Linux.
-ROLES = sorted(role.name for role in (TOP / "roles").iterdir() if role.name != "hub_client")
+ROLES = sorted(role.name for role in (TOP / "roles").iterdir() if role.name not in ("common", "hub_client"))
 
 
 def read(name: str) -> Any:

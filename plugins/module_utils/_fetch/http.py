@@ -32,6 +32,8 @@ from .._base.names import clean, shown
 
 #: What a pool and its answers raise when the network fails.
 NETWORK_ERRORS: tuple[type[Exception], ...] = (OSError, http.client.HTTPException)
+#: Those among them that come of a connection that was made.
+_SILENCE: tuple[type[Exception], ...] = (ConnectionResetError, BrokenPipeError, http.client.HTTPException)
 
 try:
     import urllib3
@@ -40,12 +42,7 @@ except ImportError:
 else:
     URLLIB3_ERROR = None
     NETWORK_ERRORS += (urllib3.exceptions.HTTPError,)
-    _NOT_CONNECTED = (
-        urllib3.exceptions.NewConnectionError,
-        urllib3.exceptions.ConnectTimeoutError,
-        urllib3.exceptions.ProxyError,
-        urllib3.exceptions.SSLError,
-    )
+    _SILENCE += (urllib3.exceptions.ProtocolError, urllib3.exceptions.ReadTimeoutError)
 
 Judge = Callable[[str, "int | None", str], None]
 
@@ -234,9 +231,9 @@ def unreachable(url: str, error: BaseException) -> UnreachableError:
 
 def _no_answer(url: str, error: BaseException) -> TransportError:
     """Return what to say when no answer came, whoever is to blame."""
-    if isinstance(error, _NOT_CONNECTED):
-        return unreachable(url, error)
-    return SilentError(f"{origin_name(url)} gives no answer: {reason(error)}")
+    if isinstance(error, _SILENCE):
+        return SilentError(f"{origin_name(url)} gives no answer: {reason(error)}")
+    return unreachable(url, error)
 
 
 def reason(error: BaseException) -> str:

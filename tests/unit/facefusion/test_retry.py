@@ -35,6 +35,8 @@ class Unit:
             env={"PATH": os.environ["PATH"], **given, **environment},
             stderr=subprocess.PIPE,
             text=True,
+            # what a shell runs in the background ignores it, and so would this
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def ends(self, *left: str, **told: str) -> None:

@@ -35,6 +35,8 @@ def look(folder: Path, since: float | None, state: str = "active") -> local_role
         common_unit="some.service",
         common_files=[f"{read}/*.conf", f"{read}/missing", f"{read}/tree"],
         common_folders=[f"{read}/sites"],
+        handler="Reload it",
+        common_notify=["Reload it"],
     )
 
 
