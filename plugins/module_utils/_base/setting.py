@@ -111,8 +111,10 @@ def setting(*help: str, default: Any = None, **described: Any) -> Any:
     about = Setting(help=help, **described)
     metadata = {_KEY: about}
     if about.is_required:
-        return dataclasses.field(metadata=metadata)
-    return dataclasses.field(default=default, repr=not about.is_secret, metadata=metadata)
+        return dataclasses.field(metadata=metadata)  # pylint: disable=invalid-field-call
+    return dataclasses.field(  # pylint: disable=invalid-field-call
+        default=default, repr=not about.is_secret, metadata=metadata
+    )
 
 
 def settings_of(described: Any) -> Mapping[str, Setting]:
