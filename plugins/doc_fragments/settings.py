@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.module_options import documentation
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.module_options import GROUPS, documentation
 
 
 class ModuleDocFragment:
-    """The fragments, by group of options."""
+    """The fragments, by group of options in upper case: STORE, ACTOR and so on."""
 
-    STORE = documentation("store")
-    ACTOR = documentation("actor")
-    GRACE = documentation("grace")
-    UPSTREAM = documentation("upstream")
-    RUN = documentation("run")
-    SCRUB = documentation("scrub")
+
+# by a loop, for ansible-test takes no assignment in that class but those of texts
+for _group in GROUPS:
+    setattr(ModuleDocFragment, _group.upper(), documentation(_group))

@@ -12,7 +12,7 @@ from typing import Any
 from .settings import SETTINGS
 
 #: What modules take together, as the fragment of their documentation is called.
-_GROUPS = {
+GROUPS = {
     "store": ("store",),
     "actor": ("actor",),
     "grace": ("grace",),
@@ -36,7 +36,7 @@ def argument_spec(*groups: str) -> dict[str, dict[str, Any]]:
     """Return the options of these groups as ``AnsibleModule`` takes them."""
     found = {}
     for group in groups:
-        for name in _GROUPS[group]:
+        for name in GROUPS[group]:
             found[_NAMES.get(name, name)] = SETTINGS[name].module_option(**_more(name))
         if group == "upstream":
             found.update({name: {"type": kind, "no_log": True} for name, (kind, _text) in _TOKENS.items()})
@@ -45,7 +45,7 @@ def argument_spec(*groups: str) -> dict[str, dict[str, Any]]:
 
 def documentation(group: str) -> str:
     """Return the fragment of documentation that describes the options of a group."""
-    found = {_NAMES.get(name, name): SETTINGS[name].documentation(**_more(name)) for name in _GROUPS[group]}
+    found = {_NAMES.get(name, name): SETTINGS[name].documentation(**_more(name)) for name in GROUPS[group]}
     if group == "upstream":
         found.update({name: {"type": kind, "description": text} for name, (kind, text) in _TOKENS.items()})
     return json.dumps({"options": found})
