@@ -73,11 +73,10 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError, unexpected
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.names import NameProblem, RepoPath
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.owner import as_owner
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import open_store
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.module_options import argument_spec
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.purge import Purge, target_of
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.purge import Purge, path_of, target_of
 
 
 def main() -> None:
@@ -96,8 +95,6 @@ def main() -> None:
         run(module)
     except (MirrorError, OSError) as problem:
         module.fail_json(msg=str(problem))
-    except NameProblem as problem:
-        module.fail_json(msg=f"file {problem}")
     except Exception as error:
         odd = unexpected(error)
         module.fail_json(msg=str(odd), exception=odd.trace)
@@ -106,7 +103,7 @@ def main() -> None:
 def run(module: AnsibleModule) -> None:
     params = module.params
     target = target_of(params["name"], params["repo_type"])
-    path = RepoPath(params["file"]) if params["file"] else None
+    path = path_of(params["file"])
     store = open_store(Path(params["store"]))
     with as_owner(store.root):
         order = Purge(store, params["actor"], params["note"], params["state"] == "lifted", module.check_mode)

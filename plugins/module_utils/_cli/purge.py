@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-from .._base.names import NameProblem, RepoPath
-from .._plan.refs import RefError
-from .._run.purge import Purge, target_of
+from .._run.purge import Purge, path_of, target_of
 from .arguments import FINE
 from .session import Session
 
@@ -17,7 +15,7 @@ def purge(session: Session) -> int:
     options = session.options
     engine = session.local_engine()
     order = Purge(engine.store, engine.settings.actor, options.note, options.lift, options.check)
-    gone = order.apply(order.of(target_of(options.name, options.repo_type), _path(options.file)))
+    gone = order.apply(order.of(target_of(options.name, options.repo_type), path_of(options.file)))
     session.terminal.data({"purged": gone})
     for name in gone:
         session.terminal.say(f"{'to be ' if options.check else ''}purged: {name}")
@@ -28,10 +26,3 @@ def purge(session: Session) -> int:
     elif not gone:
         session.terminal.say("noted; nothing of it is here")
     return FINE
-
-
-def _path(name: str | None) -> RepoPath | None:
-    try:
-        return None if name is None else RepoPath(name)
-    except NameProblem as problem:
-        raise RefError(f"--file {problem}") from None

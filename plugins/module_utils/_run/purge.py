@@ -14,7 +14,7 @@ from typing import Any, Union
 
 from .._base.clock import seconds_of, stamp
 from .._base.errors import Besides, MirrorError
-from .._base.names import ETAG, Commit, Etag, RepoPath, shown
+from .._base.names import ETAG, Commit, Etag, NameProblem, RepoPath, shown
 from .._border.history import LATEST
 from .._plan import order as _order
 from .._plan.facts import Repo
@@ -44,6 +44,14 @@ def target_of(name: str, repo_type: str) -> Target:
     return _order.repository("purge", repo_type, name)
 
 
+def path_of(name: str | None) -> RepoPath | None:
+    """Return the file that a person named, if any. Raises RefError."""
+    try:
+        return None if name is None else RepoPath(name)
+    except NameProblem as problem:
+        raise RefError(f"file {problem}") from None
+
+
 class Purge:
     """Purges of one person. ``note`` says why, for people; ``is_lifted`` takes purges back: what is gone stays gone.
 
@@ -67,13 +75,17 @@ class Purge:
     def of(self, target: Target, path: RepoPath | None = None) -> Purged:
         """Return the marks for a repository, for what a path has in any of its commits, or for a content.
 
-        Raises RefError where no commit has such a path.
+        Raises RefError where no commit has such a path, or a path is given with a content.
         """
         known = read_purged(self._store)
-        if isinstance(target, Repo) and path is None:
+        if not isinstance(target, Repo):
+            if path is not None:
+                raise RefError(f"{shown(path)} is a file of no repository: name one instead of {target[:12]}")
+            return Purged(contents={target: self._mark_after(known.contents.get(target))})
+        if path is None:
             return Purged(repos={target.folder: self._mark_after(known.repos.get(target.folder))})
-        etags = self._etags(target, path) if isinstance(target, Repo) and path is not None else [target]
-        return Purged(contents={Etag(etag): self._mark_after(known.contents.get(Etag(etag))) for etag in etags})
+        etags = self._etags(target, path)
+        return Purged(contents={etag: self._mark_after(known.contents.get(etag)) for etag in etags})
 
     def _etags(self, repo: Repo, path: RepoPath) -> list[Etag]:
         repository = self._store.repository(repo)
