@@ -65,8 +65,8 @@ class Settings:
         metavar="URL",
     )
     proxy: str | None = setting(
-        "URL of an HTTP proxy for all requests, for instance V(http://proxy.example.com:3128).",
-        "It may have a user and a password.",
+        "URL of an HTTP proxy for all requests; one with a password belongs in a file, and not on a command line.",
+        "For instance V(http://proxy.example.com:3128).",
         check=proxy_problem,
         is_secret=True,
         metavar="URL",
@@ -176,9 +176,8 @@ class Settings:
         option="rate",
     )
     scrub_seconds: int | None = setting(
-        "After how many seconds a scrub ends, for instance with the night.",
+        "After how many seconds a scrub ends; V(0) reads nothing and only repairs what is known to be rotten.",
         "The next one goes on from there. Without it a round is read to its end.",
-        "V(0) reads nothing and only repairs what is known to be rotten.",
         type="int",
         unit="seconds",
         most=30 * 86400,
