@@ -62,6 +62,12 @@ def test_a_mirror_that_serves_passes(ask: Any, variables: dict[str, Any]) -> Non
     assert done.is_good and done.changed == 0, done.said
 
 
+def test_a_store_that_is_not_mounted_does_not_pass(ask: Any, store: Path) -> None:
+    (store / "store.json").unlink()
+    done = ask()
+    assert not done.is_good and "answers 503" in " ".join(done.said.split()), done.said
+
+
 def test_whoever_else_answers_there_does_not(tmp_path: Path, store: Path) -> None:
     """As Debian's own site does where the configuration was not brought into force."""
 
