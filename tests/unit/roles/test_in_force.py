@@ -90,3 +90,12 @@ def test_what_python_compiles_is_no_change(tmp_path: Path, read: Path) -> None:
 def test_who_does_not_run_reads_it_all_when_it_starts(tmp_path: Path, read: Path, since: float, state: str) -> None:
     found = look(tmp_path, since, state)
     assert found.is_good and found.changed == 0, found.said
+
+
+def test_a_ca_that_came_after_the_list_is_not(tmp_path: Path) -> None:
+    ca = tmp_path / "hf-mirror-test.crt"
+    ca.write_text("")
+    about = {"common_ca": str(ca), "handler": "Update it", "common_notify": ["Update it"]}
+    assert local_role.run(tmp_path, "common", "trusted", **about).changed == 1
+    ca.unlink()
+    assert local_role.run(tmp_path, "common", "trusted", **about).changed == 0
