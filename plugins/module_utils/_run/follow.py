@@ -185,7 +185,7 @@ class Follower:
         from_hub = None if commit in facts.second_hand else repository.upstream(commit)
         is_news = from_hub is None or from_hub.files != listing.files
         with repository.locked():
-            seal(self._store, repository, listing, paths, about, second_hand=is_news)
+            seal(self._store, repository, listing, paths, about, second_hand=is_news or None)
         return True
 
     def _fetch(self, repo: Repo, listing: Listing, paths: Iterable[RepoPath]) -> None:

@@ -24,12 +24,13 @@ def seal(
     listing: Listing,
     paths: tuple[RepoPath, ...],
     about: dict[str, Any],
-    second_hand: bool = False,
+    second_hand: bool | None = None,
 ) -> None:
     """Make a commit complete with just these paths. The repository's lock must be held; ``about`` is for the ledger.
 
     Where the Hub gates it, all that is here of the repository is gated before, and is in no view any more. What the
-    peer told (``second_hand``) is marked, so that a sync compares it with the Hub's.
+    peer told (``second_hand``) is marked, so that a sync compares it with the Hub's; what the Hub says now (False) is
+    not any more; where the listing is that of before (None) its mark stays as it is.
 
     Raises PurgedError where one of them was taken down, be it while it came in.
     """
@@ -55,6 +56,6 @@ def seal(
         repository.seal(listing, paths)
     except FileNotFoundError as problem:
         raise MirrorError(f"{problem.filename} went away while it was being used: run again") from problem
-    if commit in facts.second_hand and not second_hand:
+    if commit in facts.second_hand and second_hand is False:
         repository.mark({"second_hand": {commit: None}})
     store.ledger.append("seal", durable=False, **about, commit=commit)

@@ -108,6 +108,8 @@ class Survey:
             return seen
         try:
             return self._hub_at_commit(wanted, commit)
+        except StoppedError:
+            raise
         except MirrorError as problem:
             told = self._store.repository(wanted.repo).upstream(commit)
             if not told:

@@ -145,7 +145,14 @@ class Sync:
         about: dict[str, Any] = {"run": self._run, "repo_type": commit.repo.repo_type, "repo_id": commit.repo.repo_id}
         if commit.seal or commit.confirm:
             with repository.locked():
-                seal(self._store, repository, commit.listing, commit.paths, about)
+                seal(
+                    self._store,
+                    repository,
+                    commit.listing,
+                    commit.paths,
+                    about,
+                    None if commit.listing.doubt else False,
+                )
             self._wait_for_peer(commit)
         with repository.locked():
             if commit.list_it:

@@ -15,6 +15,7 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.fsck imp
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.compare import differences
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.purge import Purge
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.catalogue import read_catalogue, write_catalogue
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
 from unit.engine.two_nodes import BOTH, ONNX, SWAPPER, Pair, commits
@@ -86,3 +87,14 @@ def test_what_cant_be_compared_stays_and_is_said(pair: Pair) -> None:
     outcome = pair.engine("b").run(parse([{"repo_id": SWAPPER.repo_id, "revision": commit}]))
     assert not outcome.problems
     assert any("can't be compared with the Hub" in warning for warning in outcome.plan.warnings)
+
+
+def test_what_was_sealed_again_without_the_hub_is_still_to_be_compared(pair: Pair) -> None:
+    pair.sync("a")
+    lie(pair, "a", SWAPPER, ONNX)
+    pair.follow("b")
+    (snapshot,) = pair.store("b").repository(SWAPPER).facts().snapshots.values()
+    other = next(etag for path, etag in snapshot.items() if path != ONNX)
+    assert Purge(pair.store("b"), "b", "taken down").content(other)
+    (problem,) = pair.engine("b").run(parse([{"repo_id": SWAPPER.repo_id, "files": [ONNX]}])).problems.values()
+    assert "a commit never changes" in str(problem)
