@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._base.errors import Besides, MirrorError, sentence
-from .._plan.facts import repo_name
+from .._plan.facts import Repo, repo_name
 from .._plan.report import human
 
 #: Records that only recovery is interested in, or that are told by the one after them.
@@ -42,7 +42,7 @@ _SENTENCES = {
     "stopped": "stopped before the run was finished ({actor}); the next one goes on from there",
     "died": "the run died: {message}",
     "publish": "{repo} {ref}: {old} -> {new} ({what} {serial}, {actor}){why}",
-    "purge": "purged {purged} ({actor})",
+    "purge": "{done} {purged} ({actor}){why}",
     "mark": "{repo} {name}: {what} ({actor}){why}",
     "pending": "{repo} {ref}: {commit} is fetched and waits for a person to publish it",
     "withdraw": "{repo} {ref}: withdrawn ({actor})",
@@ -74,7 +74,7 @@ def _words(record: Mapping[str, Any]) -> dict[str, Any]:
     if "serial" in record:
         words["what"] = "roll-back" if record.get("rollback") else "publish"
     if record["kind"] == "purge":
-        words["purged"] = ", ".join([*record["repos"], *record["contents"]])
+        words.update(_purge(record))
     if "mark" in record:
         words["what"] = _MARKS[record["mark"], record["is_set"]]
         words["name"] = record["name"][:12] if record["mark"] == "pins" else record["name"]
@@ -104,3 +104,15 @@ def _alert(record: Mapping[str, Any]) -> str:
     told = [f"{name} fails" for name in record["failing"]] + [f"{name} recovered" for name in record["recovered"]]
     text = f"told people: {', '.join(told)}" if told else "people could not be told"
     return "; ".join([text, *record["problems"]])
+
+
+def _purge(record: Mapping[str, Any]) -> dict[str, str]:
+    """Return the words for what was taken down, or may come again."""
+    repos = [str(Repo.of_folder(name) or name) for name in record["repos"]]
+    marks = [*record["repos"].values(), *record["contents"].values()]
+    notes = dict.fromkeys(mark["note"] for mark in marks if mark.get("note"))
+    return {
+        "done": "lifted the purge of" if any(mark.get("off") for mark in marks) else "purged",
+        "purged": ", ".join([*repos, *record["contents"]]),
+        "why": "".join(f": {note}" for note in notes),
+    }

@@ -105,8 +105,12 @@ def test_purge_and_lift(cli: Cli, peer: Node, hub: HubProcess) -> None:
     assert cli("--config", "models.yml", "sync").code == 0
     assert cli("purge", TINY).code == 0
     assert not (cli.store / "hub/models--stand-in--tiny-model").exists()
-    assert "purged" in cli("log").out
     assert "lifted" in cli("purge", TINY, "--lift").out
+    said = [line.partition("  ")[2] for line in cli("log", "-n", "50").out.splitlines()]
+    told = [line for line in said if line.startswith(("purged", "lifted"))]
+    assert len(told) == 4 and told[0].startswith("purged ") and told[0].endswith(": a secret in it")
+    assert told[1].startswith("lifted the purge of ") and told[2].startswith(f"purged {TINY} (")
+    assert told[3].startswith(f"lifted the purge of {TINY} (")
 
 
 @pytest.mark.parametrize("name", ["no/such", "not a name", "../../etc"])
