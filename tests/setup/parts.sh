@@ -47,4 +47,6 @@ wait
 echo
 echo "all together $((SECONDS / 60)):$(printf %02d $((SECONDS % 60)))"
 column -t -s $'\t' "$output/table"
+# at the very end, for that is what is left of a long log
+grep --no-filename --only-matching --extended-regexp '(FAILED|ERROR) [^ ]+\.py(::.*)?$' "$output"/*.log
 ! grep -q FAILED "$output/table"
