@@ -20,19 +20,21 @@ HF = "/opt/huggingface_hub-2.4.0/bin/hf"
 
 
 @pytest.fixture(scope="module")
-def token() -> Iterator[str]:
+def token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Keep one repository for one group; the token of its one user."""
     token = secrets.token_hex(32)
+    server = tmp_path_factory.mktemp("access") / "server.yml"
+    server.write_text(json.dumps([{"hosts": HOST, "become": True, "roles": ["modelops.hf_mirror.mirror_nginx"]}]))
     settings = {
         "mirror_nginx_users": [{"name": "alice", "groups": ["staff"], "tokens": [token]}],
         "mirror_nginx_access": [{"repos": [REPO], "tokens": ["staff"]}, {"repos": ["*"], "views": ["*"]}],
     }
-    done = playbook("site.yml", "--limit", HOST, "--diff", "-vvv", "-e", json.dumps(settings))
+    done = playbook(str(server), "--diff", "-vvv", "-e", json.dumps(settings))
     assert done.returncode == 0, done.stdout
     said = done.stdout.replace(json.dumps(settings), "")
     assert hashlib.sha256(token.encode()).hexdigest() not in said
     yield token
-    done = playbook("site.yml", "--limit", HOST)
+    done = playbook(str(server))
     assert done.returncode == 0, done.stdout
 
 
