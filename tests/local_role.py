@@ -8,12 +8,11 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-TOP = Path(__file__).parents[1]
+import ansible_process
 
 
 class Run(NamedTuple):
@@ -38,14 +37,9 @@ def run(
     about = {"hosts": "localhost", "gather_facts": False, "tasks": tasks}
     handlers = {"handlers": [{"name": handler, "ansible.builtin.debug": {}}]} if handler else {}
     play.write_text(json.dumps([{**about, **handlers}]), encoding="utf-8")
-    program = Path(sys.executable).with_name("ansible-playbook")
     extra = json.dumps({"ansible_python_interpreter": sys.executable, **variables})
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-    environment |= {"ANSIBLE_CONFIG": str(TOP / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-    environment |= {"PATH": f"{programs}:{os.environ['PATH']}"} if programs else {}
-    command = [str(program), "-v", "-i", "localhost,", "-c", "local", "-e", extra, str(play)]
-    done = subprocess.run(command, cwd=TOP, env=environment, check=False, capture_output=True, text=True, timeout=120)
-    said = done.stdout + done.stderr
-    changed = re.search(r"changed=(\d+)", said)
-    assert changed, f"it ended before it began: {said}"
-    return Run(done.returncode == 0, int(changed[1]), said)
+    path = f"{programs}:{os.environ['PATH']}" if programs else None
+    done = ansible_process.play(["-v", "-i", "localhost,", "-c", "local", "-e", extra, play], path)
+    changed = re.search(r"changed=(\d+)", done.said)
+    assert changed, f"it ended before it began: {done.said}"
+    return Run(done.code == 0, int(changed[1]), done.said)

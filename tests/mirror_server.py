@@ -57,7 +57,7 @@ class Server:
         """Start it, and wait until it answers."""
         program, errors = debian_nginx.NGINX / "usr/sbin/nginx", self.folder / "error.log"
         self._process = subprocess.Popen([program, "-c", self.folder / "nginx.conf", "-e", errors])
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while self._process.poll() is None and time.monotonic() < deadline:
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
@@ -69,7 +69,7 @@ class Server:
     def stop(self) -> None:
         """End it as an operator does."""
         self._process.terminate()
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=60)
 
     def kill(self) -> None:
         """Let it die as in a power cut."""

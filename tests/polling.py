@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-def until(what: Callable[[], Any], seconds: float = 20, pause: float = 0.02) -> Any:
+def until(what: Callable[[], Any], seconds: float = 60, pause: float = 0.02) -> Any:
     """Poll until something is true, and return it."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -84,7 +84,7 @@ class Nginx:
             self.stop()
             raise
 
-    def _wait(self, listen: tuple[str, int], errors: Path, timeout: float = 10) -> None:
+    def _wait(self, listen: tuple[str, int], errors: Path, timeout: float = 60) -> None:
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline and self._process.poll() is None:
             try:

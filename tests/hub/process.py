@@ -51,7 +51,7 @@ class HubProcess:
         """End the process and return its exit status."""
         self._process.terminate()
         try:
-            return self._process.wait(timeout=10)
+            return self._process.wait(timeout=60)
         finally:
             if self._process.stdout:
                 self._process.stdout.close()

@@ -37,7 +37,7 @@ hosts() {
 
 rest() {
     part lint tests/setup/lint.sh
-    part unit python -m pytest -q --durations=5
+    part unit python -m pytest -q --numprocesses=2 --dist=worksteal --durations=20
     part sanity tests/setup/sanity.sh
 }
 

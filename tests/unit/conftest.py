@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import memory
 import pytest
 
 from hub import olah, venvs
@@ -21,7 +23,11 @@ VENVS = Path(__file__).parents[2] / ".cache" / "venvs"
 
 
 def pytest_configure() -> None:
-    """Let SIGTERM end a session as Ctrl-C does: what tests have started ends with it."""
+    """Let tests write into memory. Let SIGTERM end a session as Ctrl-C does: what tests have started ends with it."""
+    # programs that tests start are not compiled anew each time
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    if scratch := memory.folder():
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(scratch))
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)
 

@@ -24,7 +24,8 @@ from hub.process import HubProcess
 from receivers.process import ReceiversProcess
 
 LAUNCHER = Path(sys.executable).parent / "hf-mirror"
-_DEADLINE = 20.0
+#: Seconds that no command takes, however busy the machine is.
+_DEADLINE = 120.0
 
 
 @dataclass
@@ -90,9 +91,9 @@ class Cli:
         ]
 
 
-def result(process: subprocess.Popen[str]) -> Result:
+def result(process: subprocess.Popen[str], seconds: float = _DEADLINE) -> Result:
     """Wait for a process to end."""
-    out, err = process.communicate(timeout=_DEADLINE)
+    out, err = process.communicate(timeout=seconds)
     assert "Traceback" not in err
     return Result(process.returncode, out, err)
 

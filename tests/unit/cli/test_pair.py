@@ -69,7 +69,7 @@ def test_follow_goes_on_until_it_is_stopped_and_past_trouble(cli: Cli, other: Cl
     peer.start()
     until_said(process, "moved")
     process.terminate()
-    _out, err = process.communicate(timeout=20)
+    _out, err = process.communicate(timeout=60)
     assert process.returncode == 0
     assert err.count("can't be reached") <= 1, "the same trouble is said once"
     until(lambda: other("compare").code == 0)

@@ -53,7 +53,7 @@ def test_a_run_ends_in_time_though_the_hub_keeps_silent(cli: Cli, hub: HubProces
     process = cli.start("sync", "--config", config)
     until(lambda: sum(parts(cli.store)))
     process.terminate()
-    stopped = result(process)  # with a deadline below the sockets'
+    stopped = result(process, 25)  # the sockets' own patience is longer
     assert stopped.code == 4
     assert stopped.err == "hf-mirror: stopped before it was finished; the next run goes on from there\n"
     assert [record["kind"] for record in cli.ledger()] == ["start", "stopped"]

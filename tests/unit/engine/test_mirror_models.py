@@ -263,7 +263,7 @@ def test_the_peer_is_asked_before_anything_is_published(sync: Run) -> None:
         def log_message(self, *_arguments: object) -> None: ...
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Peer) as peer:
-        threading.Thread(target=peer.serve_forever, daemon=True).start()
+        threading.Thread(target=peer.serve_forever, args=(0.02,), daemon=True).start()
         answer = sync({"repo_id": TINY}, peer=f"http://127.0.0.1:{peer.server_port}")
         peer.shutdown()
     assert asked and set(asked) == {"/_peer/catalogue.json"}

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import memory
 import pytest
 from ansible_collections.modelops.hf_mirror.plugins.modules import mirror_ref
 
@@ -153,7 +154,7 @@ def test_root_works_as_the_owner_and_still_answers(store: Path, two: list[str]) 
     nobody = pwd.getpwnam("nobody")
     for path in [store, *store.rglob("*")]:
         os.chown(path, nobody.pw_uid, nobody.pw_gid, follow_symlinks=False)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=memory.folder()) as folder:
         Path(folder).chmod(0o755)  # pytest's own is for root alone
         open_to_all = store.rename(Path(folder) / "store")
         answer = _ad_hoc(open_to_all, two[0])

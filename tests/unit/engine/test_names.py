@@ -57,12 +57,17 @@ BAD: list[tuple[Callable[[Any], Any], Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "value"), GOOD, ids=str)
+def named(value: Any) -> str:
+    """Return the same id in each process."""
+    return str(getattr(value, "__name__", value))
+
+
+@pytest.mark.parametrize(("kind", "value"), GOOD, ids=named)
 def test_good_names(kind: Callable[[Any], Any], value: Any) -> None:
     assert kind(value) == value
 
 
-@pytest.mark.parametrize(("kind", "value"), BAD, ids=str)
+@pytest.mark.parametrize(("kind", "value"), BAD, ids=named)
 def test_bad_names(kind: Callable[[Any], Any], value: Any) -> None:
     with pytest.raises(NameProblem) as raised:
         kind(value)

@@ -52,7 +52,7 @@ class Upstream(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def upstream() -> Iterator[str]:
-    handler = type("Handler", (Upstream,), {"others": threading.Barrier(3, timeout=5)})
+    handler = type("Handler", (Upstream,), {"others": threading.Barrier(3, timeout=60)})
     with served(handler) as url:
         yield url
 

@@ -41,7 +41,7 @@ def asked(mirror: Server) -> list[str]:
     """Return what the mirror was asked for. nginx logs a request when it is over: the last one here is our own."""
     with urllib.request.urlopen(f"{mirror.url}/api/models?limit=1", timeout=10) as answer:
         answer.read()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         lines = [json.loads(line) for line in mirror.accesses()]
         if lines and lines[-1]["user_agent"].startswith("Python-urllib"):

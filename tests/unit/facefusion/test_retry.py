@@ -41,7 +41,7 @@ class Unit:
 
     def ends(self, *left: str, **told: str) -> None:
         """FaceFusion ended."""
-        assert self.start("note", *left, **told).wait(timeout=20) == 0
+        assert self.start("note", *left, **told).wait(timeout=60) == 0
 
     def wait(self) -> tuple[str, str]:
         """Return what the log and systemd are told before a try. Nobody waits for it: it is stopped."""
@@ -50,7 +50,7 @@ class Unit:
         said = waiting.stderr.readline()
         told = self.notify.recv(1000).decode() if said else ""
         waiting.send_signal(signal.SIGINT)
-        _out, more = waiting.communicate(timeout=20)
+        _out, more = waiting.communicate(timeout=60)
         assert (waiting.returncode, more) == (0, "")
         if said:
             assert self.notify.recv(1000) == b"STATUS=", "it does not stay in the status"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import memory
 import pytest
 from unit.fuzz.engine_process import Engine
 from unit.fuzz.hub_world import HubWorld
@@ -21,12 +22,11 @@ from unit.fuzz.world import NEIGHBOURS, NEW, OLD, names_of
 
 @pytest.fixture(scope="session")
 def world_of() -> Iterator[Callable[[type[HubWorld | PeerWorld]], HubWorld | PeerWorld]]:
-    """Make a world, in memory where there is a file system in memory: thousands of stores are made and thrown away."""
+    """Make a world."""
     with ExitStack() as stack:
 
         def make(kind: type[HubWorld | PeerWorld]) -> HubWorld | PeerWorld:
-            memory = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a folder of our own in it
-            folder = Path(tempfile.mkdtemp(prefix="hf-mirror-fuzz-", dir=memory))
+            folder = Path(tempfile.mkdtemp(prefix="hf-mirror-fuzz-", dir=memory.folder()))
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
             upstream = stack.enter_context(serving(Upstream([*NEIGHBOURS, *NEW, *OLD], names_of(folder))))
             return kind(folder, upstream, stack.enter_context(Engine()))

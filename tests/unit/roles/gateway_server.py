@@ -120,7 +120,7 @@ class Gateway:
 
     def stop_nginx(self) -> None:
         self._nginx.terminate()
-        self._nginx.wait(timeout=10)
+        self._nginx.wait(timeout=60)
 
     def start_service(self) -> None:
         """As systemd does: the socket that it listens on is its file 3."""
@@ -134,7 +134,7 @@ class Gateway:
 
     def stop_service(self) -> None:
         self._service.terminate()
-        self._service.wait(timeout=10)
+        self._service.wait(timeout=60)
 
     def stop(self) -> None:
         self.stop_nginx()

@@ -170,7 +170,7 @@ class Mirror:
         """Ask, and return what the log says of it: nginx writes that when the answer has gone out."""
         before = len(self.log())
         self.ask(path, method, **headers)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while len(self.log()) == before:
             assert time.monotonic() < deadline, "nginx logged nothing"
             time.sleep(0.005)  # between two looks at the log

@@ -258,7 +258,7 @@ def test_chromium(tmp_path: Path) -> None:
     fill(store)
     page = type("OwnPage", (Page,), {"said": {}})
     with ThreadingHTTPServer(("127.0.0.1", 0), page) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         friend, stranger = (f"http://{name}:{server.server_port}" for name in ("127.0.0.1", "localhost"))
         settings = {"mirror_nginx_cors_origins": [friend], "mirror_nginx_users": SETTINGS["mirror_nginx_users"]}
         with serving(store, tmp_path / "nginx", **settings) as mirror:

@@ -176,7 +176,7 @@ def test_no_limits(serve: Serve) -> None:
 def test_whoever_takes_a_byte_a_second_is_let_go_and_nobody_waits_for_it(serve: Serve) -> None:
     mirror = serve(mirror_nginx_connections=0, __mirror_nginx_send_timeout="2s")
     with idle_downloads(mirror, 200) as slow:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         cut = 0
         while cut < len(slow):
             assert time.monotonic() < deadline, f"{len(slow) - cut} are still served"

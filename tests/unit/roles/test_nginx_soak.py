@@ -186,7 +186,7 @@ def test_clients_read_while_syncs_publish_and_collect(hub: HubProcess, server: S
     assert done.keys() == {kind.__name__ for kind in (*KINDS, Client.snapshot)}
     assert most <= warm + ALLOWANCE, samples
     assert mirror.freed
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while open_files(pid) > before:
         assert time.monotonic() < deadline, "nginx still has files or connections open"
         time.sleep(0.02)  # between two looks

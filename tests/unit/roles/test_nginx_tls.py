@@ -66,7 +66,7 @@ class Mirror:
 
     def logged(self, agent: str) -> dict[str, Any]:
         """Return the line on the request with this user agent. nginx writes it after it has answered."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             for line in map(json.loads, self.server.accesses()):
                 if line["user_agent"] == agent:

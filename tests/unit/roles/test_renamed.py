@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
+import ansible_process
 import pytest
 import yaml
 
@@ -25,13 +24,10 @@ def play(folder: Path, name: str, *variables: str) -> str:
     """Run a playbook that has to be refused; what it said, in one line."""
     inventory = folder / "inventory.yml"
     inventory.write_text(yaml.safe_dump(INVENTORY))
-    program = Path(sys.executable).with_name("ansible-playbook")
     extra = [word for one in (f"ansible_python_interpreter={sys.executable}", *variables) for word in ("-e", one)]
-    command = [program, "-i", inventory, *extra, TOP / f"playbooks/{name}.yml"]
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(TOP / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-    done = subprocess.run(command, cwd=TOP, env=environment, check=False, capture_output=True, text=True, timeout=120)
-    assert done.returncode != 0
-    return " ".join((done.stdout + done.stderr).split())
+    done = ansible_process.play(["-i", inventory, *extra, TOP / f"playbooks/{name}.yml"])
+    assert done.code != 0
+    return " ".join(done.said.split())
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 # Copyright: modelops.hf_mirror contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Small tails of parts, so that parts of some bytes are gone on with; scratch folders in memory where there is one."""
+"""Small tails of parts, so that parts of some bytes are gone on with; folders for stores."""
 
 from __future__ import annotations
 

@@ -111,23 +111,32 @@ def closed(repo: Path, commit: str) -> dict[str, str]:
     found: dict[str, str] = {}
     top = repo / ".mirror/rev" / commit
     snapshot = repo / "snapshots" / commit
+    there: dict[str, tuple[str, int]] = {}
+
+    def leads(path: str, etag: str | None, size: int | None) -> None:
+        if path not in there:
+            there[path] = _led_to(f"{snapshot}/{path}", repo)
+        name, found = there[path]
+        assert etag in (None, name), f"{snapshot}/{path} leads to {name} and is listed as {etag}"
+        assert size in (None, found), f"{snapshot}/{path} has {found} bytes and is listed with {size}"
+
     for sibling in _must_read(top / "info.blobs.json")["siblings"]:
         etag = sibling["lfs"]["sha256"] if "lfs" in sibling else sibling["blobId"]
-        _leads(snapshot / sibling["rfilename"], repo, etag, sibling["size"])
+        leads(sibling["rfilename"], etag, sibling["size"])
         found[sibling["rfilename"]] = etag
     info = _must_read(top / "info.json")
     assert not info["gated"] or (repo / ".mirror/gated").exists(), f"{top} is gated, and everybody may see it"
     for sibling in info["siblings"]:
-        _leads(snapshot / sibling["rfilename"], repo, None, None)
+        leads(sibling["rfilename"], None, None)
     for document in (top / "tree").rglob("*.json"):
         for entry in _must_read(document):
             if entry["type"] == "file":
                 etag = entry["lfs"]["oid"] if "lfs" in entry else entry["oid"]
-                _leads(snapshot / entry["path"], repo, etag, entry["size"])
+                leads(entry["path"], etag, entry["size"])
     for path, entry in by_path(top / "paths.txt").items():
         if entry["type"] == "file":
             etag = entry["lfs"]["oid"] if "lfs" in entry else entry["oid"]
-            _leads(snapshot / path, repo, etag, entry["size"])
+            leads(path, etag, entry["size"])
     return found
 
 
@@ -161,15 +170,15 @@ def commits_agree(repo: Path, named: dict[str, str]) -> None:
         assert set(ids) == {entry["commit"] for entry in published[ref]} & sealed
 
 
-def _leads(link: Path, repo: Path, etag: str | None, size: int | None) -> None:
+def _led_to(link: str, repo: Path) -> tuple[str, int]:
+    """Return the name and the size of the blob that a link in a snapshot leads to."""
     try:
         folder, name = os.path.split(os.path.join(os.path.dirname(link), os.readlink(link)))
-        found = os.stat(link).st_size
+        size = os.stat(link).st_size
     except OSError as problem:
         raise AssertionError(f"{link} is listed and leads nowhere") from problem
     assert os.path.normpath(folder) == f"{repo}/blobs", f"{link} leads out of the blobs"
-    assert etag in (None, name), f"{link} is listed as {etag} and leads to {name}"
-    assert size in (None, found), f"{link} is listed with {size} bytes"
+    return name, size
 
 
 def documents_agree(repo: Path, commit: str) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import memory
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.fsck import fsck
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.scrub import Report
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
@@ -62,9 +63,8 @@ class MemoryEngine(Engine):
 
 @contextlib.contextmanager
 def scratch() -> Iterator[Path]:
-    """Lend a folder, in memory where the machine has such a file system."""
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
-    with tempfile.TemporaryDirectory(dir=memory) as folder:
+    """Lend a folder for a store."""
+    with tempfile.TemporaryDirectory(dir=memory.folder()) as folder:
         root = Path(folder) / "store"
         root.mkdir()
         yield root

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from unit.engine.machine import invariants
+from unit.engine.machine.again import Again
 from unit.engine.machine.faulty_fs import FullFs
 from unit.engine.machine.mirror import Mirror, served
 from unit.engine.machine.scenarios import FILES, FIRST, SCENARIOS, entry, start
@@ -50,6 +51,7 @@ def test_at_every_call(root: Path, name: str, is_short: bool) -> None:
     fs = FullFs(mirror.disk)
     mirror.run(scenario.whitelist, scenario.state, fs)
     result = served(root)
+    again = Again(mirror, lambda: mirror.run(scenario.whitelist, scenario.state))
     for call in range(1, fs.growing + 1):
         mirror.boot(before.copy())
         named = names(root)
@@ -61,9 +63,9 @@ def test_at_every_call(root: Path, name: str, is_short: bool) -> None:
             assert outcome.problems or is_short
         invariants.at_any_time(root)
         assert told(root) <= named | names(root), "the other node would publish what nobody published here"
-        mirror.run(scenario.whitelist, scenario.state)
-        assert served(root) == result
-        invariants.ledger_is_in_order(root)
+        if again.is_new():
+            assert served(root) == result
+            invariants.ledger_is_in_order(root)
 
 
 @pytest.mark.parametrize("free", [0, 100, 150, 1000])
