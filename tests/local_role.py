@@ -25,25 +25,38 @@ class Run(NamedTuple):
 
 
 def run(
-    folder: Path, role: str, *files: str, programs: Path | None = None, handler: str | None = None, **variables: Any
+    folder: Path,
+    role: str,
+    *files: str,
+    programs: Path | None = None,
+    handler: str | None = None,
+    check: bool = False,
+    **variables: Any,
 ) -> Run:
     """Run files of a role's tasks, one after the other, with a file for the play in ``folder``.
 
     ``variables`` win over the role's own, its internal ones, too. ``programs`` are found before the machine's.
-    ``handler`` is the name of one that does nothing.
+    ``handler`` is the name of one that does nothing. ``check`` is Ansible's check mode.
     """
     name = f"modelops.hf_mirror.{role}"
     tasks = [{"ansible.builtin.include_role": {"name": name, "tasks_from": file}} for file in files]
-    play = folder / "play.json"
-    about = {"hosts": "localhost", "gather_facts": False, "tasks": tasks}
     handlers = {"handlers": [{"name": handler, "ansible.builtin.debug": {}}]} if handler else {}
-    play.write_text(json.dumps([{**about, **handlers}]), encoding="utf-8")
-    program = Path(sys.executable).with_name("ansible-playbook")
     extra = json.dumps({"ansible_python_interpreter": sys.executable, **variables})
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-    environment |= {"ANSIBLE_CONFIG": str(TOP / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-    environment |= {"PATH": f"{programs}:{os.environ['PATH']}"} if programs else {}
-    command = [str(program), "-v", "-i", "localhost,", "-c", "local", "-e", extra, str(play)]
+    environment = {"PATH": f"{programs}:{os.environ['PATH']}"} if programs else {}
+    options = [*(["--check"] if check else []), "-e", extra]
+    return play(folder, {"tasks": tasks, **handlers}, options, environment)
+
+
+def play(
+    folder: Path, about: dict[str, Any], options: list[str], environment: dict[str, str], python: str = sys.executable
+) -> Run:
+    """Run a play on this machine by the Ansible that ``python`` has."""
+    file = folder / "play.json"
+    file.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, **about}]), encoding="utf-8")
+    program = Path(python).with_name("ansible-playbook")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    environment = {**clean, "ANSIBLE_CONFIG": str(TOP / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", **environment}
+    command = [str(program), "-v", "-i", "localhost,", "-c", "local", *options, str(file)]
     done = subprocess.run(command, cwd=TOP, env=environment, check=False, capture_output=True, text=True, timeout=120)
     said = done.stdout + done.stderr
     changed = re.search(r"changed=(\d+)", said)
