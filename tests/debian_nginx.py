@@ -71,7 +71,7 @@ def render(role: Path, template: str, **variables: Any) -> str:
         autoescape=False,  # noqa: S701 - a configuration file, not HTML
     )
     filters = FilterModule().filters()
-    environment.filters |= {name: filters[name] for name in ("bool", "hash", "password_hash")}
+    environment.filters |= {name: filters[name] for name in ("bool", "hash", "password_hash", "regex_escape")}
     own = {"glob_pattern": glob_pattern, "name_pattern": name_pattern}
     environment.filters |= {f"modelops.hf_mirror.{name}": function for name, function in own.items()}
     environment.tests["version"] = version_compare

@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,13 @@ def render(template: str, **variables: Any) -> str:
 class Server:
     """nginx over ``store``, with its files in ``folder``. ``variables`` are the role's.
 
-    With TLS ``port`` answers in plain HTTP only where to go, and ``tls_port`` serves.
+    With TLS ``port`` answers in plain HTTP only where to go, and ``tls_port`` serves. ``beside`` are files of others
+    in the same ``conf.d``, which nginx reads in the order of their names.
     """
 
-    def __init__(self, store: Path, folder: Path, **variables: Any) -> None:
+    def __init__(self, store: Path, folder: Path, beside: Mapping[str, str] | None = None, **variables: Any) -> None:
         self.store, self.folder = store, folder
-        folder.mkdir()
+        (folder / "conf.d").mkdir(parents=True)
         self.port, self.tls_port = free_ports(2)
         variables = {
             "mirror_nginx_store": str(store),
@@ -43,11 +45,19 @@ class Server:
             "__mirror_nginx_tokens": str(folder / "tokens"),
             **variables,
         }
+        self.port = variables["mirror_nginx_port"]
         (folder / "tokens").write_text(render("tokens.j2", **variables), encoding="utf-8")
-        (folder / "hf-mirror.conf").write_text(render("hf-mirror.conf.j2", **variables), encoding="utf-8")
-        whole = debian_nginx.surroundings(folder, "hf-mirror.conf")
+        self.config.write_text(render("hf-mirror.conf.j2", **variables), encoding="utf-8")
+        for name, text in (beside or {}).items():
+            (self.config.parent / name).write_text(text, encoding="utf-8")
+        whole = debian_nginx.surroundings(folder, "conf.d/*.conf")
         (folder / "nginx.conf").write_text(whole, encoding="utf-8")
         self.start()
+
+    @property
+    def config(self) -> Path:
+        """The role's own file."""
+        return self.folder / "conf.d" / "hf-mirror.conf"
 
     @property
     def url(self) -> str:

@@ -106,7 +106,7 @@ class Plain(Server):
             store=self.store,
             folder=self.folder,
         )
-        (self.folder / "hf-mirror.conf").write_text(text, encoding="utf-8")
+        self.config.write_text(text, encoding="utf-8")
         super().start()
 
 

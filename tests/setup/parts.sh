@@ -39,6 +39,7 @@ rest() {
     part lint tests/setup/lint.sh
     part unit python -m pytest -q --numprocesses=2 --dist=worksteal --durations=20
     part sanity tests/setup/sanity.sh
+    [ "${TEST_PROFILE:-}" != full ] || part other-core tests/setup/other_core.sh
 }
 
 hosts &

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import os
 import random
 import re
 import socket
@@ -182,12 +183,23 @@ def proxies_of(proxy: str | None) -> dict[str, str]:
     """Return the proxies for requests to the Hub: the one that is given, else the environment's."""
     if proxy:
         return {"http": proxy, "https": proxy}
-    found = {scheme: url for scheme, url in getproxies().items() if scheme in ("http", "https", "no")}
+    known = getproxies()
+    found = {"no": known["no"]} if "no" in known else {}
     for scheme in ("http", "https"):
-        problem = proxy_problem(found[scheme]) if scheme in found else None
-        if problem:
-            raise MirrorError(f"the environment's {scheme}_proxy {problem}")
+        name = scheme if scheme in known else "all"
+        if name in known:
+            problem = proxy_problem(known[name])
+            if problem:
+                raise MirrorError(f"the environment's {name}_proxy {problem}")
+            found[scheme] = known[name]
     return found
+
+
+def leave_to_environment(proxies: Mapping[str, str]) -> None:
+    """Have a library that asks the environment alone, for any spelling of a name, find these proxies and no others."""
+    for name in [name for name in os.environ if name.lower() in ("http_proxy", "https_proxy", "all_proxy", "no_proxy")]:
+        del os.environ[name]
+    os.environ.update({f"{scheme}_proxy": url for scheme, url in proxies.items()})
 
 
 def proxy_for(url: str, proxies: Mapping[str, str]) -> str | None:

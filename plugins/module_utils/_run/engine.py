@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from .._base.progress import Progress
 from .._check.repair import Repair
 from .._check.scrub import Report, Scrub
 from .._fetch.fetch import Fetcher
-from .._fetch.http import Http, Pools, proxies_of
+from .._fetch.http import Http, Pools, leave_to_environment, proxies_of
 from .._fetch.hub import Hub
 from .._fetch.peer import Peer, PeerSource, peer_at
 from .._fetch.reach import Reach
@@ -268,7 +267,7 @@ class Engine:
             return Source(hub, self.clock)
         proxies = proxies_of(self.settings.proxy)
         # hf_xet makes connections of its own, and has no word for a proxy but the environment's
-        os.environ.update({f"{scheme}_proxy": url for scheme, url in proxies.items()})
+        leave_to_environment(proxies)
         return Source(hub, self.clock, Xet(hub.http, judge=self._reach(proxies).check_url))
 
 

@@ -65,8 +65,10 @@ class Settings:
         metavar="URL",
     )
     proxy: str | None = setting(
-        "URL of an HTTP proxy for all requests; one with a password belongs in a file, and not on a command line.",
-        "For instance V(http://proxy.example.com:3128).",
+        "URL of an HTTP proxy for all requests to the Hub; one with a password belongs in a file, and not on a command"
+        " line.",
+        "For instance V(http://proxy.example.com:3128). Where it is empty the environment's count (C(http_proxy),"
+        " C(https_proxy), C(all_proxy), C(no_proxy)), else none of them. A peer is asked directly.",
         check=proxy_problem,
         is_secret=True,
         metavar="URL",

@@ -33,7 +33,10 @@ const NUMBER = 12;
 const DIGEST = 32;
 const HEAD = NUMBER + DIGEST + 1;
 
-// The SHA-256 of the secret that a request brings, as bearer token or as the password of basic authentication.
+// As many digits of a token's hash as go into one of nginx' buckets; templates/tokens.j2 cuts there, too.
+const TOKEN_DIGITS = 40;
+
+// What is kept of the SHA-256 of the secret that a request brings, as bearer token or as the password of basic authentication.
 function tokenHash(r) {
     const parts = (r.headersIn.Authorization || '').split(' ');
     const scheme = parts[0].toLowerCase();
@@ -44,7 +47,7 @@ function tokenHash(r) {
     } else if (scheme !== 'bearer') {
         return '';
     }
-    return crypto.createHash('sha256').update(secret).digest('hex');
+    return crypto.createHash('sha256').update(secret).digest('hex').slice(0, TOKEN_DIGITS);
 }
 
 // POST paths-info: entries of the tree for some paths; those that are not there are left out.

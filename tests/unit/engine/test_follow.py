@@ -356,7 +356,7 @@ def test_a_peer_that_drips_holds_nothing_up(pair: Pair, begin: str) -> None:
 
 def test_others_see_nothing(pair: Pair) -> None:
     pair.sync("a")
-    config = pair.nodes["a"].folder / "hf-mirror.conf"
+    config = pair.nodes["a"].config
     config.write_text(config.read_text().replace("allow 127.0.0.1;", "allow 192.0.2.1;"))
     pair.nodes["a"].kill()
     pair.nodes["a"].start()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,7 +18,11 @@ from urllib.parse import urlsplit
 
 import huggingface_hub
 import pytest
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.http import Http
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.http import (
+    Http,
+    leave_to_environment,
+    proxies_of,
+)
 
 from hub.process import HubProcess
 
@@ -115,6 +120,28 @@ def test_the_environments_proxy_counts_where_none_is_given(
     monkeypatch.setenv("no_proxy", "127.0.0.1,127.0.0.2")
     assert not sync({"repo_id": "stand-in/tiny-space", "repo_type": "space"})["failures"]
     assert len(seen) == asked
+
+
+@pytest.mark.parametrize("name", ["all_proxy", "ALL_PROXY", "HTTP_PROXY"])
+def test_all_names_of_the_environment_count(
+    sync: Run, proxy: tuple[str, Any], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for other in ("http_proxy", "https_proxy"):
+        monkeypatch.delenv(other)
+    monkeypatch.setenv(name, proxy[0])
+    assert not sync({"repo_id": "stand-in/tiny-model"})["failures"]
+    assert len(proxy[1].seen) > 5
+
+
+def test_a_proxy_that_is_given_is_the_only_one_for_libraries_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """hf_xet asks the environment by itself."""
+    monkeypatch.setattr(
+        os, "environ", {"NO_PROXY": "*", "HTTPS_PROXY": "http://other", "all_proxy": "http://o", "A": "b"}
+    )
+    leave_to_environment(proxies_of("http://given:3128"))
+    assert os.environ == {"A": "b", "http_proxy": "http://given:3128", "https_proxy": "http://given:3128"}
+    leave_to_environment(proxies_of(None))
+    assert proxies_of(None) == {"http": "http://given:3128", "https": "http://given:3128"}
 
 
 def test_a_proxy_of_the_environment_that_is_none_is_told(sync: Run, monkeypatch: pytest.MonkeyPatch) -> None:

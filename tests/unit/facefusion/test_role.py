@@ -5,16 +5,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pwd
 import shutil
 import subprocess
 from datetime import datetime, timezone
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import local_role
 import pytest
+from served import served
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="files get other owners")
 
@@ -71,6 +74,54 @@ def test_a_tarball_that_was_cut_is_unpacked_again(tmp_path: Path) -> None:
     assert "3.8.1" in metadata.read_text()
     assert sorted(file.name for file in metadata.parent.iterdir()) == ["metadata.py", "new.py"]
     assert "3.7.0" in model.read_text()
+
+
+class Tarball(BaseHTTPRequestHandler):
+    """Gives one file, wherever it is asked for."""
+
+    content = b""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.content)))
+        self.end_headers()
+        self.wfile.write(self.content)
+
+    def log_message(self, *_about: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+def test_a_tarball_from_elsewhere_is_the_one_that_was_meant(tmp_path: Path, is_right: bool) -> None:
+    tree = tmp_path / "tree"
+    metadata = tree / "facefusion/metadata.py"
+    metadata.parent.mkdir(parents=True)
+    metadata.write_text("METADATA = {'version': '3.7.0'}\n")
+    content = pack(tmp_path, "3.8.1").read_bytes()
+    digest = hashlib.sha256(content if is_right else b"").hexdigest()
+    with served(type("One", (Tarball,), {"content": content})) as url:
+        variables = {"facefusion_source": f"{url}/facefusion.tar.gz", "facefusion_version": "3.8.1"}
+        variables |= {"facefusion_path": str(tree), "facefusion_source_checksum": f"sha256:{digest}"}
+        done = local_role.run(tmp_path, "facefusion", "source", **variables)
+    assert done.is_good == is_right, done.said
+    assert ("3.8.1" if is_right else "3.7.0") in metadata.read_text()
+    assert not list(tree.glob("*.tar*"))
+
+
+@pytest.mark.parametrize(
+    ("file", "is_right", "words"),
+    [
+        ("facefusion.tar.gz", True, ""),
+        ("facefusion.tar.gz", False, "facefusion_source_checksum). Get the file anew"),
+        ("missing.tar.gz", True, "is not on the controller"),
+    ],
+)
+def test_a_tarball_of_the_controller_is_looked_at_first(tmp_path: Path, file: str, is_right: bool, words: str) -> None:
+    digest = hashlib.sha256(pack(tmp_path, "3.8.1").read_bytes() if is_right else b"").hexdigest().upper()
+    variables = {"facefusion_source": str(tmp_path / file), "facefusion_source_checksum": f"sha256:{digest}"}
+    done = local_role.run(tmp_path, "facefusion", "preflight_tarball", **variables)
+    assert (done.is_good, done.changed) == (not words, 0), done.said
+    assert words in " ".join(done.said.split())
 
 
 # ---- The process of the UI

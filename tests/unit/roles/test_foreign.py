@@ -28,6 +28,39 @@ def test_keepalived_has_one_configuration(tmp_path: Path, content: str | None, i
     assert is_good or f"mv {file} {file}.before" in " ".join(done.said.split())
 
 
+DEBIANS = ("httpd, httpd-cgi, nginx-abi-1.22.1-7", "Debian Nginx Maintainers <pkg-nginx@example.org>")
+NGINX_ORGS = ("httpd", "NGINX Packaging <packaging@example.com>")
+
+
+@pytest.mark.parametrize(
+    ("installed", "offered", "words"),
+    [
+        (None, None, ""),  # apt has no lists yet
+        (None, DEBIANS, ""),
+        (None, NGINX_ORGS, "comes from NGINX Packaging <packaging@example.com>."),
+        (DEBIANS, NGINX_ORGS, ""),
+        (NGINX_ORGS, NGINX_ORGS, "comes from NGINX Packaging <packaging@example.com>."),
+        ((), DEBIANS, "comes from no package nginx."),
+    ],
+)
+def test_another_nginx_is_refused_first(
+    tmp_path: Path, installed: tuple[str, ...] | None, offered: tuple[str, str] | None, words: str
+) -> None:
+    programs, binary = tmp_path / "bin", tmp_path / "nginx"
+    programs.mkdir()
+    for name, package in (("dpkg-query", installed), ("apt-cache", offered)):
+        known = "Package: nginx\nProvides: {}\nMaintainer: {}\n".format(*package) if package else ""
+        (tmp_path / name).write_text(known)
+        (programs / name).write_text(f"#!/bin/sh\ncat {tmp_path / name}\n[ -s {tmp_path / name} ]\n")
+        (programs / name).chmod(0o755)
+    if installed is not None:
+        binary.touch()
+    about = {"__mirror_nginx_binary": str(binary), "ansible_become": False}
+    done = local_role.run(tmp_path, "mirror_nginx", "preflight_package", programs=programs, check=True, **about)
+    assert (done.is_good, done.changed) == (not words, 0), done.said
+    assert words in " ".join(done.said.split())
+
+
 @pytest.mark.parametrize(("kind", "is_good"), [("none", True), ("link", True), ("file", False)])
 def test_a_site_of_their_own_stays(tmp_path: Path, kind: str, is_good: bool) -> None:
     site = tmp_path / "sites-enabled/default"

@@ -49,8 +49,8 @@ def test_check_mode_on_a_bare_host_says_what_it_cannot_foresee(tmp_path: Path) -
     inventory.write_text(json.dumps({"mirrors": group, "hub_clients": {"hosts": {}}}))
     done = playbook("site.yml", "--check", "--diff", inventory=inventory)
     assert done.returncode == 0, done.stdout
-    assert "bare has no /opt/hf-mirror/venv yet" in done.stdout
-    assert "nginx is not installed on this host yet" in done.stdout
+    assert "bare has no /opt/hf-mirror/venv/bin/python, " in done.stdout
+    assert "bare has no /usr/sbin/nginx, " in done.stdout
     assert connect("client13").run("test -e /srv/hf-mirror || test -e /etc/nginx").rc == 1
 
 
