@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import ansible_process
 
-
 TOP = Path(__file__).parents[1]
 
 
