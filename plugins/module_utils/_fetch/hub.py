@@ -21,6 +21,7 @@ from .._base.names import Commit, NameProblem, repo_id, shown
 from .._border.hub import Tree, info_of
 from .._border.json import AnswerProblem
 from .._plan.facts import Listing, Repo
+from .._plan.plan import Fetch
 from .answer import PLAIN, document
 from .http import (
     NETWORK_ERRORS,
@@ -65,6 +66,8 @@ class Hub:
     one for entries that name none; they go to that origin only.
     """
 
+    redirects = True
+
     def __init__(self, endpoint: str, http: Http, tokens: Mapping[str | None, str] | None = None) -> None:
         if not is_web(endpoint):
             raise MirrorError(f"endpoint {shown(endpoint)} is no http:// or https:// URL")
@@ -82,8 +85,11 @@ class Hub:
             raise MirrorError(f"there is no token named {token}: give it with the other tokens")
         return dict(build_hf_headers(token=self._tokens.get(token) or False))
 
-    def file_url(self, repo: Repo, revision: str, path: str) -> str:
+    def url_of(self, action: Fetch) -> str:
         """Return the URL at which the Hub resolves a file."""
+        return self._url(action.repo, action.commit, action.path)
+
+    def _url(self, repo: Repo, revision: str, path: str) -> str:
         return str(hf_hub_url(repo.repo_id, path, repo_type=repo.repo_type, revision=revision, endpoint=self.endpoint))
 
     def head(self, repo: Repo, revision: str, path: str, token: str | None = None) -> Commit | None:
@@ -91,7 +97,7 @@ class Hub:
 
         One request that counts against the larger limit (``resolvers``). It does not matter whether the file is there.
         """
-        url = self.file_url(repo, revision, path)
+        url = self._url(repo, revision, path)
         answer = self._open("HEAD", url, self.headers(token), "resolvers")
         discard(answer)
         if answer.status in REDIRECTS:

@@ -18,7 +18,8 @@ from .._base.names import clean, shown
 from .._plan.plan import Fetch
 from .body import Body, FetchError
 from .http import NETWORK_ERRORS, discard, moved_to, origin, origin_name, reason
-from .hub import REDIRECTS, Hub, check_same_repo
+from .hub import REDIRECTS, check_same_repo
+from .origin import Origin
 from .xet import Xet, XetError, XetFile, xet_file
 
 _BLOCK = 1 << 18
@@ -46,13 +47,10 @@ class Address:
 
 
 class Source:
-    """The Hub's files, over HTTP or, with ``xet``, out of Xet where they are there. ``received`` counts bytes."""
+    """An origin's files, over HTTP or, with ``xet``, out of Xet where they are there. ``received`` counts bytes."""
 
-    #: Whether it may send elsewhere for the bytes.
-    redirects = True
-
-    def __init__(self, hub: Hub, clock: Clock, xet: Xet | None = None) -> None:
-        self.hub, self.clock, self._xet = hub, clock, xet
+    def __init__(self, origin: Origin, clock: Clock, xet: Xet | None = None) -> None:
+        self.origin, self.clock, self._xet = origin, clock, xet
         self._lock = threading.Lock()
         self.received = 0
         self.warnings: list[str] = []
@@ -61,9 +59,9 @@ class Source:
         """Return the bytes of a file, not asked for yet; over HTTP alone where they are to be ``plain``."""
         over_http = HttpBody(self, action)
         if self._xet and action.file.sha256 and not plain:
-            found = xet_file(over_http.headers(), action.file.size, self.hub.endpoint)
+            found = xet_file(over_http.headers(), action.file.size, self.origin.endpoint)
             if found:
-                return XetBody(self, self._xet, found, self.hub.headers(action.token), over_http)
+                return XetBody(self, self._xet, found, self.origin.headers(action.token), over_http)
         return over_http
 
     def warn(self, warning: str) -> None:
@@ -79,7 +77,7 @@ class Source:
 
     def count(self, block: int) -> None:
         """Account for bytes that came in."""
-        self.hub.http.limiter.take(block)
+        self.origin.http.limiter.take(block)
         with self._lock:
             self.received += block
 
@@ -113,18 +111,18 @@ class HttpBody(Body):
     """One file of one commit."""
 
     def __init__(self, source: Source, action: Fetch) -> None:
-        self._source, self._hub, self._http = source, source.hub, source.hub.http
+        self._source, self._origin, self._http = source, source.origin, source.origin.http
         self._action, self._size = action, action.file.size
         self._name = f"{action.path} of {action.repo}@{action.commit[:12]}"
         self._address: Address | None = None
         self._locating = threading.Lock()
 
     def _url(self) -> str:
-        return self._hub.file_url(self._action.repo, self._action.commit, self._action.path)
+        return self._origin.url_of(self._action)
 
     def headers(self) -> Any:
         """Return what the Hub says about the file before it sends anybody to its bytes."""
-        headers = self._hub.headers(self._action.token)
+        headers = self._origin.headers(self._action.token)
         answer = self._http.open("HEAD", self._url(), headers, bucket="resolvers")
         discard(answer)
         return answer.headers
@@ -209,7 +207,7 @@ class HttpBody(Body):
                     address, answer = self._resolve(span)
         if answer is None:
             answer = self._get(address, span)
-        where = self._hub.endpoint if address.at_hub else origin_name(address.url)
+        where = self._origin.endpoint if address.at_hub else origin_name(address.url)
         if answer.status in (401, 403, 404, 410) and not address.at_hub:
             # signed addresses end, and are refused for other reasons too: ask the Hub for a new one
             self._address = None
@@ -224,7 +222,7 @@ class HttpBody(Body):
         return address
 
     def _get(self, address: Address, span: dict[str, str]) -> Any:
-        headers = self._hub.headers(self._action.token) if address.at_hub else {"User-Agent": "hf-mirror"}
+        headers = self._origin.headers(self._action.token) if address.at_hub else {"User-Agent": "hf-mirror"}
         return self._http.open("GET", address.url, {**headers, "Accept-Encoding": "identity", **span})
 
     def _resolve(self, span: dict[str, str]) -> tuple[Address, Any]:
@@ -236,12 +234,12 @@ class HttpBody(Body):
         url = hub_url = self._url()
         for hop in range(_MAX_REDIRECTS):
             at_hub = origin(url) == origin(hub_url)
-            headers = self._hub.headers(action.token) if at_hub else {"User-Agent": "hf-mirror"}
+            headers = self._origin.headers(action.token) if at_hub else {"User-Agent": "hf-mirror"}
             headers = {**headers, "Accept-Encoding": "identity", **span}
             answer = self._http.open("GET", url, headers, bucket="resolvers" if at_hub and not hop else None)
             if at_hub:
                 self._check_hub(answer)
-            if answer.status not in REDIRECTS or not self._source.redirects:
+            if answer.status not in REDIRECTS or not self._origin.redirects:
                 self._address = address = Address(url, at_hub, _expiry(url))
                 return address, answer
             discard(answer)
@@ -257,13 +255,13 @@ class HttpBody(Body):
             answer.close()
             raise FetchError(
                 f"{self._name} is refused ({answer.status}): gated or private, does the token open it?",
-                cause=f"{self._hub.endpoint} refuses files of {self._action.repo} ({answer.status}): gated or private,"
-                " does the token open it?",
+                cause=f"{self._origin.endpoint} refuses files of {self._action.repo} ({answer.status}): gated or"
+                " private, does the token open it?",
             )
         if answer.status >= 400 and answer.status != 416:
             answer.close()
             code = clean(headers.get("X-Error-Code", "no reason given"))
-            cause = f"{self._hub.endpoint} answers {answer.status} ({code})"
+            cause = f"{self._origin.endpoint} answers {answer.status} ({code})"
             raise FetchError(f"{self._name}: {cause}", cause=cause)
         told = headers.get("X-Repo-Commit")
         etag = _plain(headers.get("X-Linked-Etag", ""))

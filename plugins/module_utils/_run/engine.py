@@ -22,7 +22,7 @@ from .._check.scrub import Report, Scrub
 from .._fetch.fetch import Fetcher
 from .._fetch.http import Http, Pools, proxies_of
 from .._fetch.hub import Hub
-from .._fetch.peer import Peer, PeerSource, peer_at
+from .._fetch.peer import Peer, peer_at
 from .._fetch.reach import Reach
 from .._fetch.source import Source
 from .._fetch.xet import Xet
@@ -225,7 +225,7 @@ class Engine:
     @contextlib.contextmanager
     def _fetchers(self, peer: Peer | None) -> Iterator[list[Fetcher]]:
         """Lend fetchers in the order in which they are to be asked: the peer's, if there is one, then the Hub's."""
-        sources = [*([PeerSource(peer, self.clock)] if peer else []), self._source(self._hub())]
+        sources = [*([Source(peer, self.clock)] if peer else []), self._source(self._hub())]
         fetchers = [Fetcher(source, self.store.fs, self.clock) for source in sources]
         try:
             yield fetchers
