@@ -9,6 +9,7 @@ version of them has limits, or keeps the token to the Hub's origin while it page
 
 from __future__ import annotations
 
+import copy
 import re
 import traceback
 from collections.abc import Iterator, Mapping
@@ -63,24 +64,34 @@ class Hub:
     """The upstream, or anything that answers as the Hub does.
 
     ``endpoint`` is a URL such as ``https://huggingface.co``. ``tokens`` has access tokens by name, under ``None`` the
-    one for entries that name none; they go to that origin only.
+    one for entries that name none; they go to that origin only. ``is_first``: those that entries name are for it, and
+    not for another upstream.
     """
 
     redirects = True
 
-    def __init__(self, endpoint: str, http: Http, tokens: Mapping[str | None, str] | None = None) -> None:
+    def __init__(
+        self, endpoint: str, http: Http, tokens: Mapping[str | None, str] | None = None, is_first: bool = True
+    ) -> None:
         if not is_web(endpoint):
             raise MirrorError(f"endpoint {shown(endpoint)} is no http:// or https:// URL")
         self.endpoint = endpoint.rstrip("/")
         self.http = http
         # with telemetry, its first request goes to the public Hub, whatever the endpoint, to ask for names of AI agents
         huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY = True
-        self._tokens = tokens or {}
+        self._tokens, self._is_first = tokens or {}, is_first
         self._down: TransportError | None = None
         self._silences = 0
 
+    def hasty(self) -> Hub:
+        """Return the same for who has another one to ask: LimitedError is raised where this one wants a wait."""
+        other = copy.copy(self)
+        other.http = self.http.hasty()
+        return other
+
     def headers(self, token: str | None) -> dict[str, str]:
         """Return headers for requests to the Hub's own origin, the token of that name included."""
+        token = token if self._is_first else None
         if token is not None and token not in self._tokens:
             raise MirrorError(f"there is no token named {token}: give it with the other tokens")
         return dict(build_hf_headers(token=self._tokens.get(token) or False))

@@ -16,8 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 from .._base.clock import Clock
 from .._base.names import clean, shown
 from .._plan.plan import Fetch
-from .body import Body, FetchError
-from .http import NETWORK_ERRORS, discard, moved_to, origin, origin_name, reason
+from .body import Body, BrokenError, ClosedError, FetchError, WrongError
+from .http import NETWORK_ERRORS, Http, discard, moved_to, origin, origin_name, reason
 from .hub import REDIRECTS, check_same_repo
 from .origin import Origin
 from .xet import Xet, XetError, XetFile, xet_file
@@ -54,10 +54,20 @@ class Source:
         self._lock = threading.Lock()
         self.received = 0
         self.warnings: list[str] = []
+        #: A file in LFS whose hash the origin did not tell before its bytes.
+        self.untold: Fetch | None = None
 
-    def body(self, action: Fetch, plain: bool = False) -> Body:
-        """Return the bytes of a file, not asked for yet; over HTTP alone where they are to be ``plain``."""
-        over_http = HttpBody(self, action)
+    @property
+    def name(self) -> str:
+        """Return what the origin is called."""
+        return self.origin.endpoint
+
+    def body(self, action: Fetch, plain: bool = False, hasty: bool = False) -> Body:
+        """Return the bytes of a file, not asked for yet; over HTTP alone where they are to be ``plain``.
+
+        Who is ``hasty`` has another origin to ask, and gets LimitedError where this one wants a wait.
+        """
+        over_http = HttpBody(self, action, self.origin.http.hasty() if hasty else self.origin.http)
         if self._xet and action.file.sha256 and not plain:
             found = xet_file(over_http.headers(), action.file.size, self.origin.endpoint)
             if found:
@@ -77,7 +87,7 @@ class Source:
 
     def count(self, block: int) -> None:
         """Account for bytes that came in."""
-        self.origin.http.limiter.take(block)
+        self.origin.http.count(block)
         with self._lock:
             self.received += block
 
@@ -110,8 +120,8 @@ class XetBody(Body):
 class HttpBody(Body):
     """One file of one commit."""
 
-    def __init__(self, source: Source, action: Fetch) -> None:
-        self._source, self._origin, self._http = source, source.origin, source.origin.http
+    def __init__(self, source: Source, action: Fetch, http: Http) -> None:
+        self._source, self._origin, self._http = source, source.origin, http
         self._action, self._size = action, action.file.size
         self._name = f"{action.path} of {action.repo}@{action.commit[:12]}"
         self._address: Address | None = None
@@ -162,8 +172,8 @@ class HttpBody(Body):
                 problem = _TryAgainError(reason(error), f"connections break off ({type(error).__name__})")
             fruitless = 0 if position > before else fruitless + 1
             if fruitless >= _FRUITLESS:
-                raise FetchError(
-                    f"{self._name} can't be fetched: {problem}", cause=f"files can't be fetched: {problem.cause}"
+                raise problem.error(
+                    f"{self._name} can't be fetched: {problem}", f"files can't be fetched: {problem.cause}"
                 )
             if position < end:
                 self._source.clock.check()
@@ -230,7 +240,7 @@ class HttpBody(Body):
 
         The token stays at the Hub's own origin. What the last hop answers is the body already.
         """
-        action = self._action
+        action, told = self._action, False
         url = hub_url = self._url()
         for hop in range(_MAX_REDIRECTS):
             at_hub = origin(url) == origin(hub_url)
@@ -239,7 +249,10 @@ class HttpBody(Body):
             answer = self._http.open("GET", url, headers, bucket="resolvers" if at_hub and not hop else None)
             if at_hub:
                 self._check_hub(answer)
+            told = told or action.file.etag in (_etag(answer, "X-Linked-Etag"), _etag(answer, "ETag"))
             if answer.status not in REDIRECTS or not self._origin.redirects:
+                if action.file.sha256 and not told:
+                    self._source.untold = action
                 self._address = address = Address(url, at_hub, _expiry(url))
                 return address, answer
             discard(answer)
@@ -253,7 +266,7 @@ class HttpBody(Body):
         headers, file = answer.headers, self._action.file
         if answer.status in (401, 403):
             answer.close()
-            raise FetchError(
+            raise (ClosedError if headers.get("X-Error-Code") == "GatedRepo" else FetchError)(
                 f"{self._name} is refused ({answer.status}): gated or private, does the token open it?",
                 cause=f"{self._origin.endpoint} refuses files of {self._action.repo} ({answer.status}): gated or"
                 " private, does the token open it?",
@@ -262,20 +275,20 @@ class HttpBody(Body):
             answer.close()
             code = clean(headers.get("X-Error-Code", "no reason given"))
             cause = f"{self._origin.endpoint} answers {answer.status} ({code})"
-            raise FetchError(f"{self._name}: {cause}", cause=cause)
+            raise (BrokenError if answer.status >= 500 else FetchError)(f"{self._name}: {cause}", cause)
         told = headers.get("X-Repo-Commit")
-        etag = _plain(headers.get("X-Linked-Etag", ""))
+        etag = _etag(answer, "X-Linked-Etag")
         size = headers.get("X-Linked-Size")
-        problem = None
+        problem, wrong = None, None
         if told and told != self._action.commit:
-            problem = f"the Hub answers for commit {shown(told)}"
+            problem, wrong = f"the Hub answers for commit {shown(told)}", told
         elif etag and etag != file.etag:
-            problem = f"the listing says {file.etag}, the file's headers say {shown(etag)}"
+            problem, wrong = f"the listing says {file.etag}, the file's headers say {shown(etag)}", etag
         elif size and size != str(file.size):
-            problem = f"the listing says {file.size} bytes, the file's headers say {shown(size)}"
+            problem, wrong = f"the listing says {file.size} bytes, the file's headers say {shown(size)}", size
         if problem:
             answer.close()
-            raise FetchError(f"{self._name}: {problem}")
+            raise WrongError(f"{self._name}: {problem}", told=wrong)
 
     def _check_range(self, answer: Any, where: str, start: int, end: int, ranges: bool) -> None:
         """See that the body is about to be just what was asked for. Never trust the status alone."""
@@ -299,15 +312,21 @@ class HttpBody(Body):
         raise _TryAgainError(
             f"{clean(length)} bytes are promised, the listing says {self._size}",
             f"{where} promises other sizes than the listing",
+            lambda text, cause: WrongError(text, cause, told=length),
         )
 
 
 class _TryAgainError(Exception):
-    """An answer was no good, another one may be. ``cause`` is equal for all files that have it."""
+    """An answer was no good, another one may be. ``cause`` is equal for all files that have it.
 
-    def __init__(self, text: str, cause: str | None = None) -> None:
+    ``error`` makes what is raised where no other one is.
+    """
+
+    def __init__(
+        self, text: str, cause: str | None = None, error: Callable[[str, str], FetchError] = BrokenError
+    ) -> None:
         super().__init__(text)
-        self.cause = cause or text
+        self.cause, self.error = cause or text, error
 
 
 def _refusal(where: str, answer: Any) -> _TryAgainError:
@@ -325,7 +344,8 @@ def _first_line(answer: Any) -> str:
     return clean(text.strip().partition("\n")[0])
 
 
-def _plain(etag: str) -> str:
+def _etag(answer: Any, header: str) -> str:
+    etag: str = answer.headers.get(header, "")
     return etag[2:].strip('"') if etag.startswith("W/") else etag.strip('"')
 
 
