@@ -56,6 +56,7 @@ _WANTED = {
     "int": "a whole number",
     "list": "a list",
     "path": "a path",
+    "raw": "a value",
     "str": "a text",
 }
 #: What the filter bool knows. Argument specs know more, such as y, which would be false to the filter.
@@ -109,7 +110,7 @@ def _fits(kind: str, value: Any) -> bool:
     if kind == "dict":
         return isinstance(value, Mapping)
     # a number or true is a text to Ansible, and to templates
-    return kind == "raw" or not (value is None or isinstance(value, (list, Mapping)))
+    return value is not None and (kind == "raw" or not isinstance(value, (list, Mapping)))
 
 
 def _shown(kind: str, value: Any) -> str:

@@ -28,6 +28,8 @@ huggingface.co has none of them. Orders are ``POST`` with a JSON object:
 ``length``        ``{FOR, "by": BYTES, "times"?: 1}``: Content-Length and body are longer, or (negative) shorter
 ``range``         ``{FOR, "mode", "times"?: 1}``: a Range gets 200 and everything (``ignore``), 200 with a fitting
                   Content-Range (``ignore-with-range``), 206 with another range than asked for (``shift``)
+``untold``        ``{FOR, "times"?: null}``: the redirect to a file's bytes tells neither hash nor size, as caches do
+``mislist``       ``{FOR, "times"?: null}``: listings say another hash of a file
 ``reset``         ``{}``: no faults, repositories as built, nothing counted; stalled connections close
 ================  ==============================================================================================
 
@@ -72,7 +74,7 @@ class Control:
         self._signatures, self._journal = signatures, journal
         orders = (self.move, self.move_after, self.edit, self.rename, self.delete_repo, self.access, self.limit)
         spoilers = (self.status, self.expire, self.flip, self.cut, self.stall, self.drip, self.bandwidth)
-        more = (self.unsteady, self.length, self.range, self.reset)
+        more = (self.unsteady, self.length, self.range, self.untold, self.mislist, self.reset)
         routes = [_post(page) for page in (*orders, self.latency, *spoilers, *more)]
         routes += [_get(page) for page in (self.requests, self.repos)]
         self._pages = Starlette(routes=routes, exception_handlers=dict.fromkeys(_ORDER_ERRORS, _wrong_order))
@@ -168,6 +170,12 @@ class Control:
 
     def range(self, order: Order) -> Any:
         return self._order(faults.Range, order, 1, mode=_one_of(order["mode"], faults.Range.MODES))
+
+    def untold(self, order: Order) -> Any:
+        return self._order(faults.Untold, order, None)
+
+    def mislist(self, order: Order) -> Any:
+        return self._order(faults.Mislist, order, None)
 
     def _order(self, kind: type[Fault], order: Order, times: int | None, **how: Any) -> Any:
         """Put a fault in force; ``times`` is how often unless the order says it."""

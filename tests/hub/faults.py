@@ -137,6 +137,20 @@ class Range(Fault):
 
 
 @dataclass
+class Untold(Fault):
+    """The redirect to the bytes of a file in LFS tells neither their hash nor their size."""
+
+    of_body = False
+
+
+@dataclass
+class Mislist(Fault):
+    """Listings say another hash of a file than its bytes have."""
+
+    of_body = False
+
+
+@dataclass
 class Expire(Fault):
     """Content URLs issued from now on end after so many seconds, or after so many uses."""
 

@@ -24,7 +24,7 @@ from hub.address import Address, parse, with_repo_id
 from hub.bodies import BlobResponse, deliver
 from hub.content_origin import ContentOrigin
 from hub.errors import hub_error
-from hub.faults import Faults, FileKey
+from hub.faults import Faults, FileKey, Mislist, Untold
 from hub.journal import Journal, kind_with_method
 from hub.limits import Limits, bucket_of
 from hub.repos import PLURAL, Commit, File, Library, NotFound, Refused, Renamed, Repo
@@ -101,7 +101,7 @@ class HubOrigin:
             return JSONResponse(listings.refs(repo, _flag(request, "include_prs")))
         commit = repo.commit(address.revision)
         if address.kind == "tree":
-            return self._tree(request, commit, address.path)
+            return self._tree(request, repo, commit, address.path)
         if address.kind == "paths_info":
             paths, expand_entries = await _paths_form(request)
             return JSONResponse(listings.entries(commit, paths, expand_entries))
@@ -117,8 +117,13 @@ class HubOrigin:
             return self._plain_file(commit, file)
         return self._redirect(request, repo, commit, address.path, file)
 
-    def _tree(self, request: Request, commit: Commit, folder: str) -> Response:
+    def _tree(self, request: Request, repo: Repo, commit: Commit, folder: str) -> Response:
         found = listings.tree(commit, folder, _flag(request, "recursive"), _flag(request, "expand"))
+        for entry in found:
+            fault = self.faults.find(Mislist, (repo.repo_type, repo.repo_id, entry["path"]))
+            if fault and entry["type"] == "file" and fault.spend():
+                wrong = entry.get("lfs", entry)
+                wrong["oid"] = wrong["oid"][::-1]
         start = int(request.query_params.get("cursor", 0))
         response = JSONResponse(found[start : start + TREE_PAGE])
         if start + TREE_PAGE < len(found):
@@ -137,6 +142,9 @@ class HubOrigin:
                 "X-Linked-Size": str(file.size),
                 "Accept-Ranges": "bytes",
             }
+            fault = self.faults.find(Untold, (repo.repo_type, repo.repo_id, path))
+            if fault and fault.spend():
+                del headers["X-Linked-Etag"], headers["X-Linked-Size"]
             return PlainTextResponse(f"Found. Redirecting to {location}", 302, headers)
         here = quote(request.scope["raw_path"].decode("latin-1"), safe="")
         location = f"/api/resolve-cache/{PLURAL[repo.repo_type]}/{repo.repo_id}/{commit.id}/{quote(path)}?{here}="

@@ -29,8 +29,8 @@ class _MemoryEngine(Engine):
         super().__init__(settings, clock, fs)
         self._upstream = upstream
 
-    def _hub(self) -> Any:
-        return self._upstream
+    def _hubs(self) -> Any:
+        return [self._upstream]
 
     def _source(self, hub: Any) -> Any:
         return YearSource(hub)

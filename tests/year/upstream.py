@@ -50,7 +50,7 @@ class YearUpstream(Upstream):
 class YearSource(MemorySource):
     """Gives each file at once."""
 
-    def body(self, action: Fetch, plain: bool = False) -> Body:
+    def body(self, action: Fetch, plain: bool = False, hasty: bool = False) -> Body:
         self.upstream.requests += 1  # type: ignore[attr-defined]
         return _Whole(self, action)
 

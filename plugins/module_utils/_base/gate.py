@@ -24,13 +24,14 @@ class Gate:
         self._lock = threading.Lock()
         self._closed_until: dict[str, float] = {}
 
+    def left(self, bucket: str) -> float:
+        """Return for how many seconds more a bucket is closed; it is open from 0 on."""
+        with self._lock:
+            return self._closed_until.get(bucket, 0.0) - self._clock.monotonic()
+
     def wait(self, bucket: str) -> None:
         """Wait until the bucket is open."""
-        while True:
-            with self._lock:
-                left = self._closed_until.get(bucket, 0.0) - self._clock.monotonic()
-            if left <= 0:
-                return
+        while (left := self.left(bucket)) > 0:
             self._clock.sleep(left)
 
     def is_closed(self) -> bool:

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from .._base.clock import StoppedError
 from .._base.errors import MirrorError
-from .._fetch.fetch import DiskFullError, Fetcher
-from .._fetch.http import UnreachableError
+from .._fetch.fetch import DiskFullError
+from .._fetch.fetchers import Fetchers
 from .._plan.facts import Repo
 from .._plan.plan import Fetch
 from .._store.inode import Inode, Names
@@ -31,16 +31,13 @@ _AGAIN = ".again"
 class Repair:
     """Repairs of one store.
 
-    ``fetchers`` are asked in their order. ``tokens`` has the name of the token that opens a repository. ``reserve`` is
+    ``tokens`` has the name of the token that opens a repository. ``reserve`` is
     the share of the disk, in percent, that stays free.
     """
 
-    def __init__(
-        self, store: Store, fetchers: Sequence[Fetcher], tokens: Mapping[Repo, str | None], reserve: int
-    ) -> None:
+    def __init__(self, store: Store, fetchers: Fetchers, tokens: Mapping[Repo, str | None], reserve: int) -> None:
         self._store, self._fetchers, self._tokens, self._reserve = store, fetchers, tokens, reserve
         self._names = Names(store.root, store.fs)
-        self._down: dict[Fetcher, MirrorError] = {}
 
     def finish(self) -> None:
         """Do the rest of repairs that were cut short."""
@@ -74,24 +71,16 @@ class Repair:
     def _fetch(self, etag: str, again: Path) -> Fetch:
         """Fetch a content from whoever has it first."""
         problems: list[str] = []
-        for fetcher in self._fetchers:
-            for action in self._actions(etag):
-                if fetcher in self._down:
-                    problems.append(str(self._down[fetcher]))
-                    break
-                self._check_room(action)
-                try:
-                    fetcher.fetch(action, again)
-                except (StoppedError, DiskFullError):
-                    raise
-                except UnreachableError as problem:
-                    self._down[fetcher] = problem
-                    problems.append(str(problem))
-                    break
-                except MirrorError as problem:
-                    problems.append(str(problem))
-                else:
-                    return action
+        for action in self._actions(etag):
+            self._check_room(action)
+            try:
+                self._fetchers.fetch(action, again)
+            except (StoppedError, DiskFullError):
+                raise
+            except MirrorError as problem:
+                problems.append(str(problem))
+            else:
+                return action
         raise MirrorError("; ".join(dict.fromkeys(problems)) or "no listing tells where it came from")
 
     def _actions(self, etag: str) -> Iterator[Fetch]:

@@ -196,6 +196,8 @@ def _add(parser: argparse._ActionsContainer, name: str) -> None:
     parser.add_argument(
         one.flag,
         type=int if one.type == "int" else str,
+        # of a list each item is given by itself
+        action="append" if one.type == "raw" else "store",
         metavar=one.metavar,
         dest=name,
         default=argparse.SUPPRESS,

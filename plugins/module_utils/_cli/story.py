@@ -96,8 +96,8 @@ def _run(record: Mapping[str, Any], failures: bool) -> str:
     text = f"run {record['run']} ended after {record['duration']:.1f} s: {updated} updated, {unchanged} unchanged"
     if not failures:
         return f"{text}, {len(failed)} failed, {came} came in"
-    text += f", {came} came in"
-    return f"{text}; {sentence(failed, total)}" if failed else text
+    clauses = [f"{text}, {came} came in", *record.get("upstreams", ())]
+    return "; ".join([*clauses, sentence(failed, total)] if failed else clauses)
 
 
 def _alert(record: Mapping[str, Any]) -> str:

@@ -33,7 +33,8 @@ from .._fetch.http import (
 )
 from .._fetch.hub import REDIRECTS
 from .._fetch.reach import Reach
-from .._plan.facts import File, Repo
+from .._plan.facts import File
+from .._plan.plan import Fetch
 from .pool import Pool
 
 #: A host that is away is known to be so after some seconds, and one that has just been restarted is waited for.
@@ -80,7 +81,9 @@ class Access:
 
 
 class Endpoint:
-    """An address such as ``https://mirror.example.org``, as ``_fetch.source`` wants it, too."""
+    """An address such as ``https://mirror.example.org``."""
+
+    redirects = True
 
     def __init__(self, url: str, clock: Clock, timeout: float, access: Access | None = None) -> None:
         problem = endpoint_problem(url, "user, password and token are options of their own")
@@ -97,9 +100,9 @@ class Endpoint:
         """Return the headers of a request to this origin."""
         return {"User-Agent": "hf-mirror", **self._access.authorization()}
 
-    def file_url(self, repo: Repo, revision: str, path: str) -> str:
+    def url_of(self, action: Fetch) -> str:
         """Return where a file of a commit is."""
-        return f"{self.endpoint}/{repo.repo_id}/resolve/{quote(revision, safe='')}/{quote(path)}"
+        return f"{self.endpoint}/{action.repo.repo_id}/resolve/{action.commit}/{quote(action.path)}"
 
     def commit(self, repo_id: str, revision: str) -> Commit:
         """Return the commit that a revision means now. Raises TransportError where nobody answers."""

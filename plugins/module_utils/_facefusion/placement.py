@@ -87,11 +87,7 @@ class Placement:
         sources = [self._mirror]
         if settings.fallback_endpoint:
             sources.append(Endpoint(settings.fallback_endpoint, clock, settings.timeout))
-        # what a source asks of a Hub an endpoint has
-        self._fetchers = {
-            one: Fetcher(Source(one, clock), self._folder.fs, clock)  # type: ignore[arg-type]
-            for one in sources
-        }
+        self._fetchers = {one: Fetcher(Source(one, clock), self._folder.fs, clock) for one in sources}
         self._down: UnreachableError | None = None
         #: Repositories of which only the record knows, with the reason.
         self._remembered: dict[str, TransportError] = {}

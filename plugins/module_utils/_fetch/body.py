@@ -16,6 +16,22 @@ class FetchError(MirrorError):
     """A file did not arrive."""
 
 
+class BrokenError(FetchError):
+    """Whoever was asked gives nothing that can be used, for this file and maybe for others."""
+
+
+class ClosedError(FetchError):
+    """The repository opens for some accounts only."""
+
+
+class WrongError(FetchError):
+    """Somebody says or sends another content than the listing. ``told`` is that hash, size or commit."""
+
+    def __init__(self, text: str, cause: str | None = None, told: str | None = None) -> None:
+        super().__init__(text, cause)
+        self.told = told
+
+
 class Body(abc.ABC):
     """The bytes of one file; ``has_ranges`` says whether ``segment`` works."""
 

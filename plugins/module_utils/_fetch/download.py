@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from .._base.errors import MirrorError
 from .._base.names import Etag
@@ -14,9 +14,8 @@ from .._base.progress import Progress
 from .._plan.plan import Fetch
 from .._store.ledger import LONGEST_DELAY, Bad
 from .._store.store import Store
-from .body import FetchError
-from .fetch import DiskFullError, Fetcher, HashMismatchError
-from .http import TransportError
+from .fetch import DiskFullError, HashMismatchError
+from .fetchers import Fetchers
 
 #: A content that arrived wrong is asked for again after an hour, two, four, at last once a week.
 _FIRST_DELAY = 3600
@@ -25,17 +24,15 @@ _FIRST_DELAY = 3600
 class Downloads:
     """The downloads of one run, called by several threads.
 
-    ``fetchers`` are asked in turn until one has the content. ``reserve`` is the share of the disk, in percent, that
-    stays free. ``bad`` is what is known of contents that arrived wrong, and gets what is learned.
+    ``reserve`` is the share of the disk, in percent, that stays free. ``bad`` is what is known of contents that arrived
+    wrong, and gets what is learned.
     """
 
-    def __init__(self, store: Store, fetchers: Sequence[Fetcher], reserve: int, progress: Progress) -> None:
+    def __init__(self, store: Store, fetchers: Fetchers, reserve: int, progress: Progress) -> None:
         self._store, self._fetchers, self._reserve, self._progress = store, fetchers, reserve, progress
-        for fetcher in fetchers:
-            fetcher.move = progress.move
+        fetchers.when_reading(progress.move)
         self.bad: dict[str, Bad] = {}
         self._full: DiskFullError | None = None
-        self._away: set[Fetcher] = set()
         self._room = threading.Lock()
         self._under_way: dict[Etag, int] = {}
         self._one_at_a_time: dict[Etag, threading.Lock] = {}
@@ -43,7 +40,7 @@ class Downloads:
     @property
     def received(self) -> int:
         """Return the bytes that came in so far."""
-        return sum(fetcher.fetched for fetcher in self._fetchers)
+        return self._fetchers.fetched
 
     def begin(self, fetches: Mapping[Etag, Fetch], bad: Mapping[str, Bad]) -> None:
         """Say what is to come, by etag."""
@@ -61,7 +58,7 @@ class Downloads:
             self._store.clock.check()
             self._take_room(action)
             try:
-                self._from_first(action)
+                self._fetchers.fetch(action, self._store.part(etag))
                 self._store.adopt(self._store.part(etag), etag)
             except DiskFullError as problem:
                 self._full = problem
@@ -73,23 +70,6 @@ class Downloads:
                 with self._room:
                     self._under_way.pop(etag, None)
                 self._progress.step()
-
-    def _from_first(self, action: Fetch) -> None:
-        """Fetch from the first source that has it; the next one goes on where that ended."""
-        for fetcher in self._fetchers[:-1]:
-            if fetcher in self._away:
-                continue
-            try:
-                fetcher.fetch(action, self._store.part(action.file.etag))
-            except DiskFullError:
-                raise
-            except TransportError:
-                self._away.add(fetcher)
-                continue
-            except FetchError:
-                continue
-            return
-        self._fetchers[-1].fetch(action, self._store.part(action.file.etag))
 
     def _take_room(self, action: Fetch) -> None:
         """Refuse a file that there is no room for, the files under way counted in."""

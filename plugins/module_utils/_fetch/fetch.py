@@ -22,7 +22,7 @@ from .._base.clock import Clock
 from .._base.fs import PAGE, Fs
 from .._plan.facts import File
 from .._plan.plan import Fetch
-from .body import Body, FetchError
+from .body import Body, FetchError, WrongError
 from .source import RangesIgnoredError, Source
 from .window import SEGMENT, Segments, Window
 
@@ -31,7 +31,7 @@ _BLOCK = 1 << 20
 _TAIL = 4 << 20
 
 
-class HashMismatchError(FetchError):
+class HashMismatchError(WrongError):
     """A file arrived whole and is not what the Hub declares."""
 
 
@@ -42,35 +42,35 @@ class DiskFullError(FetchError):
 class Fetcher:
     """Fetch files for all threads of a run.
 
-    ``budget`` is how many bytes of segments may be in memory; ``fetched`` counts the bytes that came in.
+    ``segments`` is the memory for what is on its way, which several may share. ``fetched`` counts the bytes that came.
     """
 
-    def __init__(self, source: Source, fs: Fs, clock: Clock, budget: int = 64 << 20) -> None:
-        self._source, self._fs = source, fs
+    def __init__(self, source: Source, fs: Fs, clock: Clock, segments: Segments | None = None) -> None:
+        self.source, self._fs = source, fs
         #: Called while what is there is read, which may take longer than a run may be without progress.
         self.move: Callable[[], None] = lambda: None
-        self._segments = Segments(budget, clock)
+        self._segments = segments or Segments(clock)
 
     @property
     def fetched(self) -> int:
         """Return the bytes that came in so far."""
-        return self._source.received
+        return self.source.received
 
     def close(self) -> None:
         """Let the threads go."""
         self._segments.close()
 
-    def fetch(self, action: Fetch, part: Path) -> None:
+    def fetch(self, action: Fetch, part: Path, hasty: bool = False) -> None:
         """Complete ``part`` with the bytes of a file and verify it, or raise FetchError and leave a prefix of it.
 
         It is not durable yet (``Store.freeze``). Wrong content is thrown away and asked for once more from the start,
-        then HashMismatchError is raised.
+        then HashMismatchError is raised. Who is ``hasty`` gets LimitedError where the source wants a wait.
         """
         file, name = action.file, f"{action.path} of {action.repo}@{action.commit[:12]}"
         with self._open(part, name) as target:
             for last_try in (False, True):
                 try:
-                    got = self._complete(action, target, plain=last_try)
+                    got = self._complete(action, target, last_try, hasty)
                 except OSError as problem:
                     if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
                         raise
@@ -81,7 +81,8 @@ class Fetcher:
                 self._fs.truncate(target, 0)
                 if last_try:
                     kind = "SHA-256" if file.sha256 else "Git blob SHA-1"
-                    raise HashMismatchError(f"{name} is corrupt upstream: expected {kind} {file.etag}, got {got}")
+                    text = f"{name} is corrupt upstream: expected {kind} {file.etag}, got {got}"
+                    raise HashMismatchError(text, told=got)
 
     @contextlib.contextmanager
     def _open(self, part: Path, name: str) -> Iterator[BinaryIO]:
@@ -95,7 +96,7 @@ class Fetcher:
             self._fs.truncate(target, size // PAGE * PAGE)
             yield target
 
-    def _complete(self, action: Fetch, target: BinaryIO, plain: bool) -> str:
+    def _complete(self, action: Fetch, target: BinaryIO, plain: bool, hasty: bool) -> str:
         """Append to ``target`` until it has the file's size; return the hash of all of it."""
         file = action.file
         start = target.seek(0, os.SEEK_END)
@@ -104,7 +105,7 @@ class Fetcher:
             start = 0
         ranges = file.size - start > SEGMENT
         for last_try in (False, False, True):
-            body = self._source.body(action, plain)
+            body = self.source.body(action, plain, hasty)
             try:
                 if not (ranges and body.has_ranges):
                     return self._stream(body, file, target, start)

@@ -10,6 +10,7 @@ that answers as its pools do is passed in.
 from __future__ import annotations
 
 import contextlib
+import copy
 import http.client
 import os
 import random
@@ -19,7 +20,7 @@ import ssl
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Callable
 from urllib.parse import unquote, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -77,16 +78,36 @@ class SlowError(TransportError):
     """An answer did not begin in time, and may be one repository's trouble alone: others may be answered at once."""
 
 
-class Http:
-    """Requests for all threads of a run, over ``pool``. ``limit`` is in bytes a second, 0 for none."""
+class LimitedError(MirrorError):
+    """Whoever is asked wants to be asked later, in so many ``seconds``."""
 
-    def __init__(self, clock: Clock, pool: Any = None, limit: int = 0) -> None:
+    def __init__(self, where: str, seconds: float) -> None:
+        super().__init__(f"{where} limits how often it may be asked")
+        self.seconds = seconds
+
+
+class Http:
+    """Requests for all threads of a run, over ``pool``. What comes in is counted by each of the ``limiters``."""
+
+    def __init__(self, clock: Clock, pool: Any = None, limiters: Sequence[Limiter] = ()) -> None:
         self.clock = clock
         self.gate = Gate(clock)
-        self.limiter = Limiter(limit, clock)
+        self._limiters = limiters
+        self._is_hasty = False
         #: Called for each answer: listings may take as long as a run may be without progress.
         self.move: Callable[[], None] = lambda: None
         self._pool = pool or Pools()
+
+    def hasty(self) -> Http:
+        """Return the same for who has another one to ask, and would not wait: LimitedError is raised instead."""
+        other = copy.copy(self)
+        other._is_hasty = True
+        return other
+
+    def count(self, received: int) -> None:
+        """Account for bytes that came in, and wait where they came too early."""
+        for limiter in self._limiters:
+            limiter.take(received)
 
     def open(
         self,
@@ -105,7 +126,7 @@ class Http:
         while True:
             self.clock.check()
             if bucket:
-                self.gate.wait(bucket)
+                self._wait(bucket, url)
             try:
                 answer = self._pool.request(method, url, headers=headers, preload_content=False, redirect=False)
             except NETWORK_ERRORS as error:
@@ -121,13 +142,20 @@ class Http:
                 refusals += 1
                 discard(answer)
                 self.gate.refused(bucket or origin_name(url), answer.headers, refusals)
-                self.gate.wait(bucket or origin_name(url))
+                self._wait(bucket or origin_name(url), url)
             elif answer.status in _TRANSIENT and failures + 1 < attempts:
                 failures += 1
                 discard(answer)
                 self.backoff(failures)
             else:
                 return answer
+
+    def _wait(self, bucket: str, url: str) -> None:
+        """Wait until requests of a kind are let through."""
+        seconds = self.gate.left(bucket) if self._is_hasty else 0
+        if seconds > 0:
+            raise LimitedError(origin_name(url), seconds)
+        self.gate.wait(bucket)
 
     def backoff(self, attempt: int) -> None:
         """Wait before another attempt: longer each time, and not all threads at the same moment."""

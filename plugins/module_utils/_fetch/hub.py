@@ -9,6 +9,7 @@ version of them has limits, or keeps the token to the Hub's origin while it page
 
 from __future__ import annotations
 
+import copy
 import re
 import traceback
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,7 @@ from .._base.names import Commit, NameProblem, repo_id, shown
 from .._border.hub import Tree, info_of
 from .._border.json import AnswerProblem
 from .._plan.facts import Listing, Repo
+from .._plan.plan import Fetch
 from .answer import PLAIN, document
 from .http import (
     NETWORK_ERRORS,
@@ -62,28 +64,43 @@ class Hub:
     """The upstream, or anything that answers as the Hub does.
 
     ``endpoint`` is a URL such as ``https://huggingface.co``. ``tokens`` has access tokens by name, under ``None`` the
-    one for entries that name none; they go to that origin only.
+    one for entries that name none; they go to that origin only. ``is_first``: those that entries name are for it, and
+    not for another upstream.
     """
 
-    def __init__(self, endpoint: str, http: Http, tokens: Mapping[str | None, str] | None = None) -> None:
+    redirects = True
+
+    def __init__(
+        self, endpoint: str, http: Http, tokens: Mapping[str | None, str] | None = None, is_first: bool = True
+    ) -> None:
         if not is_web(endpoint):
             raise MirrorError(f"endpoint {shown(endpoint)} is no http:// or https:// URL")
         self.endpoint = endpoint.rstrip("/")
         self.http = http
         # with telemetry, its first request goes to the public Hub, whatever the endpoint, to ask for names of AI agents
         huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY = True
-        self._tokens = tokens or {}
+        self._tokens, self._is_first = tokens or {}, is_first
         self._down: TransportError | None = None
         self._silences = 0
 
+    def hasty(self) -> Hub:
+        """Return the same for who has another one to ask: LimitedError is raised where this one wants a wait."""
+        other = copy.copy(self)
+        other.http = self.http.hasty()
+        return other
+
     def headers(self, token: str | None) -> dict[str, str]:
         """Return headers for requests to the Hub's own origin, the token of that name included."""
+        token = token if self._is_first else None
         if token is not None and token not in self._tokens:
             raise MirrorError(f"there is no token named {token}: give it with the other tokens")
         return dict(build_hf_headers(token=self._tokens.get(token) or False))
 
-    def file_url(self, repo: Repo, revision: str, path: str) -> str:
+    def url_of(self, action: Fetch) -> str:
         """Return the URL at which the Hub resolves a file."""
+        return self._url(action.repo, action.commit, action.path)
+
+    def _url(self, repo: Repo, revision: str, path: str) -> str:
         return str(hf_hub_url(repo.repo_id, path, repo_type=repo.repo_type, revision=revision, endpoint=self.endpoint))
 
     def head(self, repo: Repo, revision: str, path: str, token: str | None = None) -> Commit | None:
@@ -91,7 +108,7 @@ class Hub:
 
         One request that counts against the larger limit (``resolvers``). It does not matter whether the file is there.
         """
-        url = self.file_url(repo, revision, path)
+        url = self._url(repo, revision, path)
         answer = self._open("HEAD", url, self.headers(token), "resolvers")
         discard(answer)
         if answer.status in REDIRECTS:

@@ -12,15 +12,13 @@ from typing import Any
 from .._base.clock import Clock, StoppedError
 from .._base.errors import MirrorError
 from .._base.limits import PEER_HEADER_SECONDS
-from .._base.names import Commit, Etag, NameProblem, RepoPath, shown
+from .._base.names import Commit, NameProblem, RepoPath, shown
 from .._border.listing import listing_of, served_of
 from .._plan.facts import Listing, Repo
 from .._plan.plan import Fetch
 from .._store.catalogue import Catalogue
 from .answer import PLAIN, document
-from .body import Body
 from .http import NETWORK_ERRORS, Http, Pools, TransportError, discard, is_web, origin_name, reason
-from .source import HttpBody, Source
 
 _LOOK = 1.0  # seconds between two looks whether the peer has something
 
@@ -36,6 +34,8 @@ def peer_at(url: str, clock: Clock) -> Peer:
 
 class Peer:
     """A node at a URL such as ``https://mirror-2.example.org``."""
+
+    redirects = False
 
     def __init__(self, url: str, http: Http) -> None:
         if not is_web(url):
@@ -96,9 +96,9 @@ class Peer:
                 return f"published without the peer: {self.endpoint} did not have {repo} within {seconds:.0f} s"
             clock.sleep(_LOOK)
 
-    def content_url(self, etag: Etag) -> str:
-        """Return where a content is."""
-        return f"{self.endpoint}/_peer/pool/{etag}"
+    def url_of(self, action: Fetch) -> str:
+        """Return where a content is, whatever it is called."""
+        return f"{self.endpoint}/_peer/pool/{action.file.etag}"
 
     def _document(self, name: str, seconds: float | None = None) -> Any:
         url = f"{self.endpoint}/_peer/{name}"
@@ -119,26 +119,3 @@ class Peer:
         is_tls = moved.startswith("https://") and is_web(moved)
         hint = f"give {origin_name(moved)} as the peer" if is_tls else "is this node among its peers?"
         raise PeerError(f"{url} answers {answer.status}: {hint}")
-
-
-class PeerSource(Source):
-    """The peer's contents, by what they hash to."""
-
-    redirects = False
-
-    def __init__(self, peer: Peer, clock: Clock) -> None:
-        super().__init__(peer, clock)  # type: ignore[arg-type]
-        self._peer = peer
-
-    def body(self, action: Fetch, plain: bool = False) -> Body:
-        """Return the bytes of a content, not asked for yet."""
-        return _PeerBody(self, action, self._peer.content_url(action.file.etag))
-
-
-class _PeerBody(HttpBody):
-    def __init__(self, source: Source, action: Fetch, url: str) -> None:
-        super().__init__(source, action)
-        self._content = url
-
-    def _url(self) -> str:
-        return self._content

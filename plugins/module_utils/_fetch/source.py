@@ -16,9 +16,10 @@ from urllib.parse import parse_qs, urlsplit
 from .._base.clock import Clock
 from .._base.names import clean, shown
 from .._plan.plan import Fetch
-from .body import Body, FetchError
-from .http import NETWORK_ERRORS, discard, moved_to, origin, origin_name, reason
-from .hub import REDIRECTS, Hub, check_same_repo
+from .body import Body, BrokenError, ClosedError, FetchError, WrongError
+from .http import NETWORK_ERRORS, Http, discard, moved_to, origin, origin_name, reason
+from .hub import REDIRECTS, check_same_repo
+from .origin import Origin
 from .xet import Xet, XetError, XetFile, xet_file
 
 _BLOCK = 1 << 18
@@ -46,24 +47,31 @@ class Address:
 
 
 class Source:
-    """The Hub's files, over HTTP or, with ``xet``, out of Xet where they are there. ``received`` counts bytes."""
+    """An origin's files, over HTTP or, with ``xet``, out of Xet where they are there. ``received`` counts bytes."""
 
-    #: Whether it may send elsewhere for the bytes.
-    redirects = True
-
-    def __init__(self, hub: Hub, clock: Clock, xet: Xet | None = None) -> None:
-        self.hub, self.clock, self._xet = hub, clock, xet
+    def __init__(self, origin: Origin, clock: Clock, xet: Xet | None = None) -> None:
+        self.origin, self.clock, self._xet = origin, clock, xet
         self._lock = threading.Lock()
         self.received = 0
         self.warnings: list[str] = []
+        #: A file in LFS whose hash the origin did not tell before its bytes.
+        self.untold: Fetch | None = None
 
-    def body(self, action: Fetch, plain: bool = False) -> Body:
-        """Return the bytes of a file, not asked for yet; over HTTP alone where they are to be ``plain``."""
-        over_http = HttpBody(self, action)
+    @property
+    def name(self) -> str:
+        """Return what the origin is called."""
+        return self.origin.endpoint
+
+    def body(self, action: Fetch, plain: bool = False, hasty: bool = False) -> Body:
+        """Return the bytes of a file, not asked for yet; over HTTP alone where they are to be ``plain``.
+
+        Who is ``hasty`` has another origin to ask, and gets LimitedError where this one wants a wait.
+        """
+        over_http = HttpBody(self, action, self.origin.http.hasty() if hasty else self.origin.http)
         if self._xet and action.file.sha256 and not plain:
-            found = xet_file(over_http.headers(), action.file.size, self.hub.endpoint)
+            found = xet_file(over_http.headers(), action.file.size, self.origin.endpoint)
             if found:
-                return XetBody(self, self._xet, found, self.hub.headers(action.token), over_http)
+                return XetBody(self, self._xet, found, self.origin.headers(action.token), over_http)
         return over_http
 
     def warn(self, warning: str) -> None:
@@ -79,7 +87,7 @@ class Source:
 
     def count(self, block: int) -> None:
         """Account for bytes that came in."""
-        self.hub.http.limiter.take(block)
+        self.origin.http.count(block)
         with self._lock:
             self.received += block
 
@@ -112,19 +120,19 @@ class XetBody(Body):
 class HttpBody(Body):
     """One file of one commit."""
 
-    def __init__(self, source: Source, action: Fetch) -> None:
-        self._source, self._hub, self._http = source, source.hub, source.hub.http
+    def __init__(self, source: Source, action: Fetch, http: Http) -> None:
+        self._source, self._origin, self._http = source, source.origin, http
         self._action, self._size = action, action.file.size
         self._name = f"{action.path} of {action.repo}@{action.commit[:12]}"
         self._address: Address | None = None
         self._locating = threading.Lock()
 
     def _url(self) -> str:
-        return self._hub.file_url(self._action.repo, self._action.commit, self._action.path)
+        return self._origin.url_of(self._action)
 
     def headers(self) -> Any:
         """Return what the Hub says about the file before it sends anybody to its bytes."""
-        headers = self._hub.headers(self._action.token)
+        headers = self._origin.headers(self._action.token)
         answer = self._http.open("HEAD", self._url(), headers, bucket="resolvers")
         discard(answer)
         return answer.headers
@@ -164,8 +172,8 @@ class HttpBody(Body):
                 problem = _TryAgainError(reason(error), f"connections break off ({type(error).__name__})")
             fruitless = 0 if position > before else fruitless + 1
             if fruitless >= _FRUITLESS:
-                raise FetchError(
-                    f"{self._name} can't be fetched: {problem}", cause=f"files can't be fetched: {problem.cause}"
+                raise problem.error(
+                    f"{self._name} can't be fetched: {problem}", f"files can't be fetched: {problem.cause}"
                 )
             if position < end:
                 self._source.clock.check()
@@ -209,7 +217,7 @@ class HttpBody(Body):
                     address, answer = self._resolve(span)
         if answer is None:
             answer = self._get(address, span)
-        where = self._hub.endpoint if address.at_hub else origin_name(address.url)
+        where = self._origin.endpoint if address.at_hub else origin_name(address.url)
         if answer.status in (401, 403, 404, 410) and not address.at_hub:
             # signed addresses end, and are refused for other reasons too: ask the Hub for a new one
             self._address = None
@@ -224,7 +232,7 @@ class HttpBody(Body):
         return address
 
     def _get(self, address: Address, span: dict[str, str]) -> Any:
-        headers = self._hub.headers(self._action.token) if address.at_hub else {"User-Agent": "hf-mirror"}
+        headers = self._origin.headers(self._action.token) if address.at_hub else {"User-Agent": "hf-mirror"}
         return self._http.open("GET", address.url, {**headers, "Accept-Encoding": "identity", **span})
 
     def _resolve(self, span: dict[str, str]) -> tuple[Address, Any]:
@@ -232,16 +240,19 @@ class HttpBody(Body):
 
         The token stays at the Hub's own origin. What the last hop answers is the body already.
         """
-        action = self._action
+        action, told = self._action, False
         url = hub_url = self._url()
         for hop in range(_MAX_REDIRECTS):
             at_hub = origin(url) == origin(hub_url)
-            headers = self._hub.headers(action.token) if at_hub else {"User-Agent": "hf-mirror"}
+            headers = self._origin.headers(action.token) if at_hub else {"User-Agent": "hf-mirror"}
             headers = {**headers, "Accept-Encoding": "identity", **span}
             answer = self._http.open("GET", url, headers, bucket="resolvers" if at_hub and not hop else None)
             if at_hub:
                 self._check_hub(answer)
-            if answer.status not in REDIRECTS or not self._source.redirects:
+            told = told or action.file.etag in (_etag(answer, "X-Linked-Etag"), _etag(answer, "ETag"))
+            if answer.status not in REDIRECTS or not self._origin.redirects:
+                if action.file.sha256 and not told:
+                    self._source.untold = action
                 self._address = address = Address(url, at_hub, _expiry(url))
                 return address, answer
             discard(answer)
@@ -255,29 +266,29 @@ class HttpBody(Body):
         headers, file = answer.headers, self._action.file
         if answer.status in (401, 403):
             answer.close()
-            raise FetchError(
+            raise (ClosedError if headers.get("X-Error-Code") == "GatedRepo" else FetchError)(
                 f"{self._name} is refused ({answer.status}): gated or private, does the token open it?",
-                cause=f"{self._hub.endpoint} refuses files of {self._action.repo} ({answer.status}): gated or private,"
-                " does the token open it?",
+                cause=f"{self._origin.endpoint} refuses files of {self._action.repo} ({answer.status}): gated or"
+                " private, does the token open it?",
             )
         if answer.status >= 400 and answer.status != 416:
             answer.close()
             code = clean(headers.get("X-Error-Code", "no reason given"))
-            cause = f"{self._hub.endpoint} answers {answer.status} ({code})"
-            raise FetchError(f"{self._name}: {cause}", cause=cause)
+            cause = f"{self._origin.endpoint} answers {answer.status} ({code})"
+            raise (BrokenError if answer.status >= 500 else FetchError)(f"{self._name}: {cause}", cause)
         told = headers.get("X-Repo-Commit")
-        etag = _plain(headers.get("X-Linked-Etag", ""))
+        etag = _etag(answer, "X-Linked-Etag")
         size = headers.get("X-Linked-Size")
-        problem = None
+        problem, wrong = None, None
         if told and told != self._action.commit:
-            problem = f"the Hub answers for commit {shown(told)}"
+            problem, wrong = f"the Hub answers for commit {shown(told)}", told
         elif etag and etag != file.etag:
-            problem = f"the listing says {file.etag}, the file's headers say {shown(etag)}"
+            problem, wrong = f"the listing says {file.etag}, the file's headers say {shown(etag)}", etag
         elif size and size != str(file.size):
-            problem = f"the listing says {file.size} bytes, the file's headers say {shown(size)}"
+            problem, wrong = f"the listing says {file.size} bytes, the file's headers say {shown(size)}", size
         if problem:
             answer.close()
-            raise FetchError(f"{self._name}: {problem}")
+            raise WrongError(f"{self._name}: {problem}", told=wrong)
 
     def _check_range(self, answer: Any, where: str, start: int, end: int, ranges: bool) -> None:
         """See that the body is about to be just what was asked for. Never trust the status alone."""
@@ -301,15 +312,21 @@ class HttpBody(Body):
         raise _TryAgainError(
             f"{clean(length)} bytes are promised, the listing says {self._size}",
             f"{where} promises other sizes than the listing",
+            lambda text, cause: WrongError(text, cause, told=length),
         )
 
 
 class _TryAgainError(Exception):
-    """An answer was no good, another one may be. ``cause`` is equal for all files that have it."""
+    """An answer was no good, another one may be. ``cause`` is equal for all files that have it.
 
-    def __init__(self, text: str, cause: str | None = None) -> None:
+    ``error`` makes what is raised where no other one is.
+    """
+
+    def __init__(
+        self, text: str, cause: str | None = None, error: Callable[[str, str], FetchError] = BrokenError
+    ) -> None:
         super().__init__(text)
-        self.cause = cause or text
+        self.cause, self.error = cause or text, error
 
 
 def _refusal(where: str, answer: Any) -> _TryAgainError:
@@ -327,7 +344,8 @@ def _first_line(answer: Any) -> str:
     return clean(text.strip().partition("\n")[0])
 
 
-def _plain(etag: str) -> str:
+def _etag(answer: Any, header: str) -> str:
+    etag: str = answer.headers.get(header, "")
     return etag[2:].strip('"') if etag.startswith("W/") else etag.strip('"')
 
 

@@ -56,7 +56,7 @@ class Segments:
     Buffers begin at a page, so that the disk can take a block out of one directly.
     """
 
-    def __init__(self, budget: int, clock: Clock) -> None:
+    def __init__(self, clock: Clock, budget: int = 64 << 20) -> None:
         count = max(budget // SEGMENT, 1)
         self.clock = clock
         self.threads = ThreadPoolExecutor(count, thread_name_prefix="segment")

@@ -14,16 +14,21 @@ from pathlib import Path
 from .._base.clock import Clock, StoppedError
 from .._base.errors import Besides, MirrorError, join
 from .._base.fs import Fs
+from .._base.gate import Limiter
 from .._base.inside import network
 from .._base.progress import Progress
 from .._check.repair import Repair
 from .._check.scrub import Report, Scrub
 from .._fetch.fetch import Fetcher
+from .._fetch.fetchers import Fetchers
+from .._fetch.health import Health
 from .._fetch.http import Http, Pools, leave_to_environment, proxies_of
 from .._fetch.hub import Hub
-from .._fetch.peer import Peer, PeerSource, peer_at
+from .._fetch.peer import Peer, peer_at
 from .._fetch.reach import Reach
 from .._fetch.source import Source
+from .._fetch.upstreams import Upstreams
+from .._fetch.window import Segments
 from .._fetch.xet import Xet
 from .._plan.plan import Plan
 from .._plan.wanted import Wanted
@@ -36,6 +41,7 @@ from .removal import MaxDeleteError, named, surplus
 from .settings import Settings
 from .survey import Survey
 from .sync import Options, Sync
+from .upstream import Upstream, tokens_for, upstreams_of
 from .watchdog import GiveUp, Watchdog, end_process
 
 
@@ -63,6 +69,7 @@ class Engine:
         self.clock = clock or Clock()
         self.store = Store(settings.store, fs, self.clock)
         self.progress = Progress()
+        self._upstreams = upstreams_of(settings.endpoint)
         self._level: tuple[str, int, int] | None = None
 
     def plan(self, wanted: list[Wanted], state: str = "present") -> Outcome:
@@ -72,7 +79,9 @@ class Engine:
         """
         is_new = not self.store.check()
         with self._watched():
-            plan = self._plan(wanted, state, self._hub())
+            health = self._health()
+            plan = self._plan(wanted, state, Upstreams(self._believed(self._hubs()), health))
+            plan.other_warnings += health.warnings
             self.clock.check()  # answers that were cut short are nobody's failure
         return Outcome(plan, plan.problems, is_new)
 
@@ -84,13 +93,12 @@ class Engine:
         Raises StoppedError where it is stopped, LimitError where a limit ends it. ``give_up`` is the ``Watchdog``'s.
         """
         is_new = self.store.prepare()
-        hub = self._hub()
+        hubs = self._hubs()
         with (
             self.store.locked(wait),
             self.progress.written(self.store.fs, self.store.root / "ledger" / "progress.json"),
+            self._fetchers(None, hubs) as (fetchers, health),
         ):
-            source = self._source(hub)
-            fetcher = Fetcher(source, self.store.fs, self.clock)
             settings = self.settings
             options = Options(
                 settings.workers,
@@ -98,10 +106,11 @@ class Engine:
                 settings.grace_seconds,
                 settings.actor,
                 settings.lock,
+                health,
                 self._peer(),
                 settings.peer_wait,
             )
-            sync = Sync(self.store, fetcher, options, self.progress)
+            sync = Sync(self.store, fetchers, options, self.progress)
 
             def cut(problem: StoppedError) -> None:
                 sync.end(problem)
@@ -110,17 +119,14 @@ class Engine:
             try:
                 with self._watched(cut):
                     sync.start()
-                    plan = self._plan(wanted, state, hub)
+                    plan = self._plan(wanted, state, Upstreams(self._believed(hubs), health))
                     self.clock.check()  # answers that were cut short are nobody's failure
                     problems = sync.execute(plan, self.store.ledger.state())
-                plan.other_warnings += [*source.warnings, *sync.warnings]
+                plan.other_warnings += [*fetchers.warnings, *sync.warnings, *health.warnings]
             except (Exception, KeyboardInterrupt) as problem:
                 sync.end(problem)
                 raise
-            finally:
-                fetcher.close()
-                source.close()
-            return Outcome(plan, problems, is_new, fetcher.fetched)
+            return Outcome(plan, problems, is_new, fetchers.fetched)
 
     def follow(self) -> Followed:
         """Have what the peer has. Raises BusyError where a run is under way, PeerError where the peer is mute."""
@@ -138,7 +144,7 @@ class Engine:
 
     def _follow(self, peer: Peer) -> Followed:
         settings = self.settings
-        with self.store.locked(), self._fetchers(peer) as fetchers:
+        with self.store.locked(), self._fetchers(peer, self._hubs()) as (fetchers, _health):
             grace_seconds = settings.grace_seconds
             follower = Follower(
                 self.store,
@@ -216,31 +222,32 @@ class Engine:
         rate, seconds = settings.scrub_rate, settings.scrub_seconds
         if check or not repair:
             return Scrub(self.store, None, self.progress, settings.actor, rate, check).run(seconds)
-        with self._fetchers(self._peer()) as fetchers:
+        with self._fetchers(self._peer(), self._hubs(), is_patient=False) as (fetchers, _health):
             tokens = {one.repo: one.token for one in wanted if one.token}
             mender = Repair(self.store, fetchers, tokens, settings.reserve)
             return Scrub(self.store, mender, self.progress, settings.actor, rate).run(seconds)
 
     @contextlib.contextmanager
-    def _fetchers(self, peer: Peer | None) -> Iterator[list[Fetcher]]:
-        """Lend fetchers in the order in which they are to be asked: the peer's, if there is one, then the Hub's."""
-        sources = [*([PeerSource(peer, self.clock)] if peer else []), self._source(self._hub())]
-        fetchers = [Fetcher(source, self.store.fs, self.clock) for source in sources]
+    def _fetchers(
+        self, peer: Peer | None, hubs: list[Hub], is_patient: bool = True
+    ) -> Iterator[tuple[Fetchers, Health]]:
+        """Lend the fetchers for a run, and how the upstreams fare."""
+        health, fs, segments = self._health(), self.store.fs, Segments(self.clock)
+        from_peer = Fetcher(Source(peer, self.clock), fs, self.clock, segments) if peer else None
+        from_hubs = [Fetcher(source, fs, self.clock, segments) for source in map(self._source, hubs)]
+        fetchers = Fetchers(from_hubs, health, from_peer, is_patient)
         try:
-            yield fetchers
+            yield fetchers, health
         finally:
-            for fetcher in fetchers:
-                fetcher.close()
-            for source in sources:
-                source.close()
+            fetchers.close()
 
-    def _plan(self, wanted: list[Wanted], state: str, hub: Hub) -> Plan:
+    def _plan(self, wanted: list[Wanted], state: str, upstreams: Upstreams) -> Plan:
         known = self.store.ledger.state()
         if state == "absent":
             plan = Plan(removal=named(self.store, wanted))
             wanted = []
         else:
-            survey = Survey(self.store, hub, self.settings.workers, self.settings.lock)
+            survey = Survey(self.store, upstreams, self.settings.workers, self.settings.lock)
             plan = survey.plan(wanted, known, self.progress, exact=state == "exact")
         if state == "exact":
             try:
@@ -252,23 +259,45 @@ class Engine:
         survey_retention(self.store, wanted, plan, known.age_at(self.clock.now()), self.settings.grace_seconds)
         return plan
 
-    def _hub(self) -> Hub:
-        settings, proxies = self.settings, proxies_of(self.settings.proxy)
-        http = Http(self.clock, Pools(proxies, self._reach(proxies).check), settings.bandwidth)
-        self.progress.is_told_to_wait, http.move = http.gate.is_closed, self.progress.move
-        return Hub(settings.endpoint, http, settings.tokens)
+    def _health(self) -> Health:
+        """Return how the upstreams fare, as the last run has left it."""
+        names = [one.url for one in self._upstreams]
+        known = self.store.ledger.state().upstreams if len(names) > 1 and self.store.check() else {}
+        return Health(self.clock, {name: known[name] for name in names if name in known})
 
-    def _reach(self, proxies: Mapping[str, str]) -> Reach:
+    def _hubs(self) -> list[Hub]:
+        """Return the upstreams in order."""
+        settings, hubs = self.settings, list[Hub]()
+        limit = Limiter(settings.bandwidth, self.clock)
+        for one, tokens in zip(self._upstreams, tokens_for(self._upstreams, settings.tokens)):
+            proxies = self._proxies(one)
+            pools = Pools(proxies, self._reach(one, proxies).check)
+            http = Http(self.clock, pools, [limit, Limiter(one.bandwidth, self.clock)])
+            http.move = self.progress.move
+            hubs.append(Hub(one.url, http, tokens, is_first=not hubs))
+        self.progress.is_told_to_wait = lambda: any(hub.http.gate.is_closed() for hub in hubs)
+        return hubs
+
+    def _believed(self, hubs: list[Hub]) -> list[Hub]:
+        return [hub for hub, one in zip(hubs, self._upstreams) if one.is_believed]
+
+    def _proxies(self, one: Upstream) -> dict[str, str]:
+        if one.proxy is None:
+            return proxies_of(self.settings.proxy)
+        return proxies_of(one.proxy) if one.proxy else {}
+
+    def _reach(self, one: Upstream, proxies: Mapping[str, str]) -> Reach:
         mend = "if that is right, name its network in allow_networks"
-        return Reach(self.settings.endpoint, map(network, self.settings.allow_networks), proxies, mend)
+        return Reach(one.url, map(network, self.settings.allow_networks), proxies, mend)
 
     def _source(self, hub: Hub) -> Source:
-        if not self.settings.xet:
+        one = next(one for one in self._upstreams if one.url == hub.endpoint)
+        # hf_xet has no word for a proxy but the environment's, which all of them share
+        if not self.settings.xet or one.proxy is not None:
             return Source(hub, self.clock)
-        proxies = proxies_of(self.settings.proxy)
-        # hf_xet makes connections of its own, and has no word for a proxy but the environment's
+        proxies = self._proxies(one)
         leave_to_environment(proxies)
-        return Source(hub, self.clock, Xet(hub.http, judge=self._reach(proxies).check_url))
+        return Source(hub, self.clock, Xet(hub.http, judge=self._reach(one, proxies).check_url))
 
 
 def open_store(folder: Path, clock: Clock | None = None) -> Store:

@@ -10,7 +10,7 @@ All commits are sealed before any ref moves, and that is told in this node's own
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +20,7 @@ from .._base.errors import Besides, MirrorError, as_problem
 from .._base.names import Commit, Ref, RepoPath
 from .._base.progress import Progress
 from .._fetch.download import Downloads
-from .._fetch.fetch import Fetcher
+from .._fetch.fetchers import Fetchers
 from .._fetch.peer import Peer
 from .._plan.facts import Listing, Repo
 from .._plan.plan import Fetch
@@ -62,7 +62,7 @@ class Follower:
         self,
         store: Store,
         peer: Peer,
-        fetchers: Sequence[Fetcher],
+        fetchers: Fetchers,
         actor: str,
         grace_seconds: float,
         reserve: int = 3,

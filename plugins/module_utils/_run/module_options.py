@@ -26,7 +26,8 @@ _DEFAULTS = {"actor": "ansible"}
 _TOKENS: Mapping[str, tuple[str, str]] = {
     "token": (
         "str",
-        "Access token for the Hub, for entries that name none of O(tokens). It is sent to O(endpoint) only.",
+        "Access token for the Hub, for entries that name none of O(tokens). It is sent to O(endpoint) only, of several"
+        " to the first.",
     ),
     "tokens": ("dict", "Access tokens by name, for entries with C(token)."),
 }

@@ -17,13 +17,9 @@ from .._base.inside import network
 from .._base.names import shown
 from .._base.setting import check, setting, settings_of
 from .._plan.lockfile import LockFile
+from .upstream import LEAST_BANDWIDTH, MOST_BANDWIDTH, upstreams_problem
 
 _SHARE = re.compile("100%|[0-9]{1,2}%|[0-9]{1,9}")
-
-
-def _endpoint(value: Any) -> str | None:
-    where = "token or tokens (mirror_sync_token, mirror_sync_tokens), the command by its tokens_file"
-    return endpoint_problem(value, f"give an access token as {where}")
 
 
 def _peer(value: Any) -> str | None:
@@ -57,11 +53,19 @@ class Settings:
         is_required=True,
         metavar="DIR",
     )
-    endpoint: str = setting(
-        "URL of the Hub, or of anything that answers as the Hub does.",
+    endpoint: str | Sequence[str | Mapping[str, Any]] = setting(
+        "URL of the Hub, or of anything that answers as the Hub does, or a list of such in the order of preference.",
         "Without a user, password or token in it.",
+        "Each of a list is a URL or a mapping with C(url). The first that answers is believed about commits and hashes,"
+        " unless it has C(listings) V(false). Bytes come from any of them, for they are verified.",
+        "C(token) there is the name of one of the tokens, which then goes to that upstream alone. Tokens that entries"
+        " name, and the one for those that name none, go to the first upstream only.",
+        "C(proxy) there is that upstream's own, without a password, and empty for a direct connection; without the key"
+        " it is O(proxy). C(bandwidth) is its own limit in bytes a second, beside that of all together.",
+        "One that is away, limited, behind or wrong is asked after the others for a while, and a warning says so.",
         default="https://huggingface.co",
-        check=_endpoint,
+        type="raw",
+        check=upstreams_problem,
         metavar="URL",
     )
     proxy: str | None = setting(
@@ -96,8 +100,8 @@ class Settings:
         default=0,
         type="int",
         unit="bytes a second",
-        least=10_000,  # with less, what is fetched would be taken for stalled
-        most=10**12,
+        least=LEAST_BANDWIDTH,
+        most=MOST_BANDWIDTH,
         zero="no limit",
         metavar="N",
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from .._base.clock import StoppedError
@@ -15,6 +16,7 @@ from .._base.errors import MirrorError, as_problem
 from .._base.names import Commit
 from .._base.progress import Progress
 from .._fetch.hub import Hub
+from .._fetch.upstreams import BehindError, Upstreams
 from .._plan.facts import Listing, Repo
 from .._plan.lockfile import LockFile
 from .._plan.plan import CommitPlan, Plan, RepoFacts, Snapshot, Upstream, plan_repo
@@ -29,8 +31,8 @@ from .._store.view_update import plan_update
 class Survey:
     """The facts for one run over a whitelist."""
 
-    def __init__(self, store: Store, hub: Hub, workers: int, lock: LockFile | None = None) -> None:
-        self._store, self._hub, self._workers, self._lock = store, hub, workers, lock
+    def __init__(self, store: Store, upstreams: Upstreams, workers: int, lock: LockFile | None = None) -> None:
+        self._store, self._upstreams, self._workers, self._lock = store, upstreams, workers, lock
         self._purged = read_purged(store)
 
     def plan(self, wanted: list[Wanted], state: State, progress: Progress, exact: bool = False) -> Plan:
@@ -79,23 +81,44 @@ class Survey:
         return listing
 
     def _listing(self, wanted: Wanted, facts: RepoFacts) -> Listing:
-        repo, ref = wanted.repo, wanted.revision
+        ref = wanted.revision
         if wanted.commit:
             return self._at_commit(wanted, facts, wanted.commit)
         if ref in facts.frozen:
             return self._at_commit(wanted, facts, facts.refs[ref])
+        try:
+            return self._upstreams.ask(
+                str(wanted), partial(self._ask_hub, wanted, facts), partial(self._is_behind, wanted, facts)
+            )
+        except BehindError:  # which is told
+            return self._at_commit(wanted, facts, facts.refs[ref])
+
+    def _ask_hub(self, wanted: Wanted, facts: RepoFacts, hub: Hub) -> Listing:
+        """Return what a Hub says of a ref now."""
+        repo, ref = wanted.repo, wanted.revision
         known = facts.pending.get(ref) or facts.refs.get(ref)
         if known and facts.snapshots.get(known):
-            commit = self._hub.head(repo, ref, min(facts.snapshots[known], key=len), wanted.token)
+            commit = hub.head(repo, ref, min(facts.snapshots[known], key=len), wanted.token)
             if commit in facts.rejected.get(ref, ()):
                 return self._at_commit(wanted, facts, facts.refs[ref])
             listing = self._seen(repo, facts, commit) if commit else None
             if listing:
                 return listing
-        commit, card = self._hub.info(repo, ref, wanted.token)
+        commit, card = hub.info(repo, ref, wanted.token)
         if commit in facts.rejected.get(ref, ()):
             return self._at_commit(wanted, facts, facts.refs[ref])
-        return self._seen(repo, facts, commit) or self._hub.listing(repo, commit, card, wanted.token)
+        return self._seen(repo, facts, commit) or hub.listing(repo, commit, card, wanted.token)
+
+    def _is_behind(self, wanted: Wanted, facts: RepoFacts, listing: Listing) -> bool:
+        """Say whether what is published is newer: it came from somebody who is ahead."""
+        published = facts.refs.get(wanted.revision)
+        if published in (None, listing.commit):
+            return False
+        if listing.commit in facts.history.get(wanted.revision, ()):
+            return True
+        before = self._store.repository(wanted.repo).upstream(published)
+        dates = [str(one.info.get("lastModified") or "") for one in (listing, before) if one]
+        return len(dates) == 2 and all(dates) and dates[0] < dates[1]
 
     def _seen(self, repo: Repo, facts: RepoFacts, commit: Commit) -> Listing | None:
         """Return the Hub's listing of a commit if it came from the Hub before."""
@@ -107,7 +130,7 @@ class Survey:
         if seen:
             return seen
         try:
-            return self._hub_at_commit(wanted, commit)
+            return self._upstreams.ask(str(wanted), partial(self._hub_at_commit, wanted, commit))
         except StoppedError:
             raise
         except MirrorError as problem:
@@ -116,12 +139,12 @@ class Survey:
                 raise
             return dataclasses.replace(told, doubt=str(problem))
 
-    def _hub_at_commit(self, wanted: Wanted, commit: Commit) -> Listing:
+    def _hub_at_commit(self, wanted: Wanted, commit: Commit, hub: Hub) -> Listing:
         repo = wanted.repo
-        found, card = self._hub.info(repo, commit, wanted.token)
+        found, card = hub.info(repo, commit, wanted.token)
         if found != commit:
             raise MirrorError(f"{wanted}: asked for commit {commit}, the Hub answers for {found}")
-        return self._hub.listing(repo, commit, card, wanted.token)
+        return hub.listing(repo, commit, card, wanted.token)
 
     def _bad(self, state: State) -> Mapping[tuple[str, str, str], str]:
         now = self._store.clock.now()

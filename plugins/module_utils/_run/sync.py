@@ -18,7 +18,8 @@ from .._base.errors import Besides, HeldError, MirrorError, as_problem, join
 from .._base.names import Ref
 from .._base.progress import Progress
 from .._fetch.download import Downloads
-from .._fetch.fetch import Fetcher
+from .._fetch.fetchers import Fetchers
+from .._fetch.health import Health
 from .._fetch.peer import Peer
 from .._inspect.judge import judge
 from .._plan.facts import Repo
@@ -41,7 +42,7 @@ class Options:
     """How a run is made, with the settings that it goes by.
 
     ``reserve`` is the share of the disk, in percent, that stays free. What is retired stays for ``grace_seconds``.
-    Before a commit is published, ``peer`` has ``peer_wait`` seconds to seal it, too.
+    Before a commit is published, ``peer`` has ``peer_wait`` seconds to seal it, too. ``health`` is how upstreams fare.
     """
 
     workers: int = 8
@@ -49,6 +50,7 @@ class Options:
     grace_seconds: float = GRACE
     actor: str = "hf-mirror"
     lock: LockFile | None = None
+    health: Health | None = None
     peer: Peer | None = None
     peer_wait: float = 0.0
 
@@ -56,10 +58,10 @@ class Options:
 class Sync:
     """One run over a whitelist. The store must be locked, and prepared."""
 
-    def __init__(self, store: Store, fetcher: Fetcher, options: Options, progress: Progress) -> None:
+    def __init__(self, store: Store, fetchers: Fetchers, options: Options, progress: Progress) -> None:
         self._store, self._options = store, options
         self._ledger, self._clock = store.ledger, store.clock
-        self._downloads = Downloads(store, [fetcher], options.reserve, progress)
+        self._downloads = Downloads(store, fetchers, options.reserve, progress)
         self._progress = progress
         self._problems: dict[str, MirrorError] = {}
         self._run = 0
@@ -262,6 +264,8 @@ class Sync:
             others += [name for name in before if _is_of(name, plan.removal)]
         changed = {str(entry) for repo in plan.repos for c in repo.commits if c.changes for entry in c.entries}
         updated = [name for name in entries if name in changed or before.get(name, RepoState()).failures]
+        told = self._options.health.warnings if self._options.health else []
+        about: dict[str, Any] = {"upstreams": told} if told else {}
         self._ledger.append(
             "run",
             run=self._run,
@@ -272,11 +276,13 @@ class Sync:
             succeeded=[*updated, *(name for name in others if before[name].failures)],
             failed=failed,
             fetched_bytes=self._downloads.received,
+            **about,
         )
         state = self._ledger.state()  # with that record, and what others recorded meanwhile
         state.succeeded(entries, now)
         state.succeeded(others, now)
         state.bad = {key: bad for key, bad in self._downloads.bad.items() if bad.until + LONGEST_DELAY > now}
+        state.upstreams = self._options.health.to_remember() if self._options.health else {}
         self._ledger.save(state)
 
 

@@ -51,7 +51,7 @@ class RepoState:
 
 @dataclass
 class Bad:
-    """A content that arrived wrong: it is not asked for again before ``until`` (seconds since 1970)."""
+    """What is left alone until a time (seconds since 1970): a content that arrived wrong, an upstream that failed."""
 
     times: int
     until: float
@@ -64,11 +64,13 @@ class Bad:
 
 @dataclass
 class State:
-    """What the next run, the alerts and the status page go by. Lost, it is rebuilt from the ledger, but for ``bad``.
+    """What the next run, the alerts and the status page go by.
 
+    Lost, it is rebuilt from the ledger, but for ``bad`` and ``upstreams``.
     ``age`` is the store's at the end of the ``last_run``: seconds that no clock that jumps can spend. ``node`` is what
     keepalived last made of this node of a pair, its ``state`` ``since`` when. ``upto`` is how far the ledger was read
-    for it: file and bytes. ``under_way`` is the run that began and did not record its end yet.
+    for it: file and bytes. ``under_way`` is the run that began and did not record its end yet. ``upstreams`` are those
+    of several that are left for a while, by endpoint.
     """
 
     run: int = 0
@@ -79,6 +81,7 @@ class State:
     node: dict[str, str] | None = None
     upto: tuple[str, int] = ("", 0)
     under_way: int | None = None
+    upstreams: dict[str, Bad] = field(default_factory=dict)
 
     def to_json(self) -> Record:
         """Return a value that ``from_json`` understands."""
@@ -88,11 +91,13 @@ class State:
     def from_json(cls, value: Mapping[str, Any]) -> State:
         """Read what ``to_json`` wrote."""
         repos = {name: RepoState(**fields) for name, fields in value["repos"].items()}
+        upstreams = {name: Bad(**fields) for name, fields in value.get("upstreams", {}).items()}
         bad = {name: Bad(**fields) for name, fields in value["bad"].items() if name.count(" ") >= 2}
         numbers = [value["run"], value["age"], value["last_run"] or 0, value["upto"][1], value.get("under_way") or 0]
         numbers += [one for repo in repos.values() for one in (repo.failures, repo.last_success or 0)]
-        numbers += [one for known in bad.values() for one in (known.times, known.until)]
-        texts = [value["upto"][0], *(text for repo in repos.values() for text in (repo.message, repo.cause))]
+        numbers += [one for known in (*bad.values(), *upstreams.values()) for one in (known.times, known.until)]
+        texts = [value["upto"][0], *(known.message for known in upstreams.values())]
+        texts += [text for repo in repos.values() for text in (repo.message, repo.cause)]
         if not all(isinstance(one, _NUMBER) for one in numbers) or not all(isinstance(one, str) for one in texts):
             raise TypeError("the state is none of ours")
         if min(numbers) < 0:
@@ -100,7 +105,7 @@ class State:
         name, size = value["upto"]
         upto = (str(name), int(size))
         node, under_way = value.get("node"), value.get("under_way")
-        return cls(value["run"], value["age"], value["last_run"], repos, bad, node, upto, under_way)
+        return cls(value["run"], value["age"], value["last_run"], repos, bad, node, upto, under_way, upstreams)
 
     def age_at(self, seconds: float) -> float:
         """Return the store's age at a time: it grows from run to run, and never by more than a pause may take."""

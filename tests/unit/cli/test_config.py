@@ -96,7 +96,12 @@ def test_where_the_whitelist_may_be(tmp_path: Path, text: str) -> None:
         ("store: s\nendpont: x\n1: 2", "FILE: unknown key endpont, 1 (known: store, endpoint, proxy, "),
         ("models_to_sync: []\nstore: s", "FILE: unknown key models_to_sync (known: "),
         ("store: 7", "FILE: store must be a path"),
-        ("endpoint: []", "FILE: endpoint must be an address that begins with http:// or https://"),
+        ("endpoint: []", "FILE: endpoint has 0 upstreams, it must have 1 to 10"),
+        ("endpoint: 5", "FILE: endpoint is a number, it must be a URL, or a list of URLs"),
+        (
+            "endpoint: [https://a.example.com, https://me:secret@b.example.com]",
+            "FILE: endpoint (upstream 2) has a user",
+        ),
         (
             "endpoint: https://me:secret@hub.example.com",
             "FILE: endpoint has a user or a password in it, which everybody",

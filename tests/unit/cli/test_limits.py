@@ -305,6 +305,6 @@ def test_a_run_that_no_longer_has_memory_is_no_entry_s_failure(cli: Cli, monkeyp
 def test_each_answer_of_the_hub_is_progress(hub: HubProcess, tmp_path: Path) -> None:
     """A listing of many pages has a limit of its own, and must not end the run that the others are in."""
     engine = _engine.Engine(Settings(store=tmp_path, endpoint=hub.url))
-    asked, before = engine._hub(), engine.progress.mark()
+    (asked,), before = engine._hubs(), engine.progress.mark()
     asked.info(Repo("model", "stand-in/tiny-model"), "main")
     assert engine.progress.mark() != before

@@ -27,6 +27,7 @@ from .conftest import LAUNCHER, Cli, Inside
 
 TOP = Path(__file__).parents[3]
 TINY = {"repo_id": "stand-in/tiny-model"}
+NOBODY = "http://127.0.0.1:1"
 SPACE = {"repo_id": "stand-in/tiny-space", "repo_type": "space"}
 DATASET = {"repo_id": "stand-in/tiny-dataset", "repo_type": "dataset"}
 GONE = {"repo_id": "stand-in/gone"}
@@ -138,13 +139,19 @@ def test_the_environment_has_the_last_word_nowhere(cli: Cli, hub: HubProcess) ->
     cli.options = ["--store", "store"]
     cli.environment["HF_ENDPOINT"] = hub.url
     assert cli("sync", "--config", config).code == 0
-    cli.environment["HF_ENDPOINT"] = "http://127.0.0.1:1"
+    cli.environment["HF_ENDPOINT"] = NOBODY
     config = cli.write("c.yml", {"models": [TINY], "endpoint": hub.url})
     assert cli("plan", "--config", config).code == 0
     wrong = cli("plan", "--config", config, "--endpoint", "ftp://x")
     assert wrong.code == 2 and wrong.err == (
         "hf-mirror: --endpoint must be an address that begins with http:// or https://\n"
     )
+    several = cli(
+        "plan", "--config", cli.write("c.yml", {"models": [TINY]}), "--endpoint", hub.url, "--endpoint", NOBODY
+    )
+    assert several.code == 0
+    config = cli.write("c.yml", {"models": [TINY], "endpoint": [{"url": hub.url, "proxy": ""}, NOBODY]})
+    assert cli("plan", "--config", config).code == 0
     cli.environment["HF_ENDPOINT"] = "https://me:secret@hub.example.com"
     wrong = cli("plan", "--config", config)
     assert wrong.code == 2 and "hf-mirror: HF_ENDPOINT has a user or a password in it" in wrong.err
@@ -209,7 +216,7 @@ def test_the_tokens_of_a_run(tmp_path: Path, hub: HubProcess, monkeypatch: pytes
 )
 def test_refused(inside: Inside, tmp_path: Path, arguments: list[str], code: int, words: str) -> None:
     (tmp_path / "c.yml").write_text(json.dumps([TINY]))
-    got = inside("--store", "store", "--endpoint", "http://127.0.0.1:1", *arguments)
+    got = inside("--store", "store", "--endpoint", NOBODY, *arguments)
     assert (got.code, got.out) == (code, "") and words in got.err
     assert [file.name for file in tmp_path.iterdir()] == ["c.yml"], "nothing was touched"
 

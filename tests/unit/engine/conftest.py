@@ -6,16 +6,21 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.clock import Clock
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch import http as _http
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch import source as _source
 from ansible_collections.modelops.hf_mirror.plugins.modules import mirror_models
 from unit.engine.two_nodes import Pair
+from unit.engine.upstreams import SWAPPER, Odd
 
 from hub.process import HubProcess
 
@@ -84,3 +89,53 @@ def pair(tmp_path: Path, hub: HubProcess) -> Iterator[Pair]:
     yield pair
     for node in pair.nodes.values():
         node.kill()
+
+
+# ---- several upstreams
+
+
+@pytest.fixture(scope="module")
+def running_other(contents: Path) -> Iterator[HubProcess]:
+    with HubProcess(contents) as other:
+        yield other
+
+
+@pytest.fixture
+def other(running_other: HubProcess) -> HubProcess:
+    running_other.control("reset", {})
+    return running_other
+
+
+@pytest.fixture(params=["first", "second"])
+def odd(request: pytest.FixtureRequest, hub: HubProcess, other: HubProcess) -> Odd:
+    return (other, [other, hub] if request.param == "first" else [hub, other])
+
+
+@pytest.fixture
+def published(store: Path) -> Callable[..., str | None]:
+    def find(repo_id: str = SWAPPER) -> str | None:
+        ref = store / "hub" / f"models--{repo_id.replace('/', '--')}" / ".mirror/rev/main"
+        return os.readlink(ref) if ref.is_symlink() else None
+
+    return find
+
+
+@pytest.fixture
+def telling(sync: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Sync, with what the module warns of in its answer."""
+    told: list[str] = []
+    monkeypatch.setattr(AnsibleModule, "warn", lambda _module, text: told.append(text))
+
+    def run(*models: Any, **options: Any) -> dict[str, Any]:
+        told.clear()
+        return {**sync(*models, **options), "warnings": [*told]}
+
+    return run
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes half a minute in life takes a second here."""
+    monkeypatch.setattr(_source, "_STALL_SECONDS", 1.0)
+    monkeypatch.setattr(_http, "READ_TIMEOUT", 1)
+    monkeypatch.setattr(_http.Http, "backoff", lambda http, attempt: http.clock.sleep(0.01 * attempt))

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,15 +45,6 @@ def in_segments(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
 def segments(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file comes in one piece, or in 14 of which several are under way."""
     in_segments(monkeypatch, request.param)
-
-
-@pytest.fixture
-def published(store: Path) -> Callable[[str], str | None]:
-    def find(repo_id: str) -> str | None:
-        ref = store / "hub" / f"models--{repo_id.replace('/', '--')}" / ".mirror/rev/main"
-        return os.readlink(ref) if ref.is_symlink() else None
-
-    return find
 
 
 HEALED = [

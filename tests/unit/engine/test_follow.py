@@ -23,6 +23,7 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.http imp
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.peer import Peer, PeerError
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan import refs as _refs
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import Fetch
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.purge import Purge
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.ref_change import make_change
@@ -79,13 +80,13 @@ def test_what_the_peer_has_spoiled_comes_from_the_hub(pair: Pair) -> None:
 
 def test_what_a_peer_took_with_it_comes_from_the_hub(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     pair.sync("a", [{"repo_id": SWAPPER.repo_id}])
-    url = Peer.content_url
+    url = Peer.url_of
 
-    def dies(peer: Peer, etag: str) -> str:
+    def dies(peer: Peer, action: Fetch) -> str:
         pair.nodes["a"].kill()
-        return url(peer, etag)
+        return url(peer, action)
 
-    monkeypatch.setattr(Peer, "content_url", dies)
+    monkeypatch.setattr(Peer, "url_of", dies)
     monkeypatch.setattr(Http, "backoff", lambda *_waits: None)
     pair.follow("b")
     assert commits(pair, "b", SWAPPER) == commits(pair, "a", SWAPPER)

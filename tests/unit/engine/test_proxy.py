@@ -83,6 +83,16 @@ def test_everything_goes_through_the_proxy(sync: Run, hub: HubProcess, proxy: tu
     assert any(line.startswith("GET 127.0.0.2:") for line in seen), "the content origin, too"
 
 
+@pytest.mark.parametrize("own", [True, False])
+def test_an_upstream_has_a_proxy_of_its_own(sync: Run, hub: HubProcess, proxy: tuple[str, Any], own: bool) -> None:
+    """One that an upstream does not go through is never spoken to, the setting's and the environment's neither."""
+    url, seen = proxy[0], proxy[1].seen
+    upstream = {"url": hub.url, "proxy": url if own else ""}
+    answer = sync({"repo_id": "stand-in/tiny-model"}, endpoint=[upstream], proxy=None if own else url)
+    assert not answer["failures"]
+    assert len(seen) == (sum(hub.control("requests")["counts"].values()) if own else 0)
+
+
 def test_a_proxy_with_a_password_gets_it_and_nobody_else_sees_it(
     sync: Run, hub: HubProcess, proxy: tuple[str, Any], store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

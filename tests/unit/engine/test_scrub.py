@@ -253,15 +253,15 @@ def test_a_sync_may_repair_the_same(mirror: Mirror, monkeypatch: pytest.MonkeyPa
     """It has a part of its own, and whoever comes second finds no name that is left."""
     spoil(mirror)
     before = names(mirror.root, mirror.root / "pool" / ROTTEN)
-    fetch = _repair.Fetcher.fetch
+    fetch = _repair.Fetchers.fetch
 
     def fetch_both(fetcher: Any, action: Any, part: Path) -> None:
-        monkeypatch.setattr(_repair.Fetcher, "fetch", fetch)
+        monkeypatch.setattr(_repair.Fetchers, "fetch", fetch)
         mirror.recovered = lambda: None
         assert not mirror.run(BOTH).problems
         fetch(fetcher, action, part)
 
-    monkeypatch.setattr(_repair.Fetcher, "fetch", fetch_both)
+    monkeypatch.setattr(_repair.Fetchers, "fetch", fetch_both)
     report = mirror.scrub()
     assert [rot.state for rot in report.rotten] == ["repaired"] and not mirror.damage(left_over=True)
     assert names(mirror.root, mirror.root / "pool" / ROTTEN) == before

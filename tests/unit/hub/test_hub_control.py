@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import json
 import urllib.error
 from pathlib import Path
 
@@ -75,6 +76,21 @@ def test_cut_spares_a_resumed_rest_that_is_short_enough(hub: HubProcess) -> None
     rest = fetch(hub, LFS, Range=f"bytes={len(start)}-")
     assert rest.status == 206
     assert start + rest.body == honest
+
+
+def test_what_is_listed_and_told_of_a_file(hub: HubProcess) -> None:
+    location = f"/{REPO}/resolve/main/{LFS}"
+    right = head(hub.url, location).headers
+    hub.control("untold", {"repo_id": REPO, "path": LFS})
+    hub.control("mislist", {"repo_id": REPO, "path": LFS, "times": 1})
+    told = head(hub.url, location).headers
+    assert {*right.keys()} - {*told.keys()} == {"x-linked-etag", "x-linked-size"}
+    listed = [
+        {one["path"]: one for one in json.loads(get(hub.url, f"/api/models/{REPO}/tree/main").body)}
+        for _try in range(2)
+    ]
+    assert f'"{listed[1][LFS]["lfs"]["oid"]}"' == right["X-Linked-Etag"]
+    assert [path for path, one in listed[0].items() if listed[1][path] != one] == [LFS]
 
 
 def test_journal(hub: HubProcess) -> None:

@@ -56,6 +56,34 @@ def test_what_is_right_passes(tmp_path: Path) -> None:
     assert done.is_good and "hf_secret" not in done.said, done.said
 
 
+UPSTREAMS = [
+    ("https://a.example.com", ""),
+    (["https://a.example.com", {"url": "https://b.example.com", "proxy": "", "bandwidth": "50000"}], ""),
+    ('["https://a.example.com"]', "endpoint is a text; a list is written as [URL, URL], on the command line as JSON"),
+    ("", "endpoint must be an address"),
+    (5, "endpoint is a number, it must be a URL, or a list"),
+    (True, "endpoint is true or false, it must be a URL, or a list"),
+    (None, "mirror_sync_endpoint must be a value, not null."),
+    ({"url": "https://a.example.com"}, "endpoint is a mapping, it must be a URL, or a list"),
+    (["https://a.example.com", {"url": "https://b.example.com", "token": ["x"]}], "endpoint (upstream 2) token is a"),
+]
+
+
+@pytest.mark.parametrize(("given", "words"), UPSTREAMS, ids=str)
+def test_upstreams_are_a_url_or_a_list(tmp_path: Path, given: Any, words: str) -> None:
+    done = local_role.run(tmp_path, "mirror_sync", "preflight", **FINE, mirror_sync_endpoint=given)
+    assert done.is_good == (not words) and words in " ".join(done.said.split()), done.said
+
+
+def test_the_night_asks_whom_the_play_asks() -> None:
+    upstreams = UPSTREAMS[1][0]
+    made = templar(variables_of("mirror_sync", mirror_sync_models=[], mirror_sync_endpoint=upstreams))
+    assert made.template(trust_as_template("{{ __mirror_sync_config }}"))["endpoint"] == upstreams
+    tasks = yaml.safe_load((SYNC / "tasks/sync.yml").read_text(encoding="utf-8"))
+    (module,) = [task["modelops.hf_mirror.mirror_models"] for task in tasks[-1]["block"]]
+    assert made.template(trust_as_template(module["endpoint"])) == upstreams
+
+
 def unit(name: str, **more: Any) -> dict[str, str]:
     """Return the settings of a unit as the role writes it; of several of one name the last."""
     values = {**yaml.safe_load((SYNC / "defaults/main.yml").read_text()), "__mirror_sync_folder": "/etc/hf-mirror"}

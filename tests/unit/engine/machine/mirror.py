@@ -48,14 +48,14 @@ class MemoryEngine(Engine):
         self._in_run = True
         return super().run(wanted, state, wait)
 
-    def _plan(self, wanted: list[Wanted], state: str, hub: Any) -> Plan:
+    def _plan(self, wanted: list[Wanted], state: str, upstreams: Any) -> Plan:
         # what recovery has no room for a run tells of, and goes on
         if self._in_run and not self._disk.is_full:
             self._mirror.recovered()
-        return super()._plan(wanted, state, hub)
+        return super()._plan(wanted, state, upstreams)
 
-    def _hub(self) -> Any:
-        return self._mirror.upstream
+    def _hubs(self) -> Any:
+        return [self._mirror.upstream]
 
     def _source(self, hub: Any) -> Any:
         return MemorySource(hub)

@@ -13,6 +13,8 @@ from typing import Any
 
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.body import Body, FetchError
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.fetch import Fetcher
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.fetchers import Fetchers
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.health import Health
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.peer import Peer, PeerError
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import Fetch
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.compare import differences
@@ -48,7 +50,7 @@ class DiskSource(MemorySource):
         self.received = 0
         self.warnings: list[str] = []
 
-    def body(self, action: Fetch, plain: bool = False) -> Body:
+    def body(self, action: Fetch, plain: bool = False, hasty: bool = False) -> Body:
         return _DiskBody(self._pool / action.file.etag)
 
 
@@ -74,15 +76,15 @@ def follow(mirror: Mirror, peer: Mirror, fs: CrashingFs | None = None) -> Follow
     store.prepare()
     with store.locked():
         sources = [DiskSource(peer.root), MemorySource(mirror.upstream)]
-        fetchers = [Fetcher(source, store.fs, mirror.clock) for source in sources]  # type: ignore[arg-type]
+        theirs, hubs = (Fetcher(source, store.fs, mirror.clock) for source in sources)  # type: ignore[arg-type]
+        fetchers = Fetchers([hubs], Health(mirror.clock), theirs)
         follower = Follower(store, DiskPeer(peer.root), fetchers, "test", mirror.grace * 3600.0, workers=1)
         try:
             follower.recover()
             mirror.recovered()
             return follower.follow()
         finally:
-            for fetcher in fetchers:
-                fetcher.close()
+            fetchers.close()
 
 
 def serials(root: Path) -> dict[tuple[str, str], int]:

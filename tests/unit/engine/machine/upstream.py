@@ -112,7 +112,7 @@ class MemorySource:
         self.received = 0
         self.warnings: list[str] = []
 
-    def body(self, action: Fetch, plain: bool = False) -> Body:
+    def body(self, action: Fetch, plain: bool = False, hasty: bool = False) -> Body:
         return _MemoryBody(self, action)
 
     def close(self) -> None:

@@ -1,0 +1,156 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Contents from whoever has them: the peer, then the upstreams in order. A hash decides, so that all are as good.
+
+What one began the next one goes on with. Who sent wrong bytes is known by a hash that all of them made, from the first
+byte to the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from .._base.clock import StoppedError
+from .._base.errors import MirrorError
+from .._plan.plan import Fetch
+from .body import BrokenError, ClosedError, FetchError, WrongError
+from .fetch import DiskFullError, Fetcher, HashMismatchError
+from .health import AWAY, FRUITLESS, WRONG, Health
+from .http import LimitedError, TransportError, UnreachableError
+
+
+class Fetchers:
+    """The fetchers of a run, for all of its threads: one for each of the ``upstreams``, and the ``peer``'s.
+
+    ``is_patient``: an upstream that could not be reached is asked for the next content all the same, if it is the only
+    one.
+    """
+
+    def __init__(
+        self, upstreams: Sequence[Fetcher], health: Health, peer: Fetcher | None = None, is_patient: bool = True
+    ) -> None:
+        self._upstreams, self._health, self._peer, self._is_patient = upstreams, health, peer, is_patient
+        self._peer_is_away = False
+        self._down: UnreachableError | None = None
+
+    @property
+    def _all(self) -> list[Fetcher]:
+        return [*([self._peer] if self._peer else []), *self._upstreams]
+
+    @property
+    def fetched(self) -> int:
+        """Return the bytes that came in so far."""
+        return sum(fetcher.fetched for fetcher in self._all)
+
+    def when_reading(self, move: Callable[[], None]) -> None:
+        """Say what is to be called while what is there is read."""
+        for fetcher in self._all:
+            fetcher.move = move
+
+    def close(self) -> None:
+        """Let the threads go, and end what is still under way."""
+        for fetcher in self._all:
+            fetcher.close()
+            fetcher.source.close()
+
+    @property
+    def warnings(self) -> list[str]:
+        """Return what a person should know although nothing failed."""
+        return [warning for fetcher in self._all for warning in fetcher.source.warnings]
+
+    def fetch(self, action: Fetch, part: Path) -> None:
+        """Complete ``part`` with the bytes of a file, and verify it. Raises MirrorError where nobody has it."""
+        if self._peer and not self._peer_is_away:
+            try:
+                return self._peer.fetch(action, part)
+            except (StoppedError, DiskFullError):
+                raise
+            except TransportError:
+                self._peer_is_away = True
+            except FetchError:
+                pass
+        if len(self._upstreams) > 1:
+            return self._from_upstreams(action, part)
+        if self._down:
+            raise self._down
+        try:
+            return self._upstreams[0].fetch(action, part)
+        except UnreachableError as problem:
+            self._down = None if self._is_patient else problem
+            raise
+
+    def _from_upstreams(self, action: Fetch, part: Path) -> None:
+        problems: dict[Fetcher, MirrorError] = {}
+        order = self._health.order(self._upstreams, _name)
+        if any(self._try(fetcher, action, part, problems, hasty=True) for fetcher in order):
+            return
+        # nobody else has it: now their limits are waited for
+        limited = [fetcher for fetcher, problem in problems.items() if isinstance(problem, LimitedError)]
+        if any(self._try(fetcher, action, part, problems, hasty=False) for fetcher in limited):
+            return
+        self._blame(action, problems, is_right=False)
+        raise _joined(problems)
+
+    def _try(
+        self, fetcher: Fetcher, action: Fetch, part: Path, problems: dict[Fetcher, MirrorError], hasty: bool
+    ) -> bool:
+        """Say whether an upstream has the content, or note in ``problems`` why not."""
+        name = _name(fetcher)
+        try:
+            fetcher.fetch(action, part, hasty)
+        except (StoppedError, DiskFullError):
+            raise
+        except LimitedError as problem:
+            self._health.limited(name, problem.seconds)
+            problems[fetcher] = problem
+        except TransportError as problem:
+            self._health.leave(name, AWAY, f"gives no answer ({problem})", is_away=True)
+            problems[fetcher] = problem
+        except BrokenError as problem:
+            self._health.leave(name, FRUITLESS, f"does not give its files ({problem})")
+            problems[fetcher] = problem
+        except MirrorError as problem:
+            # a cache is no way around that; the tokens are for the first one
+            if isinstance(problem, ClosedError) and fetcher is self._upstreams[0]:
+                raise
+            problems[fetcher] = problem
+        else:
+            problems.pop(fetcher, None)
+            self._blame(action, problems, is_right=True)
+            untold = fetcher.source.untold
+            if untold and untold.file == action.file:
+                self._health.leave(name, WRONG, f"does not tell the hash of {_shown(action)} (no X-Linked-Etag)")
+            else:
+                self._health.fine(name)
+            return True
+        return False
+
+    def _blame(self, action: Fetch, problems: Mapping[Fetcher, MirrorError], is_right: bool) -> None:
+        """Leave who sent what is not listed; where two send the same and nobody what is listed, leave the lister."""
+        wrong = {_name(one): problem for one, problem in problems.items() if isinstance(problem, WrongError)}
+        told = [problem.told for problem in wrong.values() if problem.told]
+        lister = self._health.listed.get(action.commit)
+        if not is_right and any(told.count(one) > 1 for one in told):
+            if lister:
+                self._health.leave(lister, WRONG, f"lists {_shown(action)} as something else than all send")
+            return
+        for name, problem in wrong.items():
+            self._health.leave(name, WRONG, f"sends something else than what is listed ({problem})")
+
+
+def _name(fetcher: Fetcher) -> str:
+    return fetcher.source.name
+
+
+def _shown(action: Fetch) -> str:
+    return f"{action.path} of {action.repo}@{action.commit[:12]}"
+
+
+def _joined(problems: Mapping[Fetcher, MirrorError]) -> MirrorError:
+    """Return what all of them had to say, each by its name; a content that came wrong is to be remembered as such."""
+    text = "; ".join(f"{_name(one)}: {problem}" for one, problem in problems.items())
+    cause = "; ".join(f"{_name(one)}: {problem.cause}" for one, problem in problems.items())
+    is_wrong = any(isinstance(problem, HashMismatchError) for problem in problems.values())
+    return (HashMismatchError if is_wrong else FetchError)(text, cause)
