@@ -29,6 +29,7 @@ from .._fetch.xet import Xet
 from .._plan.plan import Plan
 from .._plan.wanted import Wanted
 from .._store.catalogue import write_catalogue
+from .._store.decision import decide
 from .._store.store import Store, StoreError
 from .collect import Collector, survey_retention
 from .follow import Followed, Follower
@@ -187,6 +188,8 @@ class Engine:
             recover(self.store, about, grace_seconds)
             plan = self._plan_collection(wanted)
             age = self.store.ledger.state().age_at(self.clock.now())
+            if plan.changes:
+                decide(self.store)
             problems = collector.execute(plan, wanted, age)
             try:
                 write_catalogue(self.store)

@@ -26,10 +26,11 @@ from .._plan.lockfile import LockFile
 from .._plan.plan import CommitPlan, Fetch, Plan, Removal
 from .._plan.wanted import Wanted
 from .._store.catalogue import write_catalogue
+from .._store.decision import decide
 from .._store.history import Mark
 from .._store.ledger import LONGEST_DELAY, RepoState, State
 from .._store.store import Store
-from .._store.view_update import note_entries, update_views
+from .._store.view_update import are_noted, note_entries, update_views
 from .._store.views import Views
 from .collect import GRACE, Collector
 from .recovery import note_death, recover, settle
@@ -88,6 +89,9 @@ class Sync:
         commits = [commit for repo in plan.repos for commit in repo.commits if commit.changes or commit.confirm]
         self._downloads.begin(plan.fetches, state.bad)
         self._problems = dict(plan.problems)
+        if commits or plan.changes or not are_noted(self._store, plan.upstream):
+            # before it changes anything, or this node's own follower would take it back
+            self._attempt(Besides.LEDGER, lambda: decide(self._store))
         with ThreadPoolExecutor(self._options.workers) as pool:
             # a list, so that what a job raises comes out
             list(pool.map(lambda job: job(), [job for commit in commits for job in self._jobs(commit)]))

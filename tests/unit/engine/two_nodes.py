@@ -58,7 +58,7 @@ class Pair:
 
     def assert_equal(self) -> None:
         found = list(differences(read_catalogue(self.store("a")), read_catalogue(self.store("b"))))
-        assert not found
+        assert not found, found
         assert served(self.nodes["a"].store) == served(self.nodes["b"].store)
         for node in self.nodes.values():
             check_store(node.store)
