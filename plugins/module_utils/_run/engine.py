@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from .._check.scrub import Report, Scrub
 from .._fetch.fetch import Fetcher
 from .._fetch.http import Http, Pools, proxies_of
 from .._fetch.hub import Hub
-from .._fetch.peer import Peer, PeerSource, peer_at
+from .._fetch.peer import Peer, PeerError, PeerSource, peer_at
 from .._fetch.reach import Reach
 from .._fetch.source import Source
 from .._fetch.xet import Xet
@@ -65,7 +65,8 @@ class Engine:
         self.clock = clock or Clock()
         self.store = Store(settings.store, fs, self.clock)
         self.progress = Progress()
-        self._level: tuple[str, int, int] | None = None
+        #: What a peer and this node had when the one had nothing new for the other.
+        self._level: dict[str, tuple[str, int, int]] = {}
 
     def plan(self, wanted: list[Wanted], state: str = "present") -> Outcome:
         """Say what a run would do. Takes no lock and writes nothing.
@@ -100,7 +101,7 @@ class Engine:
                 settings.grace_seconds,
                 settings.actor,
                 settings.lock,
-                self._peer(),
+                self._peers(),
                 settings.peer_wait,
             )
             sync = Sync(self.store, fetcher, options, self.progress)
@@ -125,22 +126,36 @@ class Engine:
             return Outcome(plan, problems, is_new, fetcher.fetched)
 
     def follow(self) -> Followed:
-        """Have what the peer has. Raises BusyError where a run is under way, PeerError where the peer is mute."""
-        peer = self._peer()
-        if not peer:
+        """Have what the peers have. Raises BusyError where a run is under way, PeerError where all of them are mute."""
+        peers = self._peers()
+        if not peers:
             raise MirrorError("there is no peer to follow")
         self.store.prepare()
+        done = Followed()
         with self._watched():
-            peer.catalogue()
-            if self._is_level(peer):
-                return Followed()
-            done = self._follow(peer)
-        self._level = None if done.problems else self._both(peer)
+            for peer in peers:
+                try:
+                    done.add(self._follow(peer))
+                except PeerError as problem:
+                    done.away[peer.endpoint] = problem
+        if len(done.away) == len(peers):
+            raise PeerError(str(join(done.away.values())))
         return done
 
     def _follow(self, peer: Peer) -> Followed:
+        peer.catalogue()
+        level = self._level.get(peer.endpoint)
+        if level and level == self._both(peer):  # nothing changed on either since the last pass
+            return Followed()
+        self._level.pop(peer.endpoint, None)
+        done = self._pass(peer)
+        if not done.problems:
+            self._level[peer.endpoint] = self._both(peer)
+        return done
+
+    def _pass(self, peer: Peer) -> Followed:
         settings = self.settings
-        with self.store.locked(), self._fetchers(peer) as fetchers:
+        with self.store.locked(), self._fetchers([peer]) as fetchers:
             grace_seconds = settings.grace_seconds
             follower = Follower(
                 self.store,
@@ -160,17 +175,13 @@ class Engine:
         settings = self.settings
         return Watchdog(self.clock, self.progress, settings.time_limit, settings.memory_limit, give_up).watching()
 
-    def _is_level(self, peer: Peer) -> bool:
-        """Say whether nothing changed on either node since the last pass."""
-        return self._level is not None and self._level == self._both(peer)
-
     def _both(self, peer: Peer) -> tuple[str, int, int]:
         # graces end without anybody's doing: look at all of it once an hour
         mine = (self.store.root / "catalogue.json").stat().st_mtime_ns
         return peer.told, mine, int(self.clock.now() // 3600)
 
-    def _peer(self) -> Peer | None:
-        return peer_at(self.settings.peer, self.clock) if self.settings.peer else None
+    def _peers(self) -> list[Peer]:
+        return [peer_at(url, self.clock) for url in self.settings.peers]
 
     def collect(self, wanted: list[Wanted], check: bool = False) -> Outcome:
         """Retire and collect what nothing names any more, without a sync. Asks no Hub.
@@ -220,15 +231,15 @@ class Engine:
         rate, seconds = settings.scrub_rate, settings.scrub_seconds
         if check or not repair:
             return Scrub(self.store, None, self.progress, settings.actor, rate, check).run(seconds)
-        with self._fetchers(self._peer()) as fetchers:
+        with self._fetchers(self._peers()) as fetchers:
             tokens = {one.repo: one.token for one in wanted if one.token}
             mender = Repair(self.store, fetchers, tokens, settings.reserve)
             return Scrub(self.store, mender, self.progress, settings.actor, rate).run(seconds)
 
     @contextlib.contextmanager
-    def _fetchers(self, peer: Peer | None) -> Iterator[list[Fetcher]]:
-        """Lend fetchers in the order in which they are to be asked: the peer's, if there is one, then the Hub's."""
-        sources = [*([PeerSource(peer, self.clock)] if peer else []), self._source(self._hub())]
+    def _fetchers(self, peers: Iterable[Peer]) -> Iterator[list[Fetcher]]:
+        """Lend fetchers in the order in which they are to be asked: the peers', if there are any, then the Hub's."""
+        sources = [*(PeerSource(peer, self.clock) for peer in peers), self._source(self._hub())]
         fetchers = [Fetcher(source, self.store.fs, self.clock) for source in sources]
         try:
             yield fetchers

@@ -42,13 +42,22 @@ _HOUR = 3600
 
 @dataclass
 class Followed:
-    """What a pass did: commits sealed, refs moved, repositories removed, and what could not be done."""
+    """What passes did: commits sealed, refs moved, repositories removed, problems, and which peers are ``away``."""
 
     sealed: list[str] = field(default_factory=list)
     moved: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     problems: dict[str, MirrorError] = field(default_factory=dict)
+    away: dict[str, MirrorError] = field(default_factory=dict)
     fetched: int = 0
+
+    def add(self, other: Followed) -> None:
+        """Count in what a pass did with another peer."""
+        self.sealed += other.sealed
+        self.moved += other.moved
+        self.removed += other.removed
+        self.problems.update(other.problems)
+        self.fetched += other.fetched
 
     @property
     def changed(self) -> bool:
