@@ -28,8 +28,13 @@ TOP = Path(__file__).parents[1]
 ROLE = TOP / "roles/mirror_sync"
 #: Where the role's default is another one than the engine's.
 ROLE_DEFAULTS = {"store": "/srv/hf-mirror", "scrub_rate": 50_000_000}
+#: Where the role works it out.
+ROLE_DERIVED = {"peers": "{{ query('modelops.hf_mirror.nodes', of='urls') }}"}
 #: What the role does beside that.
-ROLE_NOTES = {"proxy": "Pip goes through it, too."}
+ROLE_NOTES = {
+    "proxy": "Pip goes through it, too.",
+    "peers": "By default the other hosts of the group C(mirrors), where there is a C(mirror_keepalived_address).",
+}
 
 
 def in_role() -> dict[str, Setting]:
@@ -49,6 +54,8 @@ def in_role() -> dict[str, Setting]:
 def argument_specs() -> Iterator[str]:
     for name, one in in_role().items():
         about = one.documentation()
+        if _derived(name):
+            about.pop("default")
         yield f"{name}:"
         yield "  description:"
         for sentence in about.pop("description"):
@@ -61,7 +68,13 @@ def argument_specs() -> Iterator[str]:
 
 def defaults() -> Iterator[str]:
     for name, one in in_role().items():
-        yield f"{name}: {_scalar(one.module_option()['default'])}"
+        yield f"{name}: {_derived(name) or _scalar(one.module_option()['default'])}"
+
+
+def _derived(variable: str) -> str:
+    """Return the default that the role works out, as YAML, or nothing."""
+    found = ROLE_DERIVED.get(variable.replace("mirror_sync_", ""))
+    return json.dumps(found) if found else ""
 
 
 def config() -> Iterator[str]:
@@ -100,6 +113,7 @@ def _table(settings: Mapping[str, Setting], head: str) -> Iterator[str]:
     yield "|---|---|---|"
     for name, one in settings.items():
         default = "none" if one.default in (None, "") else f"`{_scalar(one.module_option()['default'])}`"
+        default = "worked out" if _derived(name) and head == "variable" else default
         limits = f"; {one.limits}" if one.type == "int" else ""
         yield f"| `{name}` | {default} | {one.line('`')}{limits} |"
 

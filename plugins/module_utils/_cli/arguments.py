@@ -101,14 +101,14 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     gc = command("gc", "retire and collect what nothing names any more, as every sync does at its end; asks no Hub")
     gc.add_argument("--check", action="store_true", help="say what would be done and what that frees, and do nothing")
     _add(gc, "grace")
-    follow = command("follow", "have what the other node of a pair has, and let refs name what it published")
+    follow = command("follow", "have what the other nodes have, and let refs name what it published")
     follow.add_argument(
         "--interval",
         type=_interval,
         metavar="SECONDS",
         help="again after so many seconds, until stopped (or once)",
     )
-    compare = command("compare", "say what differs between this store and that of the other node of a pair")
+    compare = command("compare", "say what differs between this store and those of the other nodes")
     node = command("node", "record what keepalived made of this node of a pair, which calls this")
     node.add_argument("state", choices=NODE_STATES)
     purge = command("purge", "take down a repository, a file or a content, at once and for good; asks no Hub")
@@ -192,16 +192,17 @@ def _add(parser: argparse._ActionsContainer, name: str) -> None:
     """Add the option for a setting. One that was not given is not there."""
     one = SETTINGS[name]
     default = one.zero if one.zero and not one.default else one.default
-    more = "" if one.is_required or default is None else f" (default: {default})"
+    more = "" if one.is_required or default in (None, ()) else f" (default: {default})"
+    # of a list each item is given by itself
+    is_list = one.type in ("list", "raw")
     parser.add_argument(
         one.flag,
+        action="append" if is_list else "store",
         type=int if one.type == "int" else str,
-        # of a list each item is given by itself
-        action="append" if one.type == "raw" else "store",
         metavar=one.metavar,
         dest=name,
         default=argparse.SUPPRESS,
-        help=f"{one.line()}{more}".replace("%", "%%"),
+        help=f"{one.line()}{'; again for another one' if is_list else ''}{more}".replace("%", "%%"),
     )
 
 
@@ -211,6 +212,6 @@ def _common() -> argparse.ArgumentParser:
     group = common.add_argument_group("options of all commands, which win over the configuration")
     group.add_argument("--config", type=Path, metavar="FILE", help="configuration, or just a whitelist, in YAML")
     group.add_argument("--traceback", action="store_true", help="show where an error that nobody foresaw comes from")
-    for name in ("store", "endpoint", "proxy", "peer", "workers", "bandwidth", "reserve"):
+    for name in ("store", "endpoint", "proxy", "peers", "workers", "bandwidth", "reserve"):
         _add(group, name)
     return common

@@ -1,7 +1,7 @@
 # Copyright: modelops.hf_mirror contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``hf-mirror follow`` and ``hf-mirror compare``: what a node does with the other one of its pair."""
+"""``hf-mirror follow`` and ``hf-mirror compare``: what a node does with the others."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from .service import tell_status
 from .session import Session
 from .terminal import complain
 
-_FINE = "has what its peer has"
+_FINE = "has what its peers have"
 
 
 def follow(session: Session) -> int:
-    """Have what the peer has: once, or again and again until stopped."""
+    """Have what the peers have: once, or again and again until stopped."""
     engine = session.engine([])
     interval = session.options.interval
     said: str | None = None
     while True:
-        problem = ""
+        problem = away = ""
         try:
             done = engine.follow()
         except StoppedError:
@@ -40,17 +40,19 @@ def follow(session: Session) -> int:
                 for name in names:
                     session.terminal.say(f"{what}: {name}")
             problem = "; ".join(f"{name}: {error}" for name, error in done.problems.items())
+            away = "; ".join(map(str, done.away.values()))
+        trouble = "; ".join(filter(None, (problem, away)))
         # the same trouble every few seconds is said once
-        if problem and problem != said:
-            complain(problem)
+        if trouble and trouble != said:
+            complain(trouble)
         if interval is None:
-            return FAILED if problem else FINE
-        if problem != said:
-            tell_status(f"tries again every {interval} s: {problem}" if problem else _FINE)
-        if said and not problem:
+            return FAILED if trouble else FINE
+        if trouble != said:
+            tell_status(f"tries again every {interval} s: {trouble}" if trouble else _FINE)
+        if said and not trouble:
             session.terminal.say(_FINE)
-        said = problem
-        if not problem:
+        said = trouble
+        if not problem:  # of three nodes one that is away does not keep the others from serving
             _caught_up()
         try:
             engine.clock.sleep(interval)
@@ -66,12 +68,15 @@ def _caught_up() -> None:
 
 
 def compare(session: Session) -> int:
-    """Say what differs between this store and the peer's."""
-    found = differences(session.store(), session.peer())
-    session.terminal.data([dataclasses.asdict(one) for one in found])
-    if not found:
-        session.terminal.say("both stores are equal")
+    """Say what differs between this store and the peers'."""
+    store = session.store()
+    found = {peer.endpoint: differences(store, peer) for peer in session.peers()}
+    session.terminal.data(
+        [{"peer": peer, **dataclasses.asdict(one)} for peer, several in found.items() for one in several]
+    )
+    rows = [[one.name, one.what, one.here, one.there, peer] for peer, several in found.items() for one in several]
+    if not rows:
+        session.terminal.say("both stores are equal" if len(found) == 1 else "all stores are equal")
         return FINE
-    rows = [[one.name, one.what, one.here, one.there] for one in found]
-    session.terminal.table(["NAME", "WHAT", "HERE", "THERE"], rows)
+    session.terminal.table(["NAME", "WHAT", "HERE", "THERE", "PEER"], rows)
     return FAILED

@@ -67,12 +67,12 @@ class Session:
         self.store()
         return self._engine()
 
-    def peer(self) -> Peer:
-        """Return the other node of the pair. Raises ConfigError where none is named."""
-        url = self._values().get("peer")
-        if not url:
-            raise ConfigError("there is no peer: give --peer URL, or the key peer in the configuration")
-        return peer_at(url, self.clock)
+    def peers(self) -> list[Peer]:
+        """Return the other nodes. Raises ConfigError where none is named."""
+        urls = self._values().get("peers")
+        if not urls:
+            raise ConfigError("there is no peer: give --peer URL, or the key peers in the configuration")
+        return [peer_at(url, self.clock) for url in urls]
 
     def _engine(self, **more: Any) -> Engine:
         values = self._values()

@@ -1,7 +1,7 @@
 # Copyright: modelops.hf_mirror contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Contents from whoever has them: the peer, then the upstreams in order. A hash decides, so that all are as good.
+"""Contents from whoever has them: the peers, then the upstreams in order. A hash decides, so that all are as good.
 
 What one began the next one goes on with. Who sent wrong bytes is known by a hash that all of them made, from the first
 byte to the last.
@@ -22,22 +22,22 @@ from .http import LimitedError, TransportError, UnreachableError
 
 
 class Fetchers:
-    """The fetchers of a run, for all of its threads: one for each of the ``upstreams``, and the ``peer``'s.
+    """The fetchers of a run, for all of its threads: one for each of the ``upstreams`` and of the ``peers``.
 
     ``is_patient``: an upstream that could not be reached is asked for the next content all the same, if it is the only
     one.
     """
 
     def __init__(
-        self, upstreams: Sequence[Fetcher], health: Health, peer: Fetcher | None = None, is_patient: bool = True
+        self, upstreams: Sequence[Fetcher], health: Health, peers: Sequence[Fetcher] = (), is_patient: bool = True
     ) -> None:
-        self._upstreams, self._health, self._peer, self._is_patient = upstreams, health, peer, is_patient
-        self._peer_is_away = False
+        self._upstreams, self._health, self._peers, self._is_patient = upstreams, health, peers, is_patient
+        self._away = set[Fetcher]()
         self._down: UnreachableError | None = None
 
     @property
     def _all(self) -> list[Fetcher]:
-        return [*([self._peer] if self._peer else []), *self._upstreams]
+        return [*self._peers, *self._upstreams]
 
     @property
     def fetched(self) -> int:
@@ -62,13 +62,13 @@ class Fetchers:
 
     def fetch(self, action: Fetch, part: Path) -> None:
         """Complete ``part`` with the bytes of a file, and verify it. Raises MirrorError where nobody has it."""
-        if self._peer and not self._peer_is_away:
+        for peer in [one for one in self._peers if one not in self._away]:
             try:
-                return self._peer.fetch(action, part)
+                return peer.fetch(action, part)
             except (StoppedError, DiskFullError):
                 raise
             except TransportError:
-                self._peer_is_away = True
+                self._away.add(peer)
             except FetchError:
                 pass
         if len(self._upstreams) > 1:

@@ -89,11 +89,11 @@ class Peer:
             except StoppedError:  # it must not be published for that
                 raise
             except MirrorError as problem:
-                return f"published without the peer: {problem}"
+                return f"published without a peer: {problem}"
             if piece and piece.commits.get(commit) == digest:
                 return None
             if clock.monotonic() >= until:
-                return f"published without the peer: {self.endpoint} did not have {repo} within {seconds:.0f} s"
+                return f"published without a peer: {self.endpoint} did not have {repo} in time (peer_wait)"
             clock.sleep(_LOOK)
 
     def url_of(self, action: Fetch) -> str:

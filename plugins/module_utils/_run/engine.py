@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ from .._fetch.fetchers import Fetchers
 from .._fetch.health import Health
 from .._fetch.http import Http, Pools, leave_to_environment, proxies_of
 from .._fetch.hub import Hub
-from .._fetch.peer import Peer, peer_at
+from .._fetch.peer import Peer, PeerError, peer_at
 from .._fetch.reach import Reach
 from .._fetch.source import Source
 from .._fetch.upstreams import Upstreams
@@ -33,6 +33,7 @@ from .._fetch.xet import Xet
 from .._plan.plan import Plan
 from .._plan.wanted import Wanted
 from .._store.catalogue import write_catalogue
+from .._store.decision import decide
 from .._store.store import Store, StoreError
 from .collect import Collector, survey_retention
 from .follow import Followed, Follower
@@ -70,7 +71,8 @@ class Engine:
         self.store = Store(settings.store, fs, self.clock)
         self.progress = Progress()
         self._upstreams = upstreams_of(settings.endpoint)
-        self._level: tuple[str, int, int] | None = None
+        #: What a peer and this node had when the one had nothing new for the other.
+        self._level: dict[str, tuple[str, int, int]] = {}
 
     def plan(self, wanted: list[Wanted], state: str = "present") -> Outcome:
         """Say what a run would do. Takes no lock and writes nothing.
@@ -97,7 +99,7 @@ class Engine:
         with (
             self.store.locked(wait),
             self.progress.written(self.store.fs, self.store.root / "ledger" / "progress.json"),
-            self._fetchers(None, hubs) as (fetchers, health),
+            self._fetchers([], hubs) as (fetchers, health),
         ):
             settings = self.settings
             options = Options(
@@ -107,7 +109,7 @@ class Engine:
                 settings.actor,
                 settings.lock,
                 health,
-                self._peer(),
+                self._peers(),
                 settings.peer_wait,
             )
             sync = Sync(self.store, fetchers, options, self.progress)
@@ -129,22 +131,36 @@ class Engine:
             return Outcome(plan, problems, is_new, fetchers.fetched)
 
     def follow(self) -> Followed:
-        """Have what the peer has. Raises BusyError where a run is under way, PeerError where the peer is mute."""
-        peer = self._peer()
-        if not peer:
+        """Have what the peers have. Raises BusyError where a run is under way, PeerError where all of them are mute."""
+        peers = self._peers()
+        if not peers:
             raise MirrorError("there is no peer to follow")
         self.store.prepare()
+        done = Followed()
         with self._watched():
-            peer.catalogue()
-            if self._is_level(peer):
-                return Followed()
-            done = self._follow(peer)
-        self._level = None if done.problems else self._both(peer)
+            for peer in peers:
+                try:
+                    done.add(self._follow(peer))
+                except PeerError as problem:
+                    done.away[peer.endpoint] = problem
+        if len(done.away) == len(peers):
+            raise PeerError(str(join(done.away.values())))
         return done
 
     def _follow(self, peer: Peer) -> Followed:
+        peer.catalogue()
+        level = self._level.get(peer.endpoint)
+        if level and level == self._both(peer):  # nothing changed on either since the last pass
+            return Followed()
+        self._level.pop(peer.endpoint, None)
+        done = self._pass(peer)
+        if not done.problems:
+            self._level[peer.endpoint] = self._both(peer)
+        return done
+
+    def _pass(self, peer: Peer) -> Followed:
         settings = self.settings
-        with self.store.locked(), self._fetchers(peer, self._hubs()) as (fetchers, _health):
+        with self.store.locked(), self._fetchers([peer], self._hubs()) as (fetchers, _health):
             grace_seconds = settings.grace_seconds
             follower = Follower(
                 self.store,
@@ -164,17 +180,13 @@ class Engine:
         settings = self.settings
         return Watchdog(self.clock, self.progress, settings.time_limit, settings.memory_limit, give_up).watching()
 
-    def _is_level(self, peer: Peer) -> bool:
-        """Say whether nothing changed on either node since the last pass."""
-        return self._level is not None and self._level == self._both(peer)
-
     def _both(self, peer: Peer) -> tuple[str, int, int]:
         # graces end without anybody's doing: look at all of it once an hour
         mine = (self.store.root / "catalogue.json").stat().st_mtime_ns
         return peer.told, mine, int(self.clock.now() // 3600)
 
-    def _peer(self) -> Peer | None:
-        return peer_at(self.settings.peer, self.clock) if self.settings.peer else None
+    def _peers(self) -> list[Peer]:
+        return [peer_at(url, self.clock) for url in self.settings.peers]
 
     def collect(self, wanted: list[Wanted], check: bool = False) -> Outcome:
         """Retire and collect what nothing names any more, without a sync. Asks no Hub.
@@ -192,6 +204,8 @@ class Engine:
             recover(self.store, about, grace_seconds)
             plan = self._plan_collection(wanted)
             age = self.store.ledger.state().age_at(self.clock.now())
+            if plan.changes:
+                decide(self.store)
             problems = collector.execute(plan, wanted, age)
             try:
                 write_catalogue(self.store)
@@ -222,20 +236,20 @@ class Engine:
         rate, seconds = settings.scrub_rate, settings.scrub_seconds
         if check or not repair:
             return Scrub(self.store, None, self.progress, settings.actor, rate, check).run(seconds)
-        with self._fetchers(self._peer(), self._hubs(), is_patient=False) as (fetchers, _health):
+        with self._fetchers(self._peers(), self._hubs(), is_patient=False) as (fetchers, _health):
             tokens = {one.repo: one.token for one in wanted if one.token}
             mender = Repair(self.store, fetchers, tokens, settings.reserve)
             return Scrub(self.store, mender, self.progress, settings.actor, rate).run(seconds)
 
     @contextlib.contextmanager
     def _fetchers(
-        self, peer: Peer | None, hubs: list[Hub], is_patient: bool = True
+        self, peers: Iterable[Peer], hubs: list[Hub], is_patient: bool = True
     ) -> Iterator[tuple[Fetchers, Health]]:
         """Lend the fetchers for a run, and how the upstreams fare."""
         health, fs, segments = self._health(), self.store.fs, Segments(self.clock)
-        from_peer = Fetcher(Source(peer, self.clock), fs, self.clock, segments) if peer else None
+        from_peers = [Fetcher(Source(peer, self.clock), fs, self.clock, segments) for peer in peers]
         from_hubs = [Fetcher(source, fs, self.clock, segments) for source in map(self._source, hubs)]
-        fetchers = Fetchers(from_hubs, health, from_peer, is_patient)
+        fetchers = Fetchers(from_hubs, health, from_peers, is_patient)
         try:
             yield fetchers, health
         finally:

@@ -25,6 +25,7 @@ from .._fetch.peer import Peer
 from .._plan.facts import Listing, Repo
 from .._plan.plan import Fetch
 from .._store.catalogue import Catalogue, Piece, write_catalogue
+from .._store.decision import adopt
 from .._store.history import Entry, History, Mark, merge_history
 from .._store.purged import read_purged
 from .._store.store import Store
@@ -41,13 +42,22 @@ _HOUR = 3600
 
 @dataclass
 class Followed:
-    """What a pass did: commits sealed, refs moved, repositories removed, and what could not be done."""
+    """What passes did: commits sealed, refs moved, repositories removed, problems, and which peers are ``away``."""
 
     sealed: list[str] = field(default_factory=list)
     moved: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     problems: dict[str, MirrorError] = field(default_factory=dict)
+    away: dict[str, MirrorError] = field(default_factory=dict)
     fetched: int = 0
+
+    def add(self, other: Followed) -> None:
+        """Count in what a pass did with another peer."""
+        self.sealed += other.sealed
+        self.moved += other.moved
+        self.removed += other.removed
+        self.problems.update(other.problems)
+        self.fetched += other.fetched
 
     @property
     def changed(self) -> bool:
@@ -94,20 +104,25 @@ class Follower:
         if purges.contents or purges.repos:
             done.removed += Purge(self._store, str(self._about["actor"])).apply(purges)
         mine = write_catalogue(self._store)
+        leads = theirs.decision.leads(theirs.node, mine.decision, self._store.clock.now())
         known = {**{repo: Piece(history) for repo, history in mine.removed.items()}, **mine.pieces}
         told = {**theirs.removed, **{repo: piece.history for repo, piece in theirs.pieces.items()}}
         believed = {repo for repo, history in told.items() if self._is_possible(repo, known, history, done)}
         plans = [
-            plan_follow(repo, self._in_time(repo, known.get(repo, Piece())), piece, self._over(repo))
+            plan_follow(repo, self._in_time(repo, known.get(repo, Piece())), piece, self._over(repo), leads)
             for repo, piece in theirs.pieces.items()
             if repo in believed and not is_removed(mine.removed.get(repo, {}), piece.history)
         ]
         self._all(plans, theirs, done)
         # before a repository goes, or what it had would still have a name there
-        if "views" not in theirs.problems:  # half of what is told would take the other half away
+        if not leads:
+            self._views(mine, done)
+        elif "views" not in theirs.problems:  # half of what is told would take the other half away
             self._views(theirs, done)
         gone = {repo: history for repo, history in theirs.removed.items() if repo in mine.pieces and repo in believed}
         self._all([plan_removal(repo, mine.pieces[repo], history) for repo, history in gone.items()], theirs, done)
+        if leads and not done.problems:
+            adopt(self._store, theirs.decision)
         write_catalogue(self._store)
         done.fetched = self._downloads.received
         return done

@@ -9,6 +9,7 @@ away by a publish of its own (an entry of the history without a commit), or reti
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -55,10 +56,11 @@ class FollowPlan:
         return bool(steps) or self.pending is not None
 
 
-def plan_follow(repo: Repo, mine: Piece, theirs: Piece, over: Container[str]) -> FollowPlan:
+def plan_follow(repo: Repo, mine: Piece, theirs: Piece, over: Container[str], leads: bool = True) -> FollowPlan:
     """Plan for a repository that the peer has.
 
-    ``over``: commits that were retired here, and whose grace is over.
+    ``over``: commits that were retired here, and whose grace is over. ``leads``: what the peer decided counts; where it
+    does not, the peer is behind, and only what can be merged comes from there.
     """
     histories = {}
     for ref, entries in theirs.history.items():
@@ -68,6 +70,8 @@ def plan_follow(repo: Repo, mine: Piece, theirs: Piece, over: Container[str]) ->
     refs = {ref: entries[-1]["commit"] for ref, entries in {**mine.history, **histories}.items() if entries}
     marks = {kind: merge_marks(mine.marks.get(kind, {}), theirs.marks.get(kind, {})) for kind in SHARED_MARKS}
     kept = {name for kind in ("pins", "listed") for name, mark in marks[kind].items() if not mark.get("off")}
+    if not leads:
+        theirs = _as_decided_here(mine, theirs, {*refs.values(), *kept})
     waiting = {ref: commit for ref, commit in theirs.pending.items() if commit in theirs.commits}
     named = {*refs.values(), *waiting.values(), *kept}
     pending = {ref: commit for ref, commit in waiting.items() if refs.get(ref) != commit}
@@ -88,8 +92,24 @@ def plan_follow(repo: Repo, mine: Piece, theirs: Piece, over: Container[str]) ->
         pending=pending if pending != mine.pending else None,
         marks=any(found != mine.marks.get(kind, {}) for kind, found in marks.items()),
         retire=tuple(sorted(here.intersection({*retired, *gone}))),
-        spare=tuple(commit for commit in mine.retired if commit in theirs.commits and commit not in theirs.retired),
+        spare=tuple(
+            commit
+            for commit in mine.retired
+            if commit in named or (commit in theirs.commits and commit not in theirs.retired)
+        ),
         collect=collect,
+    )
+
+
+def _as_decided_here(mine: Piece, theirs: Piece, named: Container[str]) -> Piece:
+    """Return what a peer that is behind would tell if it knew what was decided here."""
+    news = {
+        commit: digest
+        for commit, digest in theirs.commits.items()
+        if commit not in mine.commits and (commit in named or commit not in mine.collected)
+    }
+    return dataclasses.replace(
+        theirs, commits={**mine.commits, **news}, pending=mine.pending, retired=mine.retired, collected=()
     )
 
 

@@ -16,7 +16,7 @@ GROUPS = {
     "store": ("store",),
     "actor": ("actor",),
     "grace": ("grace",),
-    "upstream": ("endpoint", "proxy", "allow_networks", "peer"),
+    "upstream": ("endpoint", "proxy", "allow_networks", "peers"),
     "run": ("max_delete", "workers", "bandwidth", "reserve", "xet", "peer_wait", "time_limit", "memory_limit"),
     "scrub": ("scrub_rate", "scrub_seconds"),
 }

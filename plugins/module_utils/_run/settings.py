@@ -19,11 +19,17 @@ from .._base.setting import check, setting, settings_of
 from .._plan.lockfile import LockFile
 from .upstream import LEAST_BANDWIDTH, MOST_BANDWIDTH, upstreams_problem
 
+#: Each is asked every few seconds by each other one.
+MOST_PEERS = 9
 _SHARE = re.compile("100%|[0-9]{1,2}%|[0-9]{1,9}")
 
 
-def _peer(value: Any) -> str | None:
-    return endpoint_problem(value, "the peer knows this node by its address (mirror_nginx_peers), no token is needed")
+def _peers(value: Any) -> str | None:
+    if not isinstance(value, (list, tuple)) or len(value) > MOST_PEERS:
+        return f"must be a list of URLs such as http://10.0.0.12, {MOST_PEERS} at most"
+    hint = "a peer knows this node by its address (mirror_nginx_peers), no token is needed"
+    problems = (endpoint_problem(one, hint) for one in value)
+    return next((problem for problem in problems if problem), None)
 
 
 def _networks(value: Any) -> str | None:
@@ -137,17 +143,20 @@ class Settings:
         default=False,
         type="bool",
     )
-    peer: str | None = setting(
-        "URL of the other node of a pair, by an address of its own and not by one that moves between them.",
-        "A commit is published once that node has sealed it, too, so that both serve it from the start. A peer that is"
-        " away is not waited for, and a warning says so.",
-        "With TLS it begins with C(https://), and its name is in the peer's certificate, from a CA that the system"
-        " trusts. The peer's C(mirror_nginx_peers) names this node.",
-        check=_peer,
+    peers: Sequence[str] = setting(
+        "URLs of the other nodes, by addresses of their own and not by one that moves between them.",
+        "A commit is published once they have sealed it, too, so that all serve it from the start. A peer that is away"
+        " is not waited for, and a warning says so.",
+        "With TLS a URL begins with C(https://), and its name is in the peer's certificate, from a CA that the system"
+        " trusts. The peers' C(mirror_nginx_peers) name this node.",
+        default=(),
+        type="list",
+        check=_peers,
         metavar="URL",
+        option="peer",
     )
     peer_wait: int = setting(
-        "How many seconds O(peer) has to seal a commit before that is published here.",
+        "How many seconds O(peers) have, together, to seal a commit before that is published here.",
         default=300,
         type="int",
         unit="seconds",

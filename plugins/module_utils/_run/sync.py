@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -27,10 +27,11 @@ from .._plan.lockfile import LockFile
 from .._plan.plan import CommitPlan, Fetch, Plan, Removal
 from .._plan.wanted import Wanted
 from .._store.catalogue import write_catalogue
+from .._store.decision import decide
 from .._store.history import Mark
 from .._store.ledger import LONGEST_DELAY, RepoState, State
 from .._store.store import Store
-from .._store.view_update import note_entries, update_views
+from .._store.view_update import are_noted, note_entries, update_views
 from .._store.views import Views
 from .collect import GRACE, Collector
 from .recovery import note_death, recover, settle
@@ -42,7 +43,8 @@ class Options:
     """How a run is made, with the settings that it goes by.
 
     ``reserve`` is the share of the disk, in percent, that stays free. What is retired stays for ``grace_seconds``.
-    Before a commit is published, ``peer`` has ``peer_wait`` seconds to seal it, too. ``health`` is how upstreams fare.
+    Before a commit is published, the ``peers`` have ``peer_wait`` seconds, together, to seal it, too. ``health`` is how
+    upstreams fare.
     """
 
     workers: int = 8
@@ -51,7 +53,7 @@ class Options:
     actor: str = "hf-mirror"
     lock: LockFile | None = None
     health: Health | None = None
-    peer: Peer | None = None
+    peers: Sequence[Peer] = ()
     peer_wait: float = 0.0
 
 
@@ -90,6 +92,9 @@ class Sync:
         commits = [commit for repo in plan.repos for commit in repo.commits if commit.changes or commit.confirm]
         self._downloads.begin(plan.fetches, state.bad)
         self._problems = dict(plan.problems)
+        if commits or plan.changes or not are_noted(self._store, plan.upstream):
+            # before it changes anything, or this node's own follower would take it back
+            self._attempt(Besides.LEDGER, lambda: decide(self._store))
         with ThreadPoolExecutor(self._options.workers) as pool:
             # a list, so that what a job raises comes out
             list(pool.map(lambda job: job(), [job for commit in commits for job in self._jobs(commit)]))
@@ -155,7 +160,7 @@ class Sync:
                     about,
                     None if commit.listing.doubt else False,
                 )
-            self._wait_for_peer(commit)
+            self._wait_for_peers(commit)
         with repository.locked():
             if commit.list_it:
                 repository.mark({"listed": {commit.listing.commit: self._mark()}})
@@ -173,16 +178,18 @@ class Sync:
                 repository.set_pending(ref, commit.listing.commit)
                 self._ledger.append("pending", **about, ref=ref, commit=commit.listing.commit)
 
-    def _wait_for_peer(self, commit: CommitPlan) -> None:
-        """Let the other node seal what is about to be published: clients may be sent there in the middle of it."""
-        if not self._options.peer or not (commit.publishes or commit.list_it):
+    def _wait_for_peers(self, commit: CommitPlan) -> None:
+        """Let the other nodes seal what is about to be published: clients may be sent there in the middle of it."""
+        if not self._options.peers or not (commit.publishes or commit.list_it):
             return
         catalogue = write_catalogue(self._store, commit.repo)
         name = commit.listing.commit
         digest = catalogue.pieces[commit.repo].commits[name]
-        problem = self._options.peer.wait_for(commit.repo, name, digest, self._options.peer_wait)
-        if problem and problem not in self.warnings:
-            self.warnings.append(problem)
+        until = self._clock.monotonic() + self._options.peer_wait
+        for peer in self._options.peers:  # which fetch at the same time, whoever is asked first
+            problem = peer.wait_for(commit.repo, name, digest, max(until - self._clock.monotonic(), 0))
+            if problem and problem not in self.warnings:
+                self.warnings.append(problem)
 
     def _mark(self) -> Mark:
         return {"time": stamp(self._clock.now()), "actor": self._options.actor}

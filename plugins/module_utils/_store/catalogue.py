@@ -27,6 +27,7 @@ from .._border.history import history_of
 from .._border.json import AnswerProblem, items, mapping, read_document, sequence
 from .._plan.facts import Repo
 from .._plan.wanted import Wanted
+from .decision import Decision, node_of, read_decision
 from .history import History, Mark
 from .purged import Purged, read_purged
 from .repository import Repository
@@ -107,6 +108,7 @@ class Catalogue:
 
     ``views`` are the entries whose files views hold; ``removed`` has the histories of repositories that
     were taken away; ``purged`` is what must not come back. ``problems`` names what could not be read, and why.
+    ``decision`` is the last that counts on this ``node``, whose id is empty where it never decided.
     """
 
     pieces: Mapping[Repo, Piece] = field(default_factory=dict)
@@ -114,6 +116,8 @@ class Catalogue:
     removed: Mapping[Repo, History] = field(default_factory=dict)
     purged: Purged = field(default_factory=Purged)
     problems: Mapping[str, str] = field(default_factory=dict)
+    decision: Decision = field(default_factory=Decision)
+    node: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return a value that ``from_json`` understands."""
@@ -123,6 +127,8 @@ class Catalogue:
             "views": [dataclasses.asdict(one) for one in self.views],
             "removed": {repo.folder: history for repo, history in self.removed.items()},
             "purged": self.purged.to_json(),
+            "decision": self.decision.to_json(),
+            "node": self.node,
         }
 
     @classmethod
@@ -138,6 +144,8 @@ class Catalogue:
             dict(_by_repo(told.get("removed"), history_of, problems)),
             Purged.from_json(told.get("purged")),
             problems,
+            Decision.from_json(told.get("decision", {})),
+            node_of(told["node"]) if told.get("node") else "",
         )
 
 
@@ -166,7 +174,7 @@ def read_catalogue(store: Store) -> Catalogue:
     for repository in store.repositories():
         with contextlib.suppress(MirrorError):  # what can't be read is told by who works with it
             pieces[repository.repo] = piece_of(repository)
-    return Catalogue(pieces, tuple(noted_entries(store)), _removed(store, pieces), read_purged(store))
+    return _catalogue(store, pieces)
 
 
 def piece_of(repository: Repository) -> Piece:
@@ -213,7 +221,19 @@ def _with_repo(store: Store, catalogue: Catalogue, repo: Repo) -> Catalogue:
     repository = store.repository(repo)
     if repository.folder.is_dir():
         pieces[repo] = piece_of(repository)
-    return Catalogue(pieces, tuple(noted_entries(store)), _removed(store, pieces), read_purged(store))
+    return _catalogue(store, pieces)
+
+
+def _catalogue(store: Store, pieces: Mapping[Repo, Piece]) -> Catalogue:
+    decision, node = read_decision(store)
+    return Catalogue(
+        pieces,
+        tuple(noted_entries(store)),
+        _removed(store, pieces),
+        read_purged(store),
+        decision=decision,
+        node=node,
+    )
 
 
 def _removed(store: Store, present: Mapping[Repo, Piece]) -> dict[Repo, History]:

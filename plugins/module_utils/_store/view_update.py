@@ -173,6 +173,11 @@ def note_entries(store: Store, wanted: Iterable[Wanted], coming: Iterable[str] =
             _fs.replace_file(store.fs, file, content, store.staging)
 
 
+def are_noted(store: Store, wanted: Iterable[Wanted]) -> bool:
+    """Say whether all of these entries that have views are noted as they stand."""
+    return {one for one in wanted if one.views} <= {*_noted_or_none(store)}
+
+
 def _others(noted: Iterable[Wanted], entries: Iterable[Wanted]) -> list[Wanted]:
     """Return noted entries with those of their views that ``entries`` don't name."""
     mine = {view for one in entries for view in one.views}

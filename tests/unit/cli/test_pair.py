@@ -50,13 +50,13 @@ def test_follow_and_compare(other: Cli) -> None:
     assert again.code == 0 and not again.out
 
 
-def test_compare_tells_what_differs(cli: Cli, other: Cli) -> None:
+def test_compare_tells_what_differs(cli: Cli, other: Cli, peer: Node) -> None:
     other("follow")
     assert cli("freeze", f"{TINY}@main").code == 0
     compared = other("compare")
     assert compared.code == 1 and f"{TINY}@main" in compared.out and "frozen" in compared.out
     assert other("compare", "--json").json == [
-        {"name": f"{TINY}@main", "what": "is in frozen", "here": "False", "there": "True"}
+        {"peer": peer.url, "name": f"{TINY}@main", "what": "is in frozen", "here": "False", "there": "True"}
     ]
 
 

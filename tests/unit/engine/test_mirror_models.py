@@ -264,7 +264,7 @@ def test_the_peer_is_asked_before_anything_is_published(sync: Run) -> None:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Peer) as peer:
         threading.Thread(target=peer.serve_forever, args=(0.02,), daemon=True).start()
-        answer = sync({"repo_id": TINY}, peer=f"http://127.0.0.1:{peer.server_port}")
+        answer = sync({"repo_id": TINY}, peers=[f"http://127.0.0.1:{peer.server_port}"])
         peer.shutdown()
     assert asked and set(asked) == {"/_peer/catalogue.json"}
     # one that can't be followed is not waited for

@@ -29,19 +29,19 @@ BOTH = [{"repo_id": SWAPPER.repo_id, "views": ["faces"]}, {"repo_id": TINY.repo_
 
 
 class Pair:
-    """Two nodes, ``a`` and ``b``, of one Hub."""
+    """Two nodes, ``a`` and ``b``, of one Hub, or more."""
 
-    def __init__(self, folder: Path, hub: HubProcess) -> None:
+    def __init__(self, folder: Path, hub: HubProcess, names: str = "ab") -> None:
         self.hub = hub
         self.nodes = {}
-        for name in ("a", "b"):
+        for name in names:
             (folder / name).mkdir()
             (folder / name).chmod(0o755)
             self.nodes[name] = Node(folder / name, folder / f"{name}-nginx")
 
     def engine(self, name: str, **settings: Any) -> Engine:
-        peer = self.nodes["b" if name == "a" else "a"]
-        given = {"endpoint": self.hub.url, "actor": name, "peer": peer.url, "peer_wait": 0, "max_delete": "100%"}
+        peers = [node.url for other, node in self.nodes.items() if other != name]
+        given = {"endpoint": self.hub.url, "actor": name, "peers": peers, "peer_wait": 0, "max_delete": "100%"}
         return Engine(Settings(self.nodes[name].store, **{**given, **settings}))
 
     def sync(self, name: str, whitelist: list[dict[str, Any]] | None = None, state: str = "present") -> None:
@@ -57,9 +57,10 @@ class Pair:
         return Store(self.nodes[name].store)
 
     def assert_equal(self) -> None:
-        found = list(differences(read_catalogue(self.store("a")), read_catalogue(self.store("b"))))
-        assert not found
-        assert served(self.nodes["a"].store) == served(self.nodes["b"].store)
+        for name in [*self.nodes][1:]:
+            found = list(differences(read_catalogue(self.store("a")), read_catalogue(self.store(name))))
+            assert not found, found
+            assert served(self.nodes["a"].store) == served(self.nodes[name].store)
         for node in self.nodes.values():
             check_store(node.store)
             assert not [one for one in fsck(Store(node.store)) if one.damage]

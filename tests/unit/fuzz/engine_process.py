@@ -144,7 +144,7 @@ def main() -> None:
             Path(job["store"]),
             endpoint=job["endpoint"],
             tokens=tokens,
-            peer=job.get("peer"),
+            peers=[job["peer"]] if "peer" in job else [],
             peer_wait=0,
             reserve=0,
             max_delete="100%",

@@ -40,7 +40,7 @@ def said(mirror: Mirror, folder: Path, store: Path | None = None) -> str:
         __mirror_keepalived_port=mirror.port,
         __mirror_keepalived_name="127.0.0.1",
         __mirror_keepalived_ip="127.0.0.1",
-        mirror_sync_peer="",
+        __mirror_keepalived_follows=[],
     )
     done = subprocess.run(["sh", "-c", script], check=False, capture_output=True, text=True, timeout=60)
     assert (done.returncode == 0) == (done.stdout == "")

@@ -30,7 +30,7 @@ MODULES = {
     "mirror_verify": mirror_verify,
 }
 #: Options that say where the mirror's contents come from, what opens that, and who asks for it.
-COMMON = {"store", "endpoint", "proxy", "token", "tokens", "peer", "actor"}
+COMMON = {"store", "endpoint", "proxy", "token", "tokens", "peers", "actor"}
 
 
 def tasks(found: Any) -> Iterator[dict[str, Any]]:

@@ -30,7 +30,7 @@ def test_what_is_wrong_is_refused_before_anything_is_touched_and_no_secret_is_sh
         "mirror_sync_alert_after": 0,
         "mirror_sync_memory_limit": 64,
         "mirror_sync_endpoint": "https://me:hf_secret@hub.example.com",
-        "mirror_sync_peer": "https://hf_secret@peer.example.com",
+        "mirror_sync_peers": ["https://hf_secret@peer.example.com"],
         "mirror_sync_proxy": "http://me:hf_secret/1@proxy.example.com",
     }
     done = local_role.run(tmp_path, "mirror_sync", "preflight", **FINE, **wrong)

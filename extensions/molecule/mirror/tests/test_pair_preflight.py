@@ -41,7 +41,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "single": ({"keepalived_nodes": NODES[:1]}, "needs two: leave mirror_keepalived_address empty"),
     "first": ({"keepalived_priority": 50}, "first and second have the same mirror_keepalived_priority 50"),
     "second": ({"keepalived_priority": 50}, "second and first have the same mirror_keepalived_priority 50"),
-    "alone": ({"sync_peer": ""}, "alone follows nobody"),
+    "alone": ({"sync_peers": []}, "alone follows nobody"),
     "still": ({"sync_follow": False}, "still follows nobody"),
     "stranger": (
         {"keepalived_node_address": "10.89.78.55"},
@@ -86,7 +86,7 @@ def look(hosts: dict[str, dict[str, Any]], folder: Path) -> subprocess.Completed
         "ansible_python_interpreter": "/usr/bin/python3",
         "mirror_keepalived_address": f"{FLOATING}/24",
         "mirror_keepalived_nodes": NODES,
-        "mirror_sync_peer": "http://10.89.78.12",
+        "mirror_sync_peers": ["http://10.89.78.12"],
         "mirror_sync_follow": True,
     }
     inventory, play = folder / "hosts.json", folder / "play.yml"

@@ -44,7 +44,6 @@ SETTINGS = {
         {"repos": GUARDED, "certificates": ["staff"]},
         {"repos": ["*"], "views": ["*"]},
     ],
-    "mirror_sync_peer": each({ACTIVE: f"https://{MIRRORS[STANDBY]}", STANDBY: f"https://{MIRRORS[ACTIVE]}"}),
     "mirror_sync_follow": f"{{{{ inventory_hostname == '{STANDBY}' }}}}",
     "hub_client_endpoint": each({client: f"https://{MIRRORS[mirror]}" for client, mirror in POINTED.items()}),
 }

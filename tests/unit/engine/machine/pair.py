@@ -77,7 +77,7 @@ def follow(mirror: Mirror, peer: Mirror, fs: CrashingFs | None = None) -> Follow
     with store.locked():
         sources = [DiskSource(peer.root), MemorySource(mirror.upstream)]
         theirs, hubs = (Fetcher(source, store.fs, mirror.clock) for source in sources)  # type: ignore[arg-type]
-        fetchers = Fetchers([hubs], Health(mirror.clock), theirs)
+        fetchers = Fetchers([hubs], Health(mirror.clock), [theirs])
         follower = Follower(store, DiskPeer(peer.root), fetchers, "test", mirror.grace * 3600.0, workers=1)
         try:
             follower.recover()
