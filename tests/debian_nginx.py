@@ -63,6 +63,8 @@ def render(role: Path, template: str, **variables: Any) -> str:
     settings: dict[str, Any] = {}
     for folder in ("defaults", "vars"):
         settings |= yaml.safe_load((role / folder / "main.yml").read_text(encoding="utf-8"))
+    # there is no inventory here, and so no other node
+    settings |= {name: [] for name, value in settings.items() if "query('modelops.hf_mirror.nodes'" in str(value)}
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(role / "templates"),
         trim_blocks=True,
