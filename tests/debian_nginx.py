@@ -63,8 +63,6 @@ def render(role: Path, template: str, **variables: Any) -> str:
     settings: dict[str, Any] = {}
     for folder in ("defaults", "vars"):
         settings |= yaml.safe_load((role / folder / "main.yml").read_text(encoding="utf-8"))
-    # there is no inventory here, and so no other node
-    settings |= {name: [] for name, value in settings.items() if "query('modelops.hf_mirror.nodes'" in str(value)}
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(role / "templates"),
         trim_blocks=True,
@@ -77,4 +75,13 @@ def render(role: Path, template: str, **variables: Any) -> str:
     own = {"glob_pattern": glob_pattern, "name_pattern": name_pattern}
     environment.filters |= {f"modelops.hf_mirror.{name}": function for name, function in own.items()}
     environment.tests["version"] = version_compare
-    return environment.get_template(template).render({**settings, **variables})
+    return environment.get_template(template).render({**alone(settings), **variables})
+
+
+def alone(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return a role's settings where there is no inventory, and so no other node."""
+    asks = "query('modelops.hf_mirror.nodes'"
+    nothing = {
+        name: False if "length > 0" in str(value) else [] for name, value in settings.items() if asks in str(value)
+    }
+    return {**settings, **nothing}

@@ -10,7 +10,7 @@ name: plain_yaml
 short_description: Write a value as YAML that every program can read
 version_added: 0.1.0
 description:
-  - Returns the value as P(ansible.builtin.to_nice_yaml#filter) does, with what the vault keeps decrypted and nothing
+  - Returns the value as C(ansible.builtin.to_nice_yaml) does, with what the vault keeps decrypted and nothing
     that only Ansible knows. Before ansible-core 2.21 that filter writes a string that is encrypted in the inventory as
     its ciphertext.
   - Use it with C(no_log) or C(diff=false) where there are secrets in the value.

@@ -29,7 +29,7 @@ def _peers(value: Any) -> str | None:
         return f"must be a list of URLs such as http://10.0.0.12, {MOST_PEERS} at most"
     hint = "a peer knows this node by its address (mirror_nginx_peers), no token is needed"
     problems = (endpoint_problem(one, hint) for one in value)
-    return next((problem for problem in problems if problem), None)
+    return next((f"has a URL that {problem}" for problem in problems if problem), None)
 
 
 def _networks(value: Any) -> str | None:

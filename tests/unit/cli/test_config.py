@@ -117,7 +117,7 @@ def test_where_the_whitelist_may_be(tmp_path: Path, text: str) -> None:
         ('endpoint: "https://hub.example.com/\\nsecret"', "FILE: endpoint must be an address"),
         (
             "peers: [https://me:secret@peer.example.com]",
-            "FILE: peer has a user or a password in it, which everybody could",
+            "FILE: peers has a URL that has a user or a password in it, which everybody could",
         ),
         ("proxy: {http: secret}", "FILE: proxy must be an address that begins with http:// or https://"),
         (

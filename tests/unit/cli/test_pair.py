@@ -141,8 +141,8 @@ def test_whoever_follows_tells_systemd_how_it_fares(other: Cli, peer: Node, tmp_
         process = other.start("follow", "--interval", "1")
         assert re.match(r"STATUS=tries again every 1(\.0)? s: .* can't be reached", notify.recv(1000).decode())
         peer.start()
-        assert notify.recv(1000) == b"STATUS=has what its peer has"
-        until_said(process, "has what its peer has")
+        assert notify.recv(1000) == b"STATUS=has what its peers have"
+        until_said(process, "has what its peers have")
 
 
 def test_trouble_with_the_disk_ends_no_follower(other: Cli, tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_trouble_with_the_disk_ends_no_follower(other: Cli, tmp_path: Path) -> N
     process = other.start("follow", "--interval", "1")
     assert process.stderr is not None and "Is a directory" in process.stderr.readline()
     catalogue.rmdir()
-    until_said(process, "has what its peer has")
+    until_said(process, "has what its peers have")
 
 
 def test_what_keepalived_made_of_a_node(cli: Cli, peer: Node) -> None:

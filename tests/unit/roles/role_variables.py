@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
+from debian_nginx import alone
 
 TOP = Path(__file__).parents[3]
 
@@ -29,7 +30,7 @@ def variables_of(role: str, **given: Any) -> dict[str, Any]:
     known |= {"ansible_facts": facts, "role_path": str(TOP / "roles" / role)}
     for file in ("defaults", "vars"):
         known |= DataLoader().load_from_file(str(TOP / "roles" / role / file / "main.yml"), trusted_as_template=True)
-    return {**known, **given}
+    return {**alone(known), **given}
 
 
 def templar(variables: dict[str, Any]) -> Templar:

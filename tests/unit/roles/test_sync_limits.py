@@ -44,7 +44,7 @@ def test_what_is_wrong_is_refused_before_anything_is_touched_and_no_secret_is_sh
         "memory_limit is 64, it must",
         "endpoint has a user or a password in it",
         "mirror_sync_tokens",
-        "peer has a user or a password in it",
+        "peers has a URL that has a user or a password in it",
         "proxy must be ",
     ):
         assert words in " ".join(done.said.split()), words

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
@@ -117,6 +118,9 @@ class Mirror:
         return [f"{one.path} {one.what}" for one in fsck(store) if one.damage or left_over]
 
 
+_DECISION = re.compile(rb'"decision":\{[^}]*\},|"node":"[0-9a-f]*",')
+
+
 def told(outcome: Outcome) -> tuple[Any, Any]:
     """Return what a person or program is told of a plan."""
     return result(outcome.plan, outcome.plan.problems), diff(outcome.plan)
@@ -147,6 +151,9 @@ def served(root: Path) -> dict[str, object]:
             else:
                 frozen = status.st_mtime if status.st_nlink > 1 else None
                 same = first.setdefault(status.st_ino, path)
-                found[path] = (Path(path).read_bytes(), oct(status.st_mode), frozen, same)
+                # when somebody decided, and on which node, is all that two such stores differ in
+                content = Path(path).read_bytes()
+                content = _DECISION.sub(b"", content) if name == "catalogue.json" else content
+                found[path] = (content, oct(status.st_mode), frozen, same)
     found.pop(f"{root}/staging/draft", None)  # whoever writes one removes the last one before
     return {path.removeprefix(f"{root}/"): what for path, what in found.items()}
