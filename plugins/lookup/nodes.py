@@ -14,6 +14,7 @@ author:
 description:
   - Returns the IPv4 addresses of the hosts of the group C(mirrors), in its order, or of the running host alone where
     there is no such group. With a floating address (C(mirror_keepalived_address)) they are the nodes of one mirror.
+    Where the inventory has C(mirror_keepalived_nodes) it is these.
   - The address of a host is its C(mirror_keepalived_node_address), else that of its default route, which is a fact.
     A host of which neither is known is left out.
 options:
@@ -39,7 +40,7 @@ _raw:
   elements: str
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.plugins.lookup import LookupBase
@@ -52,30 +53,33 @@ class LookupModule(LookupBase):
         """Return where the nodes are."""
         self.set_options(var_options=variables, direct=kwargs)
         of, here = self.get_option("of"), variables["inventory_hostname"]
-        nodes = {name: variables["hostvars"][name] for name in variables["groups"].get("mirrors") or [here]}
+        names = [*dict.fromkeys([*(variables["groups"].get("mirrors") or []), here])]
+        hosts = {name: variables["hostvars"][name] for name in names}
+        own = _address(hosts[here])
+        known = {_address(host): name for name, host in hosts.items() if _address(host)}
+        nodes = [str(one) for one in hosts[here].get("mirror_keepalived_nodes") or known]
         if of == "all":
-            return [address for address in map(_address, nodes.values()) if address]
-        if not nodes.get(here, {}).get("mirror_keepalived_address"):
+            return nodes
+        if not hosts[here].get("mirror_keepalived_address"):
             return []
-        peers = {name: node for name, node in nodes.items() if name != here and _address(node)}
-        return list(_urls(peers)) if of == "urls" else [_address(node) for node in peers.values()]
+        peers = [node for node in nodes if node != own]
+        if of == "peers":
+            return peers
+        return [_url(peer, known.get(peer, peer), hosts[known.get(peer, here)]) for peer in peers]
 
 
-def _address(node: Mapping[str, Any]) -> str:
-    fact = (node.get("ansible_facts") or {}).get("default_ipv4") or {}
-    return str(node.get("mirror_keepalived_node_address") or fact.get("address") or "")
+def _address(host: Mapping[str, Any]) -> str:
+    fact = (host.get("ansible_facts") or {}).get("default_ipv4") or {}
+    return str(host.get("mirror_keepalived_node_address") or fact.get("address") or "")
 
 
-def _urls(peers: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    for name, node in peers.items():
-        tls = node.get("mirror_nginx_tls", "off")
-        if tls in (False, "off"):
-            yield _url("http", _address(node), node.get("mirror_nginx_port", 80), 80)
-        else:
-            # the role's own CA names the address, and somebody else's the host
-            host = _address(node) if tls == "own_ca" else name
-            yield _url("https", host, node.get("mirror_nginx_tls_port", 443), 443)
-
-
-def _url(scheme: str, host: str, port: Any, usual: int) -> str:
-    return f"{scheme}://{host}" if int(port) == usual else f"{scheme}://{host}:{port}"
+def _url(address: str, name: str, host: Mapping[str, Any]) -> str:
+    """Return the URL of a node, whose settings are those of ``host``."""
+    tls = host.get("mirror_nginx_tls", "off")
+    if tls in (False, "off"):
+        scheme, usual, port = "http", 80, host.get("mirror_nginx_port", 80)
+    else:
+        scheme, usual, port = "https", 443, host.get("mirror_nginx_tls_port", 443)
+        # the role's own CA names the address, and somebody else's the host
+        address = address if tls == "own_ca" else name
+    return f"{scheme}://{address}" if int(port) == usual else f"{scheme}://{address}:{port}"

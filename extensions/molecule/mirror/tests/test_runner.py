@@ -32,11 +32,13 @@ def private_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
         host.check_output("echo %s > /home/%s/.ssh/authorized_keys", public, USER)
         host.check_output("echo '%s ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/%s", USER, USER)
         host.check_output("systemctl start ssh")
+    # one of the two alone
+    more = {"mirrors": {"mirror_keepalived_nodes": [*MIRRORS.values()]}, "hub_clients": {}}
     groups = {"mirrors": {"mirror12": MIRRORS["mirror12"]}, "hub_clients": {"client13": CLIENTS["client13"]}}
     inventory = {
         group: {
             "hosts": {name: {"ansible_host": address} for name, address in hosts.items()},
-            "vars": yaml.safe_load((INVENTORY / "group_vars" / f"{group}.yml").read_text()),
+            "vars": {**yaml.safe_load((INVENTORY / "group_vars" / f"{group}.yml").read_text()), **more[group]},
         }
         for group, hosts in groups.items()
     }
