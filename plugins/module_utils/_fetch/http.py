@@ -276,9 +276,13 @@ def _no_answer(url: str, error: BaseException) -> TransportError:
     return unreachable(url, error)
 
 
+#: As repr writes one that is an argument of an error: another address each time, so that the same would be told again.
+_OBJECT = re.compile(r"<[^<>]* at 0x[0-9a-f]+>, ")
+
+
 def reason(error: BaseException) -> str:
     """Return the first line of a library's error without the addresses of its objects."""
-    lines = str(error).strip().splitlines()
+    lines = _OBJECT.sub("", str(error)).strip().splitlines()
     return f"{type(error).__name__}: {clean(lines[0].rpartition('>: ')[2])}" if lines else type(error).__name__
 
 

@@ -18,7 +18,7 @@ from .._plan.facts import Listing, Repo
 from .._plan.plan import Fetch
 from .._store.catalogue import Catalogue
 from .answer import PLAIN, document
-from .http import NETWORK_ERRORS, Http, Pools, TransportError, discard, is_web, origin_name, reason
+from .http import NETWORK_ERRORS, Http, Pools, TransportError, UnreachableError, discard, is_web, origin_name, reason
 
 _LOOK = 1.0  # seconds between two looks whether the peer has something
 
@@ -107,8 +107,10 @@ class Peer:
             answer = self.http.open("GET", url, {**self.headers(None), **PLAIN}, attempts=1)
             if answer.status == 200:
                 return document(answer, self.http.clock, seconds)
-        except TransportError as away:
-            raise PeerError(f"{self.endpoint} can't be reached: {away}") from None
+        except UnreachableError as away:
+            raise PeerError(str(away)) from None
+        except TransportError as problem:
+            raise PeerError(f"{self.endpoint} can't be reached: {problem}") from None
         except NETWORK_ERRORS as error:
             raise PeerError(f"{url} broke off: {reason(error)}") from error
         except NameProblem as problem:
