@@ -116,7 +116,7 @@ def test_a_proxy_with_a_password_gets_it_and_nobody_else_sees_it(
 def test_an_address_with_a_password_is_refused_and_not_shown(sync: Run, option: str) -> None:
     url = "https://me:hf_secret@hub.example.com"
     answer = sync({"repo_id": "stand-in/tiny-model"}, **{option: [url] if option == "peers" else url})
-    assert answer["failed"] and f"{option} has a user or a password in it" in answer["msg"]
+    assert answer["failed"] and answer["msg"].startswith(option) and "has a user or a password in it" in answer["msg"]
     assert "hf_secret" not in answer["msg"]
 
 
