@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible.template import trust_as_template
 from ansible_collections.modelops.hf_mirror.plugins.lookup.nodes import LookupModule
+from unit.roles.role_variables import templar, variables_of
 
 FLOATING = {"mirror_keepalived_address": "10.0.0.100/24"}
 
@@ -78,3 +80,22 @@ def test_without_a_floating_address_nobody_has_peers() -> None:
     mirrors = {name: {**node, "mirror_keepalived_address": ""} for name, node in {"a": ONE, "b": TWO}.items()}
     assert ask("all", **mirrors) == ["10.0.0.1", "10.0.0.2"]
     assert ask("urls", **mirrors) == ask("peers", **mirrors) == []
+
+
+@pytest.mark.parametrize(
+    ("states", "settled"),
+    [
+        ({"a": "active", "b": "standby"}, True),
+        ({"a": "standby", "b": "standby"}, False),
+        ({"a": "active", "b": "active"}, False),
+        ({"a": "active", "b": "it does not answer"}, True),
+        # the other one of two is in no inventory of ours
+        ({"a": "standby"}, True),
+        ({"a": "active"}, True),
+        ({"a": "this node is drained"}, False),
+    ],
+)
+def test_a_pair_is_settled_when_just_one_is_active(states: dict[str, str], settled: bool) -> None:
+    nodes = ["10.0.0.1", "10.0.0.2"]
+    about = variables_of("mirror_keepalived", mirror_keepalived_states=states, mirror_keepalived_nodes=nodes)
+    assert templar(about).template(trust_as_template("{{ __mirror_keepalived_is_settled | bool }}")) is settled
