@@ -38,9 +38,10 @@ def no_vrrp() -> Iterator[None]:
 def test_what_a_cut_run_left_is_brought_into_force() -> None:
     name, host = "mirror13", connect("mirror13")
     # it was cut before nginx, keepalived and systemd were told
-    host.check_output(f"mv {CONFIG} /root/ && systemctl reload nginx && mv /root/hf-mirror.conf {CONFIG}")
-    host.check_output("cp -p /etc/keepalived/keepalived.conf /root/ && mv /root/keepalived.conf /etc/keepalived/")
+    host.check_output(f"mv {CONFIG} /root/ && systemctl reload nginx")
     until(lambda: host.run(ASK).rc != 0)
+    host.check_output(f"mv /root/hf-mirror.conf {CONFIG}")
+    host.check_output("cp -p /etc/keepalived/keepalived.conf /root/ && mv /root/keepalived.conf /etc/keepalived/")
     done = playbook("site.yml", "--limit", name)
     assert done.returncode == 0, done.stdout
     assert recap(done.stdout)[name]["changed"] >= 2, done.stdout
