@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .._base import fs as _fs
@@ -88,5 +89,5 @@ def _write(store: Store, decision: Decision, own: str) -> None:
     _fs.replace_file(store.fs, _file(store), content, store.staging)
 
 
-def _file(store: Store) -> Any:
+def _file(store: Store) -> Path:
     return store.root / "ledger" / "decision.json"
