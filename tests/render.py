@@ -21,7 +21,7 @@ from typing import Any
 import yaml
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.setting import Setting
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._cli.config import ALERTS, KEYS
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.module_options import argument_spec
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._module.options import argument_spec
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.settings import SETTINGS
 
 TOP = Path(__file__).parents[1]

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.module_options import GROUPS, documentation
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._module.options import GROUPS, documentation
 
 
 class ModuleDocFragment:

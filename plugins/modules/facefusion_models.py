@@ -172,8 +172,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError, sentence
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.owner import as_owner
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import sentence
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._facefusion.endpoint import Access
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._facefusion.folder import nearest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._facefusion.pairs import read_pairs
@@ -182,6 +181,7 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._facefusion.pla
     Placement,
     Settings,
 )
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._module.door import Call, answer
 
 
 def main() -> None:
@@ -214,33 +214,27 @@ def main() -> None:
         required_by={"client_key": "client_cert"},
         supports_check_mode=True,
     )
-    try:
-        run(module)
-    except MirrorError as problem:
-        module.fail_json(msg=str(problem))
+    answer(module, "facefusion_models", work, lambda: nearest(Path(module.params["path"])))
 
 
-def run(module: AnsibleModule) -> None:
-    params: dict[str, Any] = module.params
+def work(call: Call) -> dict[str, Any]:
+    params = call.params
     pairs = read_pairs(params["models"])
     access = Access(**{one.name: params[one.name] for one in fields(Access)})
     names = ("endpoint", "fallback_endpoint", "revision", "parallel", "timeout")
     placement = Placement(Settings(Path(params["path"]), access=access, **{name: params[name] for name in names}))
-    with as_owner(nearest(Path(params["path"]))):
-        outcome = placement.check(pairs) if module.check_mode else placement.run(pairs)
-    answer = result(outcome)
-    if module.check_mode:
-        answer["missing"] = sorted([*answer["placed"], *answer["repaired"]])
+    outcome = placement.check(pairs) if call.check_mode else placement.run(pairs)
+    found: dict[str, Any] = {**result(outcome), "warnings": outcome.warnings}
+    if call.check_mode:
+        found["missing"] = sorted([*found["placed"], *found["repaired"]])
     else:
-        answer["sources"] = outcome.sources
-    if module._diff:
-        answer["diff"] = diff(outcome)
-    for warning in outcome.warnings:
-        module.warn(warning)
+        found["sources"] = outcome.sources
+    if call.diff:
+        found["diff"] = diff(outcome)
     if outcome.problems:
         # what does not fail is placed all the same
-        module.fail_json(msg=sentence(outcome.problems, len(pairs)), **answer)
-    module.exit_json(**answer)
+        found.update({"failed": True, "msg": sentence(outcome.problems, len(pairs))})
+    return found
 
 
 def result(outcome: Outcome) -> dict[str, Any]:

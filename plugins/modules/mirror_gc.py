@@ -47,7 +47,6 @@ EXAMPLES = r"""
     store: /srv/hf-mirror
     models: "{{ models_to_sync }}"
   become: true
-  become_user: hf-mirror
 """
 
 RETURN = r"""
@@ -71,20 +70,13 @@ failures:
   type: dict
 """
 
-from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.owner import as_owner
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._module.door import UNIT, Call, answer
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._module.options import REQUIRED, Given, argument_spec
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.report import collection, diff
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine, open_store
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.module_options import (
-    argument_spec,
-    settings_in,
-)
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.settings import Settings
 
 
 def main() -> None:
@@ -94,27 +86,23 @@ def main() -> None:
             "models": {"type": "list", "elements": "dict", "aliases": ["models_to_sync"]},
         },
         supports_check_mode=True,
+        **REQUIRED,
     )
-    try:
-        run(module)
-    except (MirrorError, OSError) as problem:
-        module.fail_json(msg=str(problem))
+    answer(module, "mirror_gc", work, lambda: Given(module.params).store, UNIT)
 
 
-def run(module: AnsibleModule) -> None:
-    params: dict[str, Any] = module.params
-    wanted = [] if params["models"] is None else parse(params["models"])
-    store = Path(params["store"])
-    open_store(store)
-    engine = Engine(Settings(**{**settings_in(params), "store": store}))
-    with as_owner(store):
-        outcome = engine.collect(wanted, module.check_mode)
-    answer = {"changed": outcome.changed, **collection(outcome.plan, outcome.problems)}
-    if module._diff:
-        answer["diff"] = diff(outcome.plan)
+def work(call: Call) -> dict[str, Any]:
+    given = Given(call.params)
+    wanted = given.whitelist() if given.has_whitelist else []
+    open_store(given.store)
+    engine = Engine(given.settings())
+    outcome = engine.collect(list(engine.whitelist(wanted).wanted), call.check_mode)
+    found = {"changed": outcome.changed, **collection(outcome.plan, outcome.problems)}
+    if call.diff:
+        found["diff"] = diff(outcome.plan)
     if outcome.problems:
-        module.fail_json(msg="; ".join(map(str, outcome.problems.values())), **answer)
-    module.exit_json(**answer)
+        found |= {"failed": True, "msg": "; ".join(map(str, outcome.problems.values()))}
+    return found
 
 
 if __name__ == "__main__":

@@ -113,24 +113,24 @@ store:
   type: str
 """
 
-from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.status import status
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._module.door import UNIT, Call, answer
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._module.options import REQUIRED, Given, argument_spec
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import open_store
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.module_options import argument_spec
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.inventory import inventory, last_run
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=argument_spec("store"), supports_check_mode=True)
-    try:
-        store = open_store(Path(module.params["store"]))
-        found = {**status(store, None), "repos": inventory(store), "last_run": last_run(store)}
-    except (MirrorError, OSError) as problem:
-        module.fail_json(msg=str(problem))
-    module.exit_json(changed=False, **found)
+    module = AnsibleModule(argument_spec=argument_spec("store"), supports_check_mode=True, **REQUIRED)
+    answer(module, "mirror_info", work, lambda: Given(module.params).store, UNIT)
+
+
+def work(call: Call) -> dict[str, Any]:
+    store = open_store(Given(call.params).store)
+    return {"changed": False, **status(store, None), "repos": inventory(store), "last_run": last_run(store)}
 
 
 if __name__ == "__main__":

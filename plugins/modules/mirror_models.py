@@ -17,7 +17,7 @@ description:
   - What is there already is not fetched again, whichever repository it came with. A download that was cut resumes.
   - One repository that fails never stops the others. The task then fails at the end and names it, one message for each
     cause.
-  - O(store) must exist. An empty folder becomes a store. One with other things in it is refused.
+  - The store's folder must exist. An empty folder becomes a store. One with other things in it is refused.
   - An upstream that goes back to an earlier commit, drops all files, is renamed, gated or gone is reported, not
     followed. What is published stays served.
 options:
@@ -43,9 +43,9 @@ options:
       - C(formats_allow) lists shell patterns of files that are not looked at for C(formats).
       - C(allow_rewind) follows an upstream that goes back to a commit that was published before (default V(false)).
       - C(labels) is a list of words for people.
+      - One of O(models) and O(config) is required.
     type: list
     elements: dict
-    required: true
     aliases: [models_to_sync]
   state:
     description:
@@ -95,7 +95,13 @@ EXAMPLES = r"""
       - repo_id: deepinsight/inswapper-128
         files: [inswapper_128.onnx]
   become: true
-  become_user: hf-mirror
+  vars:
+    ansible_python_interpreter: /opt/hf-mirror/venv/bin/python
+
+- name: Sync what the host's own configuration and whitelist say
+  modelops.hf_mirror.mirror_models:
+    config: /etc/hf-mirror/config.yml
+  become: true
   vars:
     ansible_python_interpreter: /opt/hf-mirror/venv/bin/python
 
@@ -172,78 +178,64 @@ freed_bytes:
 failures:
   description:
     - What could not be synced, by whitelist entry, with the reason. What failed besides the entries is under V(views),
-      V(removal), V(max_delete), V(retention), V(catalogue) or V(ledger).
+      V(removal), V(max_delete), V(retention), V(catalogue), V(ledger) or V(whitelist).
   returned: always, once the Hub was asked
   type: dict
 """
 
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import (
     MirrorError,
     sentence,
-    unexpected,
 )
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.owner import as_owner
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.http import URLLIB3_ERROR
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.hub import HUGGINGFACE_HUB_ERROR
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.lockfile import LockFile
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.report import diff, result
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.module_options import (
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._module.door import UNIT, Call, answer
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._module.options import (
+    REQUIRED,
+    Given,
     argument_spec,
-    settings_in,
+    with_secrets,
 )
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.settings import Settings
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.report import diff, result
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **argument_spec("store", "upstream", "run", "grace", "actor"),
-            "models": {"type": "list", "elements": "dict", "required": True, "aliases": ["models_to_sync"]},
+            "models": {"type": "list", "elements": "dict", "aliases": ["models_to_sync"]},
             "state": {"type": "str", "choices": ["present", "exact", "absent"], "default": "present"},
             "lock": {"type": "dict"},
             "wait": {"type": "bool", "default": True},
         },
+        required_one_of=[*REQUIRED["required_one_of"], ("models", "config")],
         supports_check_mode=True,
     )
-    try:
-        run(module)
-    except (MirrorError, OSError) as problem:
-        module.fail_json(msg=str(problem))
-    except Exception as error:
-        odd = unexpected(error)
-        module.fail_json(msg=str(odd), exception=odd.trace)
+    answer(module, "mirror_models", work, lambda: Given(module.params).store, UNIT, with_secrets)
 
 
-def run(module: AnsibleModule) -> None:
-    params: dict[str, Any] = module.params
-    wanted = parse(params["models"])
-    engine = Engine(_settings(params))
+def work(call: Call) -> dict[str, Any]:
+    given, state = Given(call.params), call.params["state"]
+    wanted = given.whitelist()
+    engine = Engine(given.settings(lock=given.lock()))
     engine.store.check()
-    _need_libraries(module)
-    with as_owner(engine.store.root):
-        outcome = (
-            engine.plan(wanted, params["state"])
-            if module.check_mode
-            else engine.run(wanted, params["state"], params["wait"], give_up)
-        )
-    answer = result(outcome.plan, outcome.problems)
-    answer["changed"] = outcome.changed
-    if module._diff:
-        answer["diff"] = diff(outcome.plan)
-    for warning in answer.pop("warnings"):
-        module.warn(warning)
+    missing = _missing_library(call)
+    if missing:
+        return missing
+    outcome = engine.plan(wanted, state) if call.check_mode else engine.run(wanted, state, call.params["wait"], give_up)
+    found = {**result(outcome.plan, outcome.problems), "changed": outcome.changed}
+    if call.diff:
+        found["diff"] = diff(outcome.plan)
     if outcome.problems:
         # what does not fail is published all the same
-        module.fail_json(msg=sentence(outcome.problems, len(wanted)), **answer)
-    module.exit_json(**answer)
+        found |= {"failed": True, "msg": sentence(outcome.problems, outcome.entries)}
+    return found
 
 
 def give_up(problem: MirrorError) -> None:
@@ -252,21 +244,15 @@ def give_up(problem: MirrorError) -> None:
     os._exit(1)
 
 
-def _settings(params: dict[str, Any]) -> Settings:
-    lock = LockFile.from_json(params["lock"]) if params["lock"] else None
-    return Settings(**{**settings_in(params), "store": Path(params["store"]), "lock": lock})
-
-
-def _need_libraries(module: AnsibleModule) -> None:
-    """Fail, or in check mode say what can't be foreseen, where a library is missing."""
-    libraries = {"huggingface_hub": HUGGINGFACE_HUB_ERROR, "urllib3": URLLIB3_ERROR}
-    for library, error in libraries.items():
-        if error and module.check_mode:
-            module.exit_json(
-                skipped=True, msg=f"{missing_required_lib(library)} Until then nobody can tell what to fetch."
-            )
+def _missing_library(call: Call) -> dict[str, Any] | None:
+    """Say that a library is missing, or in check mode what can't be foreseen for that."""
+    for library, error in {"huggingface_hub": HUGGINGFACE_HUB_ERROR, "urllib3": URLLIB3_ERROR}.items():
+        if error and call.check_mode:
+            text = f"{missing_required_lib(library)} Until then nobody can tell what to fetch."
+            return {"skipped": True, "msg": text}
         if error:
-            module.fail_json(msg=missing_required_lib(library), exception=error)
+            return {"failed": True, "msg": missing_required_lib(library), "exception": error}
+    return None
 
 
 if __name__ == "__main__":

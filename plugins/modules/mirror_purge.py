@@ -69,13 +69,12 @@ purged:
   elements: str
 """
 
-from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError, unexpected
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.owner import as_owner
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._module.door import UNIT, Call, answer
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._module.options import REQUIRED, Given, argument_spec
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import open_store
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.module_options import argument_spec
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.purge import Purge, path_of, target_of
 
 
@@ -90,30 +89,25 @@ def main() -> None:
             "note": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
+        **REQUIRED,
     )
-    try:
-        run(module)
-    except (MirrorError, OSError) as problem:
-        module.fail_json(msg=str(problem))
-    except Exception as error:
-        odd = unexpected(error)
-        module.fail_json(msg=str(odd), exception=odd.trace)
+    answer(module, "mirror_purge", work, lambda: Given(module.params).store, UNIT)
 
 
-def run(module: AnsibleModule) -> None:
-    params = module.params
+def work(call: Call) -> dict[str, Any]:
+    params, given = call.params, Given(call.params)
     target = target_of(params["name"], params["repo_type"])
     path = path_of(params["file"])
-    store = open_store(Path(params["store"]))
-    with as_owner(store.root):
-        order = Purge(store, params["actor"], params["note"], params["state"] == "lifted", module.check_mode)
-        purged = order.of(target, path)
-        is_done = order.is_done(purged)
-        gone = [] if is_done else order.apply(purged)
-    answer = {"changed": not is_done, "purged": gone}
-    if module._diff:
-        answer["diff"] = {"before": "".join(f"{name}\n" for name in gone), "after": ""}
-    module.exit_json(**answer)
+    order = Purge(
+        open_store(given.store), given.settings().actor, params["note"], params["state"] == "lifted", call.check_mode
+    )
+    purged = order.of(target, path)
+    is_done = order.is_done(purged)
+    gone = [] if is_done else order.apply(purged)
+    found: dict[str, Any] = {"changed": not is_done, "purged": gone}
+    if call.diff:
+        found["diff"] = {"before": "".join(f"{name}\n" for name in gone), "after": ""}
+    return found
 
 
 if __name__ == "__main__":

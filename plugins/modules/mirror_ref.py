@@ -78,7 +78,6 @@ EXAMPLES = r"""
     state: rolled_back
     note: faces turn green
   become: true
-  become_user: hf-mirror
 
 - name: Publish what waits for approval
   modelops.hf_mirror.mirror_ref:
@@ -86,7 +85,6 @@ EXAMPLES = r"""
     repo_id: facefusion/models-3.3.0
     state: promoted
   become: true
-  become_user: hf-mirror
 """
 
 RETURN = r"""
@@ -116,17 +114,16 @@ serial:
   type: int
 """
 
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.owner import as_owner
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._module.door import UNIT, Call, answer
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._module.options import REQUIRED, Given, argument_spec
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.order import Order
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import RepoFacts
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.refs import Change
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import open_store
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.module_options import argument_spec
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.ref_change import (
     BehindError,
     make_change,
@@ -156,38 +153,36 @@ def main() -> None:
         },
         required_if=[("state", "rolled_back", ["commit"])],
         supports_check_mode=True,
+        **REQUIRED,
     )
-    try:
-        run(module)
-    except BehindError as problem:
-        module.fail_json(msg=str(problem), changed=True)
-    except (MirrorError, OSError) as problem:
-        module.fail_json(msg=str(problem))
+    answer(module, "mirror_ref", work, lambda: Given(module.params).store, UNIT)
 
 
-def run(module: AnsibleModule) -> None:
-    params: dict[str, Any] = module.params
-    order = _order(params)
-    store = open_store(Path(params["store"]))
+def work(call: Call) -> dict[str, Any]:
+    given = Given(call.params)
+    order = _order(call.params)
+    store = open_store(given.store)
 
     def decide(facts: RepoFacts) -> Change:
         # a second run of the task finds nothing that waits: that is what was wanted
         is_done = order.verb == "promote" and not order.commit and order.revision not in facts.pending
         return None if is_done and order.revision in facts.refs else order(facts)
 
-    with as_owner(store.root):
+    try:
         change = (
             plan_change(store, order.repo, decide)
-            if module.check_mode
-            else make_change(store, order.repo, decide, params["actor"], params["note"])
+            if call.check_mode
+            else make_change(store, order.repo, decide, given.settings().actor, call.params["note"])
         )
-    answer = order.answer(store.repository(order.repo).facts(), change)
-    if not module._diff:
-        del answer["diff"]
-    module.exit_json(**answer)
+    except BehindError as problem:
+        return {"failed": True, "msg": str(problem), "changed": True}
+    found: dict[str, Any] = order.answer(store.repository(order.repo).facts(), change)
+    if not call.diff:
+        del found["diff"]
+    return found
 
 
-def _order(params: dict[str, Any]) -> Order:
+def _order(params: Mapping[str, Any]) -> Order:
     verb, ref, commit = VERBS[params["state"]], params["ref"], params["commit"]
     if verb in ("pin", "unpin"):
         ref, commit = commit or ref, None

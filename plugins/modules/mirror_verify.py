@@ -39,7 +39,6 @@ options:
         repository, and nothing else.
     type: list
     elements: dict
-    default: []
 extends_documentation_fragment:
   - modelops.hf_mirror.settings.store
   - modelops.hf_mirror.settings.upstream
@@ -64,7 +63,6 @@ EXAMPLES = r"""
   modelops.hf_mirror.mirror_verify:
     store: /srv/hf-mirror
   become: true
-  become_user: hf-mirror
   vars:
     ansible_python_interpreter: /opt/hf-mirror/venv/bin/python
 
@@ -75,7 +73,6 @@ EXAMPLES = r"""
     rate: 100000000
     duration: 21600
   become: true
-  become_user: hf-mirror
   vars:
     ansible_python_interpreter: /opt/hf-mirror/venv/bin/python
 """
@@ -141,22 +138,20 @@ last:
 """
 
 import dataclasses
-from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.owner import as_owner
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.fsck import fsck
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.http import URLLIB3_ERROR
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.hub import HUGGINGFACE_HUB_ERROR
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine, open_store
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.module_options import (
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._module.door import UNIT, Call, answer
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._module.options import (
+    REQUIRED,
+    Given,
     argument_spec,
-    settings_in,
+    with_secrets,
 )
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.settings import Settings
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine, open_store
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
 
 
@@ -166,23 +161,27 @@ def main() -> None:
             **argument_spec("store", "upstream", "scrub", "actor"),
             "mode": {"type": "str", "choices": ["structure", "content"], "default": "structure"},
             "repair": {"type": "bool", "default": True},
-            "models": {"type": "list", "elements": "dict", "default": []},
+            "models": {"type": "list", "elements": "dict"},
         },
         supports_check_mode=True,
+        **REQUIRED,
     )
-    try:
-        with as_owner(Path(module.params["store"])):
-            store = open_store(Path(module.params["store"]))
-            if module.params["mode"] == "structure":
-                damage, answer = verify_structure(store)
-            else:
-                _need_libraries(module)
-                damage, answer = verify_content(module, store)
-    except (MirrorError, OSError) as problem:
-        module.fail_json(msg=str(problem))
+    answer(module, "mirror_verify", work, lambda: Given(module.params).store, UNIT, with_secrets)
+
+
+def work(call: Call) -> dict[str, Any]:
+    given = Given(call.params)
+    store = open_store(given.store)
+    if call.params["mode"] == "structure":
+        damage, found = verify_structure(store)
+    else:
+        missing = _missing_library(call)
+        if missing:
+            return missing
+        damage, found = verify_content(call, given, store)
     if damage:
-        module.fail_json(msg=f"{len(damage)} damaged: {'; '.join(damage)}", **answer)
-    module.exit_json(**answer)
+        found |= {"failed": True, "msg": f"{len(damage)} damaged: {'; '.join(damage)}"}
+    return found
 
 
 def verify_structure(store: Store) -> tuple[list[str], dict[str, Any]]:
@@ -191,24 +190,24 @@ def verify_structure(store: Store) -> tuple[list[str], dict[str, Any]]:
     return damage, {"changed": False, "findings": [dataclasses.asdict(one) for one in found]}
 
 
-def _need_libraries(module: AnsibleModule) -> None:
-    if module.params["repair"] and not module.check_mode:
+def _missing_library(call: Call) -> dict[str, Any] | None:
+    if call.params["repair"] and not call.check_mode:
         for library, error in {"huggingface_hub": HUGGINGFACE_HUB_ERROR, "urllib3": URLLIB3_ERROR}.items():
             if error:
-                module.fail_json(msg=missing_required_lib(library), exception=error)
+                return {"failed": True, "msg": missing_required_lib(library), "exception": error}
+    return None
 
 
-def verify_content(module: AnsibleModule, store: Store) -> tuple[list[str], dict[str, Any]]:
-    params: dict[str, Any] = module.params
-    wanted = parse(params["models"]) if params["models"] else []
-    settings = Settings(**{**settings_in(params), "store": store.root})
-    report = Engine(settings).scrub(wanted, params["repair"], module.check_mode)
-    answer = report.to_json()
-    answer["findings"] = answer.pop("rotten")
-    if module.check_mode:
-        answer["changed"] = bool(report.left)
+def verify_content(call: Call, given: Given, store: Store) -> tuple[list[str], dict[str, Any]]:
+    wanted = given.whitelist() if given.has_whitelist and call.params["models"] != [] else []
+    engine = Engine(given.settings(store=store.root))
+    report = engine.scrub(list(engine.whitelist(wanted).wanted), call.params["repair"], call.check_mode)
+    found = report.to_json()
+    found["findings"] = found.pop("rotten")
+    if call.check_mode:
+        found["changed"] = bool(report.left)
     left = [f"{one.etag} ({one.what}){f': {one.problem}' if one.problem else ''}" for one in report.left]
-    return left, answer
+    return left, found
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 COLLECTIONS = Path(__file__).parents[2] / "collections"
 ENGINE = Path(__file__).parents[2] / "plugins" / "module_utils"
 #: Each imports from those before it only.
-PACKAGES = ["_base", "_plan", "_border", "_store", "_fetch", "_inspect", "_check", "_run", "_cli", ""]
+PACKAGES = ["_base", "_plan", "_border", "_store", "_fetch", "_inspect", "_check", "_run", "_cli", "_module", ""]
 #: What runs beside FaceFusion needs no store, and no engine needs it.
 BESIDE = {"_facefusion": ["_base", "_plan", "_border", "_fetch"]}
 ALLOWED = {**{package: PACKAGES[:number] for number, package in enumerate(PACKAGES)}, **BESIDE}

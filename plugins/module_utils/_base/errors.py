@@ -42,6 +42,8 @@ class Besides(Enum):
     RETENTION = "retention"
     CATALOGUE = "catalogue"
     LEDGER = "ledger"
+    #: Files of a whitelist that are wrong or gone.
+    WHITELIST = "whitelist"
     #: The run itself, which died or was ended by a limit.
     RUN = "run"
 

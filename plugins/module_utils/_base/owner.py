@@ -5,39 +5,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 
 def become_owner(folder: Path) -> None:
     """Go on as the user whom a folder belongs to, where root started this: one user writes a store."""
-    owner = _owner(folder)
+    owner = other_owner(folder)
     if owner:
         os.setgroups([])
         os.setgid(owner.st_gid)
         os.setuid(owner.st_uid)
-
-
-@contextlib.contextmanager
-def as_owner(folder: Path) -> Iterator[None]:
-    """Be that user for a while. A module is root again then: others can't read what Ansible loads for the answer."""
-    owner = _owner(folder)
-    if not owner:
-        yield
-        return
-    before = os.getegid(), os.getgroups()
-    os.setgroups([])
-    os.setegid(owner.st_gid)
-    os.seteuid(owner.st_uid)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(before[0])
-        os.setgroups(before[1])
 
 
 def others_can_change(file: Path) -> str | None:
@@ -59,7 +38,7 @@ def others_can_change(file: Path) -> str | None:
     return None
 
 
-def _owner(folder: Path) -> os.stat_result | None:
+def other_owner(folder: Path) -> os.stat_result | None:
     """Return whom a folder belongs to, where that is another one than root, who started this."""
     os.umask(0o022)  # others (nginx) read what is written, whatever the operator's own umask is
     status = folder.stat() if os.geteuid() == 0 and folder.is_dir() else None

@@ -26,6 +26,7 @@ from .._plan.wanted import Wanted
 from .._plan.whitelist import parse
 from .._plan.whitelist_files import read_entries
 from .._run.settings import SETTINGS
+from .._run.whitelist import WhitelistFolder
 from .alerts import LANGUAGES
 
 _WHITELIST_KEY = "models_to_sync"
@@ -81,8 +82,16 @@ class Config:
         """True where there is one, be it right or wrong."""
         return self.models is not None or self.whitelist is not None
 
-    def wanted(self) -> list[Wanted]:
-        """Return the whitelist. Raises ConfigError or WhitelistError."""
+    @property
+    def folder(self) -> WhitelistFolder | None:
+        """Return the whitelist where it is a folder of files."""
+        return WhitelistFolder(self.whitelist) if self.whitelist and self.whitelist.is_dir() else None
+
+    def wanted(self) -> list[Wanted] | WhitelistFolder:
+        """Return the whitelist, which a folder tells for a store. Raises ConfigError or WhitelistError."""
+        folder = self.folder
+        if folder:
+            return folder
         if self.whitelist:
             entries = read_entries(self.whitelist)
             return parse(entries, entries.sources)

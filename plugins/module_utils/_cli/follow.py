@@ -22,13 +22,14 @@ _FINE = "has what its peers have"
 
 def follow(session: Session) -> int:
     """Have what the peers have: once, or again and again until stopped."""
-    engine = session.engine([])
+    engine = session.engine()
+    folder = session.config.folder
     interval = session.options.interval
     said: str | None = None
     while True:
         problem = away = ""
         try:
-            done = engine.follow()
+            done = engine.follow(folder)
         except StoppedError:
             raise
         except Exception as error:

@@ -23,7 +23,7 @@ _WORDS = {
 
 def gc(session: Session) -> int:
     """Do it, or say what would be done and what that frees."""
-    wanted = session.config.wanted() if session.config.has_whitelist else []
+    wanted = session.wanted() if session.config.has_whitelist else []
     check = session.options.check
     outcome = session.local_engine().collect(wanted, check)
     plan, terminal = outcome.plan, session.terminal

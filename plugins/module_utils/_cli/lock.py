@@ -22,8 +22,7 @@ from .session import Session
 
 def lock(session: Session) -> int:
     """Write the lock file."""
-    wanted = session.config.wanted()
-    store = session.store()
+    store, wanted = session.store(), session.wanted()
     value = LockFile({str(one): _entry(store, one) for one in wanted}).to_json()
     output: Path | None = session.options.output
     if output:

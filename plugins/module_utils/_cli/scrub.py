@@ -15,8 +15,8 @@ def scrub(session: Session) -> int:
     """Go on with the round; what happens is told by the ledger."""
     options, terminal = session.options, session.terminal
     store = session.store()
-    wanted = session.config.wanted() if session.config.has_whitelist else []
-    engine = session.engine([]) if options.repair else session.local_engine()
+    wanted = session.wanted() if session.config.has_whitelist else []
+    engine = session.engine() if options.repair else session.local_engine()
     with Watch(store, terminal).beside(engine.progress.to_json):
         report = engine.scrub(wanted, options.repair)
     terminal.data(report.to_json())

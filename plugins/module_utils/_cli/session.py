@@ -24,6 +24,7 @@ from .._fetch.peer import Peer, peer_at
 from .._plan.wanted import Wanted
 from .._run.engine import Engine, open_store
 from .._run.settings import SETTINGS, Settings
+from .._run.whitelist import WhitelistFolder
 from .._store.store import Store
 from .config import Config, ConfigError, is_token, read_config
 from .terminal import QuietTerminal, open_terminal
@@ -49,7 +50,12 @@ class Session:
         """Return the store. Raises StoreError where there is none yet."""
         return open_store(Path(self._values()["store"]).absolute(), self.clock)
 
-    def engine(self, wanted: list[Wanted]) -> Engine:
+    def wanted(self) -> list[Wanted]:
+        """Return what the whitelist says just now. Raises ConfigError where there is none."""
+        wanted = self.config.wanted()
+        return list(wanted.read(self.store()).wanted) if isinstance(wanted, WhitelistFolder) else wanted
+
+    def engine(self) -> Engine:
         """Return the engine; all that only root may read was read before it goes on as the store's owner."""
         _need_libraries()
         tokens = self.config.tokens()

@@ -27,7 +27,7 @@ _OPTIONAL = ("PENDING", ">VERSIONS", "STATE", "FAILURES")
 def status(session: Session) -> int:
     """Show each entry, the run under way, and the disk."""
     store, terminal = session.store(), session.terminal
-    wanted = session.config.wanted() if session.config.has_whitelist else None
+    wanted = session.wanted() if session.config.has_whitelist else None
     if session.options.follow:
         Watch(store, terminal).follow()
     found = _status.status(store, wanted)

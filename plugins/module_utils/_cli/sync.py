@@ -12,7 +12,6 @@ from .._base.clock import LimitError, StoppedError
 from .._base.errors import sentence
 from .._base.lock import BusyError
 from .._plan.report import diff, result, table
-from .._plan.wanted import Wanted
 from .._run.engine import Outcome
 from .arguments import DIED, FAILED, FINE, STOPPED
 from .session import Session
@@ -23,7 +22,7 @@ from .watch import Watch
 def sync(session: Session) -> int:
     """Bring the whitelist into the store."""
     wanted = session.config.wanted()
-    engine = session.engine(wanted)
+    engine = session.engine()
     root = engine.store.root
     if root.parent.is_dir() and not root.exists():
         root.mkdir()
@@ -38,13 +37,13 @@ def sync(session: Session) -> int:
             session.terminal.say(f"{problem}: waiting for its end")
             watch.follow()
         else:
-            return _conclude(session, outcome, wanted, "nothing had to be done")
+            return _conclude(session, outcome, "nothing had to be done")
 
 
 def plan(session: Session) -> int:
     """Say what a sync would do."""
     wanted = session.config.wanted()
-    engine = session.engine(wanted)
+    engine = session.engine()
     with Watch(engine.store, session.terminal).beside(engine.progress.to_json):
         outcome = engine.plan(wanted, session.options.state)
     changes = diff(outcome.plan)
@@ -54,7 +53,7 @@ def plan(session: Session) -> int:
     rows = table(outcome.plan)
     if rows:
         session.terminal.table(["REPOSITORY", "REF", "OLD", "NEW", ">FILES", ">SIZE"], rows)
-    return _conclude(session, outcome, wanted, "nothing is to be done")
+    return _conclude(session, outcome, "nothing is to be done")
 
 
 def _give_up(session: Session, problem: StoppedError) -> None:
@@ -64,11 +63,11 @@ def _give_up(session: Session, problem: StoppedError) -> None:
     os._exit(DIED if isinstance(problem, LimitError) else STOPPED)
 
 
-def _conclude(session: Session, outcome: Outcome, wanted: list[Wanted], nothing: str) -> int:
+def _conclude(session: Session, outcome: Outcome, nothing: str) -> int:
     """Show what came out, for people or as JSON, and return the exit code."""
     answer = {"changed": outcome.changed, **result(outcome.plan, outcome.problems), "diff": diff(outcome.plan)}
     if outcome.problems:
-        answer["msg"] = sentence(outcome.problems, len(wanted))
+        answer["msg"] = sentence(outcome.problems, outcome.entries)
     session.terminal.data(answer)
     for warning in outcome.plan.warnings:
         session.terminal.say(f"warning: {warning}", "yellow")

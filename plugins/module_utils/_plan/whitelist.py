@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Callable, TypeVar
 
@@ -143,24 +143,50 @@ def _strings(given: Mapping[str, Any], key: str) -> tuple[str, ...] | None:
     return tuple(value)
 
 
+class Taken:
+    """What entries have: themselves, and the names of their files in views. No two may have the same."""
+
+    def __init__(self) -> None:
+        self._entries: dict[tuple[str, str, str], Wanted] = {}
+        self._names: dict[tuple[str, str], Wanted] = {}
+
+    def has(self, one: Wanted) -> Wanted | None:
+        """Return the entry for the same revision of the same repository."""
+        return self._entries.get((one.repo_type, one.repo_id.lower(), one.revision))
+
+    def problems(self, one: Wanted) -> list[str]:
+        """Say why an entry can't be beside the others, but for one of the same revision."""
+        bare = Counter(path.rpartition("/")[2] for path in one.files or ())
+        found = []
+        for view, name in _names(one):
+            other = self._names.get((view, name), one)
+            if other != one or bare[name] > 1:
+                found.append(f"view {view} would hold two files named {name} ({other})")
+        return list(dict.fromkeys(found))
+
+    def add(self, one: Wanted) -> None:
+        """Let an entry have what it names."""
+        self._entries[one.repo_type, one.repo_id.lower(), one.revision] = one
+        for key in _names(one):
+            self._names.setdefault(key, one)
+
+
+def _names(one: Wanted) -> Iterator[tuple[str, str]]:
+    """Yield view and name of each file that an entry says will be there."""
+    for view in one.views:
+        for path in one.files or ():
+            yield view, path.rpartition("/")[2]
+
+
 def _conflicts(wanted: list[tuple[str, Wanted]]) -> list[str]:
-    problems = []
-    entries: set[tuple[str, str, str]] = set()
-    names: dict[tuple[str, str], Wanted] = {}
+    problems, taken = [], Taken()
     for label, one in wanted:
-        key = (one.repo_type, one.repo_id.lower(), one.revision)
-        if key in entries:
+        if taken.has(one):
             problems.append(f"{label}: is there twice, join the two")
             continue
-        entries.add(key)
-        bare = Counter(path.rpartition("/")[2] for path in one.files or ())
-        for view in one.views:
-            for path in one.files or ():
-                name = path.rpartition("/")[2]
-                other = names.setdefault((view, name), one)
-                if (other, path) != (one, path) or bare[name] > 1:
-                    problems.append(f"{label}: view {view} would hold two files named {name} ({other})")
-    return list(dict.fromkeys(problems))
+        problems += [f"{label}: {problem}" for problem in taken.problems(one)]
+        taken.add(one)
+    return problems
 
 
 def _label(entry: Any) -> str:

@@ -13,15 +13,17 @@ from typing import Any
 
 from .._base.names import kind_of, listed
 from .._base.owner import others_can_change
-from .._base.yaml import MOST_BYTES, joined, load
+from .._base.yaml import MOST_BYTES, load
 from .whitelist import WhitelistError
 
 _KEY = "models_to_sync"
-_SUFFIXES = (".yml", ".yaml")
+SUFFIXES = (".yml", ".yaml")
+#: Files of a folder.
+MOST_FILES = 1000
 
 
 class Entries(list[Any]):
-    """The entries as they were written, for ``_whitelist.parse``.
+    """The entries as they were written, for ``whitelist.parse``.
 
     ``sources`` is as long as the list and says where each one stands: ``FILE line N``.
     """
@@ -31,45 +33,48 @@ class Entries(list[Any]):
         self.sources: list[str] = []
 
 
-def read_entries(path: Path) -> Entries:
-    """Read a whitelist: a YAML file, or all ``*.yml`` and ``*.yaml`` right in a folder, by name, dot-files left out.
+def read_entries(file: Path) -> Entries:
+    """Read a whitelist of one file.
 
-    Raises WhitelistError with one line for every problem, each naming the file. A file without an entry is a problem:
-    it is more likely to have gone wrong than to be meant.
+    Raises WhitelistError with one line for every problem. A file without an entry is a problem: it is more likely to
+    have gone wrong than to be meant.
     """
-    entries = Entries()
-    problems: list[str] = []
-    for file in _files(path):
-        try:
-            for line, entry in _read(file):
-                entries.append(entry)
-                entries.sources.append(f"{file} line {line}")
-        except WhitelistError as problem:
-            problems.append(str(problem))
-    if problems:
-        raise WhitelistError(joined(problems))
+    entries = _read(file)
+    if not entries:
+        raise WhitelistError(f"{file} holds no entry: name a repository there")
     return entries
+
+
+def read_folder(folder: Path) -> dict[str, Entries | WhitelistError]:
+    """Read all ``*.yml`` and ``*.yaml`` right in a folder, dot-files left out: what each file says, or why it can't be.
+
+    Raises WhitelistError where the folder itself can't be read.
+    """
+    found: dict[str, Entries | WhitelistError] = {}
+    for file in _files(folder):
+        try:
+            found[file.name] = _read(file)
+        except WhitelistError as problem:
+            found[file.name] = problem
+    return found
 
 
 def _files(path: Path) -> list[Path]:
     try:
-        if not path.is_dir():
-            return [path]
         everybody = others_can_change(path)
         if everybody:
             raise WhitelistError(f"{path} is no whitelist to go by: {everybody}")
         # a link to nowhere stays in: reading it fails and says so
-        names = [file for file in path.iterdir() if file.suffix in _SUFFIXES and not file.is_dir()]
+        names = [file for file in path.iterdir() if file.suffix in SUFFIXES and not file.is_dir()]
     except OSError as problem:
         raise WhitelistError(f"{path} can't be read: {problem.strerror}") from None
     files = sorted(file for file in names if not file.name.startswith("."))
-    if not files:
-        raise WhitelistError(f"{path} has no file named *.yml or *.yaml")
+    if len(files) > MOST_FILES:
+        raise WhitelistError(f"{path} has {len(files)} files, more than {MOST_FILES}: join some")
     return files
 
 
-def _read(file: Path) -> list[tuple[int, Any]]:
-    """Return line and content of each entry of a file."""
+def _read(file: Path) -> Entries:
     try:
         everybody = others_can_change(file)
         if everybody:
@@ -84,8 +89,11 @@ def _read(file: Path) -> list[tuple[int, Any]]:
             keys = listed(content) or "none"
             raise WhitelistError(f"{file} must be a list of entries, or have the single key {_KEY}; its keys: {keys}")
         root, content = root.value[-1][1], content[_KEY]
-    if content is None or content == []:
-        raise WhitelistError(f"{file} holds no entry: name a repository there, or remove the file")
+    entries = Entries()
+    if content is None:
+        return entries
     if not isinstance(content, list):
         raise WhitelistError(f"{file} must be a list of entries, or {_KEY} with one; it is {kind_of(content)}")
-    return [(node.start_mark.line + 1, entry) for node, entry in zip(root.value, content)]
+    entries.extend(content)
+    entries.sources = [f"{file} line {node.start_mark.line + 1}" for node in root.value]
+    return entries

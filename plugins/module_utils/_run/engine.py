@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ from .._fetch.window import Segments
 from .._fetch.xet import Xet
 from .._plan.plan import Plan
 from .._plan.wanted import Wanted
+from .._plan.whitelist_folder import Whitelist
 from .._store.catalogue import write_catalogue
 from .._store.decision import decide
 from .._store.store import Store, StoreError
@@ -44,16 +45,21 @@ from .survey import Survey
 from .sync import Options, Sync
 from .upstream import Upstream, tokens_for, upstreams_of
 from .watchdog import GiveUp, Watchdog, end_process
+from .whitelist import WhitelistFolder
 
 
 @dataclass
 class Outcome:
-    """What a run came to, or in check mode would come to. ``problems`` names what failed, by entry."""
+    """What a run came to, or in check mode would come to.
+
+    ``problems`` names what failed, by entry, of which there were so many ``entries``.
+    """
 
     plan: Plan
     problems: dict[str, MirrorError]
     is_new: bool
     fetched: int = 0
+    entries: int = 0
 
     @property
     def changed(self) -> bool:
@@ -74,21 +80,31 @@ class Engine:
         #: What a peer and this node had when the one had nothing new for the other.
         self._level: dict[str, tuple[str, int, int]] = {}
 
-    def plan(self, wanted: list[Wanted], state: str = "present") -> Outcome:
+    def plan(self, wanted: list[Wanted] | WhitelistFolder, state: str = "present") -> Outcome:
         """Say what a run would do. Takes no lock and writes nothing.
 
         ``state``: ``present`` has the entries, ``absent`` takes them away, ``exact`` has them and nothing else.
         """
         is_new = not self.store.check()
         with self._watched():
-            health = self._health()
-            plan = self._plan(wanted, state, Upstreams(self._believed(self._hubs()), health))
+            health, whitelist = self._health(), self.whitelist(wanted)
+            plan = self._plan(whitelist, state, Upstreams(self._believed(self._hubs()), health))
             plan.other_warnings += health.warnings
             self.clock.check()  # answers that were cut short are nobody's failure
-        return Outcome(plan, plan.problems, is_new)
+        return Outcome(plan, plan.problems, is_new, entries=len(whitelist.wanted))
+
+    def whitelist(self, wanted: Sequence[Wanted] | WhitelistFolder) -> Whitelist:
+        """Return what is wanted just now."""
+        if isinstance(wanted, WhitelistFolder):
+            return wanted.read(self.store)
+        return Whitelist(tuple(wanted))
 
     def run(
-        self, wanted: list[Wanted], state: str = "present", wait: bool = False, give_up: GiveUp = end_process
+        self,
+        wanted: list[Wanted] | WhitelistFolder,
+        state: str = "present",
+        wait: bool = False,
+        give_up: GiveUp = end_process,
     ) -> Outcome:
         """Do it. With ``wait`` a run that is under way is waited for, else BusyError says who runs.
 
@@ -121,21 +137,29 @@ class Engine:
             try:
                 with self._watched(cut):
                     sync.start()
-                    plan = self._plan(wanted, state, Upstreams(self._believed(hubs), health))
+                    whitelist = self.whitelist(wanted)
+                    plan = self._plan(whitelist, state, Upstreams(self._believed(hubs), health))
                     self.clock.check()  # answers that were cut short are nobody's failure
+                    if isinstance(wanted, WhitelistFolder) and state != "absent":
+                        wanted.note(self.store, whitelist)
                     problems = sync.execute(plan, self.store.ledger.state())
                 plan.other_warnings += [*fetchers.warnings, *sync.warnings, *health.warnings]
             except (Exception, KeyboardInterrupt) as problem:
                 sync.end(problem)
                 raise
-            return Outcome(plan, problems, is_new, fetchers.fetched)
+            return Outcome(plan, problems, is_new, fetchers.fetched, len(whitelist.wanted))
 
-    def follow(self) -> Followed:
-        """Have what the peers have. Raises BusyError where a run is under way, PeerError where all of them are mute."""
+    def follow(self, folder: WhitelistFolder | None = None) -> Followed:
+        """Have what the peers have, and tell them what this node's ``folder`` of whitelists says.
+
+        Raises BusyError where a run is under way, PeerError where all of them are mute.
+        """
         peers = self._peers()
         if not peers:
             raise MirrorError("there is no peer to follow")
         self.store.prepare()
+        if folder and folder.is_news():
+            self._note(folder)
         done = Followed()
         with self._watched():
             for peer in peers:
@@ -146,6 +170,15 @@ class Engine:
         if len(done.away) == len(peers):
             raise PeerError(str(join(done.away.values())))
         return done
+
+    def _note(self, folder: WhitelistFolder) -> None:
+        try:
+            with self.store.locked():
+                folder.note(self.store, folder.read(self.store))
+                write_catalogue(self.store)
+        except BaseException:
+            folder.forget()
+            raise
 
     def _follow(self, peer: Peer) -> Followed:
         peer.catalogue()
@@ -255,8 +288,8 @@ class Engine:
         finally:
             fetchers.close()
 
-    def _plan(self, wanted: list[Wanted], state: str, upstreams: Upstreams) -> Plan:
-        known = self.store.ledger.state()
+    def _plan(self, whitelist: Whitelist, state: str, upstreams: Upstreams) -> Plan:
+        known, wanted = self.store.ledger.state(), list(whitelist.wanted)
         if state == "absent":
             plan = Plan(removal=named(self.store, wanted))
             wanted = []
@@ -270,6 +303,8 @@ class Engine:
                 plan.other_problems[Besides.MAX_DELETE.value] = problem
                 for commit in [one for repo in plan.repos for one in repo.commits]:
                     commit.keep_all()
+        if whitelist.problems:
+            plan.other_problems[Besides.WHITELIST.value] = MirrorError("; ".join(whitelist.problems.values()))
         survey_retention(self.store, wanted, plan, known.age_at(self.clock.now()), self.settings.grace_seconds)
         return plan
 

@@ -31,6 +31,7 @@ from .._store.purged import read_purged
 from .._store.store import Store
 from .._store.view_update import gate, note_entries, noted_entries, update_views
 from .._store.views import Views
+from .._store.whitelist_record import Records, merge_records, read_records, write_records
 from .follow_plan import FollowPlan, check_serials, is_removed, plan_follow, plan_removal
 from .purge import Purge, pending_purges
 from .recovery import recover, settle
@@ -103,6 +104,7 @@ class Follower:
         purges = pending_purges(self._store, theirs.purged)
         if purges.contents or purges.repos:
             done.removed += Purge(self._store, str(self._about["actor"])).apply(purges)
+        self._whitelist(theirs.whitelist)
         mine = write_catalogue(self._store)
         leads = theirs.decision.leads(theirs.node, mine.decision, self._store.clock.now())
         known = {**{repo: Piece(history) for repo, history in mine.removed.items()}, **mine.pieces}
@@ -126,6 +128,13 @@ class Follower:
         write_catalogue(self._store)
         done.fetched = self._downloads.received
         return done
+
+    def _whitelist(self, theirs: Records) -> None:
+        """Know what files of the whitelist name that only another node has: this one may be next to sync."""
+        mine = read_records(self._store)
+        merged = merge_records(mine, theirs, self._store.clock.now())
+        if merged != mine:
+            write_records(self._store, merged)
 
     def _is_possible(self, repo: Repo, known: Mapping[Repo, Piece], history: History, done: Followed) -> bool:
         """Say whether what the peer tells of a repository can have happened, or note why not."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, TypeVar
 
 from .._base import fs as _fs
-from .._base.errors import MirrorError
+from .._base.errors import Besides, MirrorError
 from .._base.limits import PEER_ENTRIES, PEER_REFS
 from .._base.lock import locked
 from .._base.names import Commit, NameProblem, Ref, shown
@@ -34,6 +34,8 @@ from .repository import Repository
 from .repository_reader import SHARED_MARKS, marks_by_name
 from .store import Store
 from .view_update import entry_of, noted_entries
+from .whitelist_record import Records, read_records, records_of
+from .whitelist_record import to_json as records_to_json
 
 FORMAT = 1
 _DIGEST = re.compile("[0-9a-f]{32}")
@@ -107,8 +109,9 @@ class Catalogue:
     """What a store has.
 
     ``views`` are the entries whose files views hold; ``removed`` has the histories of repositories that
-    were taken away; ``purged`` is what must not come back. ``problems`` names what could not be read, and why.
-    ``decision`` is the last that counts on this ``node``, whose id is empty where it never decided.
+    were taken away; ``purged`` is what must not come back; ``whitelist`` is what its files name. ``problems`` names
+    what could not be read, and why. ``decision`` is the last that counts on this ``node``, whose id is empty where it
+    never decided.
     """
 
     pieces: Mapping[Repo, Piece] = field(default_factory=dict)
@@ -118,6 +121,7 @@ class Catalogue:
     problems: Mapping[str, str] = field(default_factory=dict)
     decision: Decision = field(default_factory=Decision)
     node: str = ""
+    whitelist: Records = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return a value that ``from_json`` understands."""
@@ -129,6 +133,7 @@ class Catalogue:
             "purged": self.purged.to_json(),
             "decision": self.decision.to_json(),
             "node": self.node,
+            "whitelist": records_to_json(self.whitelist),
         }
 
     @classmethod
@@ -146,6 +151,7 @@ class Catalogue:
             problems,
             Decision.from_json(told.get("decision", {})),
             node_of(told["node"]) if told.get("node") else "",
+            _read_whitelist(told.get("whitelist", {}), problems),
         )
 
 
@@ -166,6 +172,14 @@ def _read_views(value: Any, problems: dict[str, str]) -> Iterator[Wanted]:
             yield entry_of(told)
         except MirrorError as problem:
             problems["views"] = str(problem)
+
+
+def _read_whitelist(value: Any, problems: dict[str, str]) -> Records:
+    try:
+        return records_of(value)
+    except (NameProblem, MirrorError) as problem:
+        problems[Besides.WHITELIST.value] = str(problem)
+        return {}
 
 
 def read_catalogue(store: Store) -> Catalogue:
@@ -233,7 +247,15 @@ def _catalogue(store: Store, pieces: Mapping[Repo, Piece]) -> Catalogue:
         read_purged(store),
         decision=decision,
         node=node,
+        whitelist=_records(store),
     )
+
+
+def _records(store: Store) -> Records:
+    try:
+        return read_records(store)
+    except MirrorError:  # it is told by who goes by it
+        return {}
 
 
 def _removed(store: Store, present: Mapping[Repo, Piece]) -> dict[Repo, History]:

@@ -22,7 +22,7 @@ from .._border.json import AnswerProblem, mapping, read_document
 from .store import Store
 
 #: A clock that is wrong by more must not have the last word for years.
-_AHEAD = 86400
+AHEAD = 86400
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Decision:
 
     def leads(self, teller: str, mine: Decision, now: float) -> bool:
         """Say whether what the node ``teller`` tells counts more than what is decided here. ``now``: seconds."""
-        theirs, ours = (one.time if one.time <= stamp(now + _AHEAD) else "" for one in (self, mine))
+        theirs, ours = (one.time if one.time <= stamp(now + AHEAD) else "" for one in (self, mine))
         # who decided goes on deciding under the same time until its run ends
         return theirs > ours or (theirs == ours and self.node == teller)
 
@@ -68,12 +68,21 @@ def read_decision(store: Store) -> tuple[Decision, str]:
         return Decision(), ""
 
 
+def own_node(store: Store) -> str:
+    """Return this node's id, which it gets here where it has none yet. The run lock must be held."""
+    last, own = read_decision(store)
+    if not own:
+        own = uuid.uuid4().hex
+        _write(store, last, own)
+    return own
+
+
 def decide(store: Store) -> None:
     """Note that a run is about to decide. The run lock must be held."""
-    last, own = read_decision(store)
+    last = read_decision(store)[0]
+    own = own_node(store)
     now = store.clock.now()
-    later = seconds_of(last.time) + 1 if last.time and last.time <= stamp(now + _AHEAD) else 0.0
-    own = own or uuid.uuid4().hex
+    later = seconds_of(last.time) + 1 if last.time and last.time <= stamp(now + AHEAD) else 0.0
     _write(store, Decision(stamp(max(now, later)), own), own)
 
 

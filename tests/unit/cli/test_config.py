@@ -20,6 +20,8 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._cli.config imp
     read_urls,
 )
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import WhitelistError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.whitelist import WhitelistFolder
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
 
 FULL = """\
 store: /srv/hf-mirror
@@ -84,7 +86,10 @@ def test_where_the_whitelist_may_be(tmp_path: Path, text: str) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "one.yaml").write_text("models_to_sync: [{repo_id: a/b}]")
     found = config(tmp_path, text)
-    assert found.has_whitelist and [str(one) for one in found.wanted()] == ["a/b@main"]
+    wanted = found.wanted()
+    if isinstance(wanted, WhitelistFolder):
+        wanted = list(wanted.read(Store(tmp_path)).wanted)
+    assert found.has_whitelist and [str(one) for one in wanted] == ["a/b@main"]
     assert found.values == {} and found.alerts == Alerts() and found.lock() is None and found.tokens() == {}
 
 
@@ -268,7 +273,9 @@ def test_what_everybody_could_change_is_not_obeyed(tmp_path: Path, what: str) ->
 
     def read() -> None:
         found = read_config(tmp_path / ("link.yml" if what == "link" else "c.yml"))
-        found.wanted()
+        told = found.folder.read(Store(tmp_path)).problems if found.folder else {}
+        if told:
+            raise MirrorError(told["a.yml"])
         (found.lock(), read_urls(found.alerts.urls_file or Path()), found.tokens() if what == "tokens" else None)
 
     (top / "tokens.yml").write_text("a: b")

@@ -39,7 +39,8 @@ def call(store: Path, capfd: pytest.CaptureFixture[str]) -> Run:
 
     def run(module: Any, check: bool = False, **options: Any) -> dict[str, Any]:
         capfd.readouterr()
-        arguments = {"store": str(store), **options, "_ansible_check_mode": check, "_ansible_diff": True}
+        given = {name: value for name, value in {"store": str(store), **options}.items() if value is not None}
+        arguments = {**given, "_ansible_check_mode": check, "_ansible_diff": True}
         with patch_module_args(arguments), pytest.raises(SystemExit):
             module.main()
         answer: dict[str, Any] = json.loads(capfd.readouterr().out)

@@ -12,7 +12,11 @@ from typing import Any
 import pytest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base import yaml as _yaml
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import WhitelistError, parse
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist_files import read_entries
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist_files import (
+    Entries,
+    read_entries,
+    read_folder,
+)
 
 ARTICLE = """\
 models_to_sync:
@@ -66,19 +70,20 @@ def test_read(tmp_path: Path, text: str, entries: list[Any], lines: list[int]) -
     assert found.sources == [f"{file} line {line}" for line in lines]
 
 
-def test_a_folder_is_read_by_name_and_no_deeper(tmp_path: Path) -> None:
+def test_a_folder_is_read_no_deeper(tmp_path: Path) -> None:
     for name in ("20-b.yml", "10-a.yaml", "30-c.yml"):
         (tmp_path / name).write_text(f"- repo_id: team/{name[3]}\n- repo_id: team/{name[3]}2\n")
     for name in (".hidden.yml", "README.md", "old.yml.bak", "notes.yml/x.yml"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("[")
-    entries = read_entries(tmp_path)
-    assert [entry["repo_id"] for entry in entries] == ["team/a", "team/a2", "team/b", "team/b2", "team/c", "team/c2"]
-    assert entries.sources[:3] == [
-        f"{tmp_path}/10-a.yaml line 1",
-        f"{tmp_path}/10-a.yaml line 2",
-        f"{tmp_path}/20-b.yml line 1",
-    ]
+    found = read_folder(tmp_path)
+    assert {name: [one["repo_id"] for one in told] for name, told in found.items() if isinstance(told, Entries)} == {
+        "10-a.yaml": ["team/a", "team/a2"],
+        "20-b.yml": ["team/b", "team/b2"],
+        "30-c.yml": ["team/c", "team/c2"],
+    }
+    told = found["10-a.yaml"]
+    assert isinstance(told, Entries) and told.sources == [f"{tmp_path}/10-a.yaml line {line}" for line in (1, 2)]
 
 
 @pytest.mark.parametrize(
@@ -120,31 +125,34 @@ def test_refused(tmp_path: Path, content: bytes, words: str) -> None:
         read_entries(file)
 
 
-def test_every_bad_file_of_a_folder_is_named(tmp_path: Path) -> None:
+def test_a_bad_file_of_a_folder_says_so_and_stops_no_other(tmp_path: Path) -> None:
     (tmp_path / "a.yml").write_text("- repo_id: a/b\n  keep: 1\n  keep: 2\n  files: [x]\n  files: [y]\n")
     (tmp_path / "b.yml").write_text("- repo_id: c/d\n")
-    (tmp_path / "c.yml").write_text("")
+    for number, text in enumerate(("", "# nothing yet\n", "[]", "models_to_sync: []", "models_to_sync:\n")):
+        (tmp_path / f"c{number}.yml").write_text(text)
     (tmp_path / "d.yml").symlink_to("gone.yml")
-    with pytest.raises(WhitelistError) as caught:
-        read_entries(tmp_path)
-    assert str(caught.value).splitlines() == [
-        f"{tmp_path}/a.yml line 3: keep is there twice, first on line 2",
+    found = read_folder(tmp_path)
+    assert {name: str(told) for name, told in found.items() if isinstance(told, WhitelistError)} == {
+        "a.yml": f"{tmp_path}/a.yml line 3: keep is there twice, first on line 2\n"
         f"{tmp_path}/a.yml line 5: files is there twice, first on line 4",
-        f"{tmp_path}/c.yml holds no entry: name a repository there, or remove the file",
-        f"{tmp_path}/d.yml can't be read: No such file or directory",
-    ]
+        "d.yml": f"{tmp_path}/d.yml can't be read: No such file or directory",
+    }
+    assert found["b.yml"] == [{"repo_id": "c/d"}]
+    assert [found[f"c{number}.yml"] for number in range(5)] == [[]] * 5
 
 
 def test_a_path_with_nothing_to_read_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(WhitelistError, match=r"gone\.yml can't be read: No such file or directory"):
-        read_entries(tmp_path / "gone.yml")
-    (tmp_path / "README.md").write_text("- repo_id: a/b\n")
-    with pytest.raises(WhitelistError, match=re.escape(f"{tmp_path} has no file named *.yml or *.yaml")):
-        read_entries(tmp_path)
+    for read in (read_entries, read_folder):
+        with pytest.raises(WhitelistError, match=r"gone\.yml can't be read: No such file or directory"):
+            read(tmp_path / "gone.yml")
+    for number in range(1001):
+        (tmp_path / f"{number}.yml").touch()
+    with pytest.raises(WhitelistError, match="has 1001 files, more than 1000: join some"):
+        read_folder(tmp_path)
 
 
 def test_a_host_without_pyyaml_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.yml").write_text("- repo_id: a/b")
     monkeypatch.setattr(_yaml, "YAML_ERROR", "ImportError: no yaml")
     with pytest.raises(WhitelistError, match="without PyYAML"):
-        read_entries(tmp_path)
+        read_entries(tmp_path / "a.yml")

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.owner import as_owner
 from unit.facefusion.models import LARGE, LARGE_SIZE, SAFETY, SWAPPER, Models, visible
 
 Run = Callable[..., dict[str, Any]]
@@ -107,15 +106,16 @@ def test_a_link_where_something_is_to_be_written(place: Run, folder: Path, model
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user for a while")
 @pytest.mark.parametrize("check", [False, True])
 def test_a_folder_that_can_t_be_entered(place: Run, tmp_path: Path, check: bool) -> None:
-    own, closed = tmp_path / "own", tmp_path / "closed"
-    own.mkdir()
-    os.chown(own, NOBODY, NOBODY)
+    closed = tmp_path / "closed"
     (closed / "facefusion").mkdir(parents=True)
     closed.chmod(0o700)
     for one in (tmp_path, *list(tmp_path.parents)[:-1]):
         one.chmod(one.stat().st_mode | 0o011)
-    with as_owner(own):
+    os.seteuid(NOBODY)
+    try:
         answer = place(SWAPPER, path=str(closed / "facefusion" / "models"), check=check)
+    finally:
+        os.seteuid(0)
     assert answer["failed"] and f"Permission denied. Let the user with id {NOBODY} write in {closed}," in answer["msg"]
 
 

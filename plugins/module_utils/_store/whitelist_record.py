@@ -1,0 +1,134 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What each file of the whitelist said last, on whichever node it is: all nodes come to have the same record.
+
+It stands in for a file that is wrong or gone, and for one that only another node has.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .._base import fs as _fs
+from .._base.clock import seconds_of, stamp
+from .._base.errors import MirrorError
+from .._base.limits import PEER_ENTRIES
+from .._base.names import shown
+from .._border.history import time_of
+from .._border.json import AnswerProblem, items, mapping, read_document, sequence
+from .._plan.wanted import Wanted
+from .._plan.whitelist import WhitelistError, parse
+from .._plan.whitelist_files import MOST_FILES, SUFFIXES
+from .decision import AHEAD, node_of
+from .store import Store
+
+#: Seconds for which it is known that a file is no more, so that no other node brings it back.
+_REMEMBERED = 90 * 86400
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """What a file said, since when (a time as ``stamp`` writes it), on which node.
+
+    Nothing is ``wanted`` of a file that a person emptied. ``is_gone``: it is not there any more, without that.
+    """
+
+    wanted: tuple[Wanted, ...]
+    time: str
+    node: str
+    is_gone: bool = False
+
+    @property
+    def said(self) -> tuple[str, str]:
+        """Return what orders records of one file: when, and by whom."""
+        return self.time, self.node
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a value that ``from_json`` understands."""
+        return {
+            "entries": [_entry(one) for one in self.wanted],
+            "time": self.time,
+            "node": self.node,
+            "gone": self.is_gone,
+        }
+
+    @classmethod
+    def from_json(cls, value: Any) -> FileRecord:
+        """Read what ``to_json`` wrote. Raises NameProblem, WhitelistError."""
+        told = mapping(value, "a file of the whitelist")
+        entries = sequence(told.get("entries"), "its entries", PEER_ENTRIES)
+        wanted = tuple(parse(entries)) if entries else ()
+        return cls(wanted, time_of(told.get("time")), node_of(told.get("node")), told.get("gone", False) is not False)
+
+
+Records = Mapping[str, FileRecord]
+
+
+def records_of(value: Any) -> Records:
+    """Return the record of each file from what ``to_json`` made of them. Raises NameProblem, WhitelistError."""
+    found = {}
+    for name, one in items(value, "the whitelist's files", 2 * MOST_FILES):
+        if Path(name).name != name or Path(name).suffix not in SUFFIXES or name.startswith(".") or len(name) > 255:
+            raise AnswerProblem(f"{shown(name)} is no name of a file of the whitelist")
+        found[name] = FileRecord.from_json(one)
+    return found
+
+
+def to_json(records: Records) -> dict[str, Any]:
+    """Return a value that ``records_of`` understands."""
+    return {name: one.to_json() for name, one in records.items()}
+
+
+def read_records(store: Store) -> Records:
+    """Return what files said. Raises MirrorError where that can't be read: nothing may be taken away then."""
+    file = _file(store)
+    try:
+        return records_of(read_document(file))
+    except FileNotFoundError:
+        return {}
+    except (ValueError, WhitelistError) as problem:
+        raise MirrorError(
+            f"{file} can't be read: {problem}. It says what each file of the whitelist named; without it a file that is"
+            " gone names nothing. Where none is, remove it: the next sync writes it"
+        ) from problem
+
+
+def write_records(store: Store, records: Records) -> None:
+    """Write what files say. The run lock must be held."""
+    since = stamp(store.clock.now() - _REMEMBERED)
+    kept = {name: one for name, one in records.items() if one.wanted or one.time > since}
+    content = json.dumps(to_json(kept), ensure_ascii=False, sort_keys=True, indent=1).encode()
+    file = _file(store)
+    if not _fs.has_content(file, content) and (file.exists() or kept):
+        _fs.replace_file(store.fs, file, content, store.staging)
+
+
+def merge_records(mine: Records, theirs: Records, now: float) -> dict[str, FileRecord]:
+    """Return what both nodes come to have: of each file what was said last. ``now``: seconds."""
+    latest = stamp(now + AHEAD)
+    # of two that were said in one second all nodes choose the same
+    later = {name: one for name, one in theirs.items() if name not in mine or mine[name].said < one.said}
+    return {**mine, **{name: one for name, one in later.items() if name not in mine or one.time <= latest}}
+
+
+def later(now: float, old: FileRecord | None) -> str:
+    """Return a time for what a file says now that is later than what it said before, whatever the clock says."""
+    before = seconds_of(old.time) + 1 if old and old.time <= stamp(now + AHEAD) else 0.0
+    return stamp(max(now, before))
+
+
+def _entry(one: Wanted) -> dict[str, Any]:
+    """Return an entry as ``parse`` takes it: what is as by default is left out."""
+    default = Wanted(one.repo_id)
+    told = {field.name: getattr(one, field.name) for field in dataclasses.fields(one)}
+    return {name: value for name, value in told.items() if name == "repo_id" or value != getattr(default, name)}
+
+
+def _file(store: Store) -> Path:
+    return store.root / "ledger" / "whitelist.json"

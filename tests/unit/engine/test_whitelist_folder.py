@@ -1,0 +1,314 @@
+# Copyright: modelops.hf_mirror contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A whitelist of several files, of one host and of a pair: nobody's mistake takes away what somebody mirrors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import WhitelistError, parse
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist_files import Entries
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist_folder import join_files
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Outcome
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.whitelist import WhitelistFolder
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.whitelist_record import (
+    FileRecord,
+    merge_records,
+    read_records,
+    records_of,
+    to_json,
+)
+from unit.engine.two_nodes import SWAPPER, TINY, Pair
+
+MANY = "stand-in/many-small-files"
+
+
+def entries(*several: Any) -> Entries:
+    found = Entries()
+    found.extend({"repo_id": one} if isinstance(one, str) else one for one in several)
+    found.sources = [f"FILE line {number}" for number in range(1, len(several) + 1)]
+    return found
+
+
+# ---- pure
+
+A, B, C = "team/a", "team/b", "team/c"
+A_CONFIG = {"repo_id": A, "files": ["config.json"]}
+WRONG = WhitelistError("x.yml line 1: not YAML")
+
+JOINED: dict[str, tuple[dict[str, Any], dict[str, list[Any]], list[str], str]] = {
+    "two files": ({"1.yml": [A], "2.yml": [B]}, {}, [A, B], ""),
+    "an empty file": ({"1.yml": [A], "2.yml": []}, {}, [A], ""),
+    "nothing but empty files": ({"1.yml": []}, {}, [], ""),
+    "equal entries": ({"1.yml": [A], "2.yml": [A, B]}, {}, [A, B], ""),
+    "equal but for labels": ({"1.yml": [A], "2.yml": [{"repo_id": A, "labels": ["mine"]}]}, {}, [A], ""),
+    "entries that differ": (
+        {"1.yml": [A], "2.yml": [A_CONFIG, B]},
+        {},
+        [A],
+        "FILE line 1 (team/a@main): another file has team/a@main with other files or settings: join the two",
+    ),
+    "entries that differ, of a file that was right": (
+        {"1.yml": [A], "2.yml": [A_CONFIG, B]},
+        {"2.yml": [B, C]},
+        [A, B, C],
+        "What 2.yml named before stays",
+    ),
+    "one name in one view": (
+        {
+            "1.yml": [{"repo_id": A, "files": ["m.onnx"], "views": ["v"]}],
+            "2.yml": [{"repo_id": B, "files": ["x/m.onnx"], "views": ["v"]}],
+        },
+        {},
+        [A],
+        "view v would hold two files named m.onnx (team/a@main)",
+    ),
+    "a wrong file": ({"1.yml": [A], "2.yml": WRONG}, {"1.yml": [A], "2.yml": [B]}, [A, B], "not YAML"),
+    "a wrong file that was never right": ({"1.yml": [A], "2.yml": WRONG}, {}, [A], "not YAML"),
+    "a wrong entry": ({"1.yml": [A], "2.yml": ["no/such/name", C]}, {"2.yml": [B]}, [A, B], "FILE line 1"),
+    "a file that is gone": ({"1.yml": [A]}, {"1.yml": [A], "gone.yml": [B]}, [A, B], "/d/gone.yml is gone"),
+    "a file that got another name": ({"new.yml": [A, B]}, {"gone.yml": [A, B]}, [A, B], ""),
+    "a file that is gone, some of it in others": (
+        {"1.yml": [A]},
+        {"gone.yml": [A_CONFIG, B]},
+        [A, B],
+        "/d/gone.yml is gone. What it named stays: put it back",
+    ),
+    "a file of another node": ({"1.yml": [A]}, {"theirs.yml": [B]}, [A, B], ""),
+    "an entry that is dropped": ({"1.yml": [A]}, {"1.yml": [A, B]}, [A], ""),
+    "a file that was emptied": ({"1.yml": [A], "2.yml": []}, {"2.yml": [B]}, [A], ""),
+    "a file that was emptied, then removed": ({"1.yml": [A]}, {"gone.yml": []}, [A], ""),
+}
+
+
+@pytest.mark.parametrize("what", JOINED)
+def test_files_are_joined(what: str) -> None:
+    read, last, wanted, problem = JOINED[what]
+    found = join_files(
+        {name: one if isinstance(one, WhitelistError) else entries(*one) for name, one in read.items()},
+        {name: parse(entries(*one)) if one else [] for name, one in last.items()},
+        {"gone.yml": "/d/gone.yml"},
+    )
+    assert [one.repo_id for one in found.wanted] == wanted
+    told = "; ".join(found.problems.values())
+    assert (problem in told) if problem else not told
+    # whatever was wrong, the next time it is known what stays
+    again = join_files(
+        {name: one if isinstance(one, WhitelistError) else entries(*one) for name, one in read.items()},
+        found.files,
+        {"gone.yml": "/d/gone.yml"},
+    )
+    assert again == found
+
+
+RECORD = FileRecord(tuple(parse(entries(A_CONFIG, B))), "2026-11-30T02:00:00Z", "a" * 32)
+
+
+def test_a_record_is_read_as_it_was_written() -> None:
+    records = {"team.yml": RECORD, "empty.yaml": FileRecord((), "2026-11-30T02:00:00Z", "b" * 32, is_gone=True)}
+    assert records_of(json.loads(json.dumps(to_json(records)))) == records
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [],
+        {"../x.yml": RECORD.to_json()},
+        {".x.yml": RECORD.to_json()},
+        {"x.txt": RECORD.to_json()},
+        {f"{'x' * 300}.yml": RECORD.to_json()},
+        {"x.yml": {**RECORD.to_json(), "entries": "a/b"}},
+        {"x.yml": {**RECORD.to_json(), "entries": [{"repo_id": "../../etc"}]}},
+        {"x.yml": {**RECORD.to_json(), "time": 5}},
+        {"x.yml": {**RECORD.to_json(), "node": "me"}},
+        {"x.yml": None},
+        {f"{number}.yml": RECORD.to_json() for number in range(3000)},
+    ],
+)
+def test_what_a_peer_tells_of_files_is_looked_at(wrong: Any) -> None:
+    with pytest.raises((ValueError, MirrorError)):
+        records_of(wrong)
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "wins"),
+    [
+        (None, "2026-11-30T02:00:00Z", "theirs"),
+        ("2026-11-30T02:00:00Z", "2026-11-30T02:00:01Z", "theirs"),
+        ("2026-11-30T02:00:00Z", "2026-11-30T02:00:00Z", "theirs"),
+        ("2026-11-30T02:00:01Z", "2026-11-30T02:00:00Z", "mine"),
+        ("2026-11-30T02:00:00Z", "2036-11-30T02:00:00Z", "mine"),
+    ],
+    ids=["new", "later", "same second", "earlier", "clock"],
+)
+def test_what_was_said_last_counts(mine: str | None, theirs: str, wins: str) -> None:
+    here = {"x.yml": FileRecord((), mine, "a" * 32)} if mine else {}
+    there = {"x.yml": FileRecord((), theirs, "b" * 32)}
+    now = 1796004001  # 2026-11-30T02:00:01Z
+    assert merge_records(here, there, now) == (here if wins == "mine" else there)
+
+
+# ---- a host
+
+
+class Host:
+    """A node of a pair with a folder of whitelists."""
+
+    def __init__(self, pair: Pair, name: str, folder: Path) -> None:
+        self.pair, self.name, self.folder = pair, name, folder
+        folder.mkdir()
+        self.whitelist = WhitelistFolder(folder)
+
+    def write(self, name: str, *several: Any) -> None:
+        (self.folder / name).write_text(json.dumps(list(entries(*several))))
+
+    def sync(self, state: str = "exact") -> Outcome:
+        return self.pair.engine(self.name).run(self.whitelist, state)
+
+    def follow(self) -> None:
+        done = self.pair.engine(self.name).follow(self.whitelist)
+        assert not done.problems
+
+    @property
+    def repos(self) -> list[str]:
+        return sorted(one.repo.repo_id for one in self.pair.store(self.name).repositories())
+
+
+@pytest.fixture
+def host(pair: Pair, tmp_path: Path) -> Callable[[str], Host]:
+    return lambda name: Host(pair, name, tmp_path / f"{name}.d")
+
+
+def test_a_file_s_error_is_that_file_s_and_takes_nothing_away(host: Callable[[str], Host]) -> None:
+    node = host("a")
+    node.write("ansible.yml", SWAPPER.repo_id)
+    node.write("team.yml", TINY.repo_id)
+    node.write("empty.yml")
+    assert not node.sync().problems
+    assert node.repos == [SWAPPER.repo_id, TINY.repo_id]
+    (node.folder / "team.yml").write_text("- repo_id: [")
+    node.write("ansible.yml", SWAPPER.repo_id, MANY)
+    outcome = node.sync()
+    assert list(outcome.problems) == ["whitelist"]
+    assert "team.yml line 1: not YAML" in str(outcome.problems["whitelist"])
+    assert "What team.yml named before stays" in str(outcome.problems["whitelist"])
+    assert node.repos == [SWAPPER.repo_id, MANY, TINY.repo_id]
+    assert node.pair.store("a").ledger.state().repos["whitelist"].failures == 1
+    node.write("team.yml", TINY.repo_id)
+    assert not node.sync().problems
+    assert node.pair.store("a").ledger.state().repos["whitelist"].failures == 0
+
+
+def test_a_file_that_is_gone_takes_nothing_away_until_somebody_says_so(host: Callable[[str], Host]) -> None:
+    node = host("a")
+    node.write("ansible.yml", SWAPPER.repo_id)
+    node.write("team.yml", TINY.repo_id)
+    node.sync()
+    (node.folder / "team.yml").unlink()
+    for _time in range(2):
+        outcome = node.sync()
+        assert "team.yml is gone. What it named stays" in str(outcome.problems["whitelist"])
+        assert node.repos == [SWAPPER.repo_id, TINY.repo_id]
+    node.write("team.yml")
+    assert not node.sync().problems
+    assert node.repos == [SWAPPER.repo_id]
+    (node.folder / "team.yml").unlink()
+    assert not node.sync().problems
+
+
+def test_a_folder_without_files_takes_nothing_away(host: Callable[[str], Host]) -> None:
+    node = host("a")
+    with pytest.raises(WhitelistError, match="has no file named"):
+        node.sync()
+    node.write("ansible.yml", SWAPPER.repo_id)
+    node.sync()
+    (node.folder / "ansible.yml").unlink()
+    assert "is gone" in str(node.sync().problems["whitelist"])
+    assert node.repos == [SWAPPER.repo_id]
+    node.folder.rmdir()
+    with pytest.raises(WhitelistError, match=r"a\.d can't be read"):
+        node.sync()
+    assert node.repos == [SWAPPER.repo_id]
+
+
+def test_a_record_that_can_t_be_read_stops_the_run(host: Callable[[str], Host]) -> None:
+    node = host("a")
+    node.write("ansible.yml", SWAPPER.repo_id)
+    node.sync()
+    (node.pair.store("a").root / "ledger/whitelist.json").write_text("{")
+    with pytest.raises(MirrorError, match=r"whitelist\.json can't be read.*Where none is, remove it"):
+        node.sync()
+
+
+def test_what_is_to_be_removed_by_name_is_not_noted(host: Callable[[str], Host]) -> None:
+    node = host("a")
+    node.write("ansible.yml", SWAPPER.repo_id, TINY.repo_id)
+    node.sync()
+    before = read_records(node.pair.store("a"))
+    node.sync("absent")
+    assert node.repos == [] and read_records(node.pair.store("a")) == before
+
+
+# ---- a pair
+
+
+def test_a_file_of_one_node_counts_on_the_other(host: Callable[[str], Host]) -> None:
+    a, b = host("a"), host("b")
+    a.write("ansible.yml", SWAPPER.repo_id)
+    b.write("ansible.yml", SWAPPER.repo_id)
+    b.write("team.yml", TINY.repo_id)
+    a.sync()
+    b.follow()  # tells what its files say
+    assert a.repos == b.repos == [SWAPPER.repo_id]
+    a.follow()
+    assert not a.sync().problems
+    b.follow()
+    assert a.repos == b.repos == [SWAPPER.repo_id, TINY.repo_id]
+    # it is missed where it was, and whoever syncs says so
+    (b.folder / "team.yml").unlink()
+    b.follow()
+    a.follow()
+    assert "team.yml of another node is gone" in str(a.sync().problems["whitelist"])
+    assert a.repos == [SWAPPER.repo_id, TINY.repo_id]
+    # that node may never come back: any node can say that it may go
+    a.write("team.yml")
+    assert not a.sync().problems
+    b.follow()
+    assert a.repos == b.repos == [SWAPPER.repo_id]
+    b.sync()
+    a.follow()
+    assert a.repos == b.repos == [SWAPPER.repo_id]
+
+
+def test_whoever_syncs_next_knows_all_files(host: Callable[[str], Host]) -> None:
+    a, b = host("a"), host("b")
+    a.write("ansible.yml", SWAPPER.repo_id)
+    a.write("team.yml", TINY.repo_id)
+    b.write("ansible.yml", SWAPPER.repo_id)
+    a.sync()
+    b.follow()
+    a.pair.nodes["a"].kill()
+    assert not b.sync().problems
+    assert b.repos == [SWAPPER.repo_id, TINY.repo_id]
+
+
+def test_files_that_differ_on_both_nodes_settle(host: Callable[[str], Host]) -> None:
+    a, b = host("a"), host("b")
+    a.write("ansible.yml", SWAPPER.repo_id)
+    b.write("ansible.yml", TINY.repo_id)
+    a.sync()
+    b.follow()
+    a.follow()
+    before = read_records(a.pair.store("a"))
+    for node in (a, b, a, b):
+        node.follow()
+    assert read_records(a.pair.store("a")) == read_records(b.pair.store("b")) == before
+    # who syncs goes by its own
+    a.sync()
+    assert a.repos == [SWAPPER.repo_id]
