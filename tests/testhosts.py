@@ -91,6 +91,18 @@ def drained(*names: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def configuration_kept(*names: str) -> Iterator[None]:
+    """Give mirrors back the configuration and the whitelist that a run with others leaves there."""
+    for name in names:
+        connect(name).check_output("rm -rf /run/kept && cp -a /etc/hf-mirror /run/kept")
+    try:
+        yield
+    finally:
+        for name in names:
+            connect(name).check_output("rm -rf /etc/hf-mirror && cp -a /run/kept /etc/hf-mirror")
+
+
+@contextlib.contextmanager
 def hub_switched_off() -> Iterator[None]:
     """Stop the Hub's host for a while."""
     podman("stop", "--time", "2", container("hub1"))

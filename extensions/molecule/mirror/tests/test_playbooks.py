@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from testhosts import MIRRORS, connect, container, playbook, recap
+from testhosts import MIRRORS, configuration_kept, connect, container, playbook, recap
 
 
 def fingerprint(name: str) -> list[str]:
@@ -72,7 +72,11 @@ def test_a_wrong_whitelist_is_refused_before_anything_is_touched(models: list[An
 
 def test_what_the_hub_lacks_fails_by_name_and_the_others_sync() -> None:
     models = [{"repo_id": "no/such"}, {"repo_id": "stand-in/tiny-model", "revision": "v1"}]
-    done = playbook("playbooks/sync.yml", "--limit", "mirror12", "-e", json.dumps({"models_to_sync": models}))
+    with configuration_kept("mirror12"):
+        done = playbook("playbooks/sync.yml", "--limit", "mirror12", "-e", json.dumps({"models_to_sync": models}))
+        # the timer goes by the same list as the play did
+        entries = json.loads(connect("mirror12").check_output("hf-mirror status --json"))["entries"]
+        assert "no/such@main" in [entry["name"] for entry in entries]
     assert done.returncode != 0
     assert "has no model no/such" in done.stdout + done.stderr
     assert connect("mirror12").file("/srv/hf-mirror/hub/models--stand-in--tiny-model/.mirror/rev/v1").is_symlink
@@ -88,7 +92,8 @@ def test_a_byte_flipped_upstream_is_refused() -> None:
     order("flip", repo_id=repo, path=path)
     try:
         models = [{"repo_id": repo, "revision": "refs/pr/1"}]
-        done = playbook("playbooks/sync.yml", "--limit", "mirror13", "-e", json.dumps({"models_to_sync": models}))
+        with configuration_kept("mirror13"):
+            done = playbook("playbooks/sync.yml", "--limit", "mirror13", "-e", json.dumps({"models_to_sync": models}))
         assert done.returncode != 0
         assert re.search(r"is corrupt upstream: expected SHA-256 [0-9a-f]{64}, got [0-9a-f]{64}", done.stdout)
         folder = "/srv/hf-mirror/hub/models--stand-in--tiny-model"

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
-from testhosts import HUB, INVENTORY, TOP, active, connect, drained, playbook, until
+from testhosts import HUB, INVENTORY, TOP, active, configuration_kept, connect, drained, playbook, until
 
 RECEIVERS = "https://10.89.78.10/_receivers"
 LARGE = "stand-in/one-large-file"
@@ -70,6 +70,22 @@ def test_the_unit_syncs_as_the_service_user_and_can_write_nothing_else(mirror: H
     assert "ProtectSystem=strict" in show and "User=hf-mirror" in show and "ReadWritePaths=/srv/hf-mirror" in show
     limits = mirror.check_output("systemctl show hf-mirror-sync.service -p TimeoutStartUSec -p MemoryMax")
     assert f"MemoryMax={4096 << 20}" in limits and "TimeoutStartUSec=1w 5min" in limits
+
+
+def assert_confined(mirror: Host) -> None:
+    """What a playbook starts is as confined as what the timer starts."""
+    unit = mirror.check_output("systemctl list-units --plain --no-legend 'hf-mirror-run-*.service'").split()[0]
+    asked = ("ProtectSystem", "ReadWritePaths", "NoNewPrivileges", "MemoryMax", "MainPID")
+    show = mirror.check_output(f"systemctl show {unit} {' '.join(f'-p {name}' for name in asked)}").splitlines()
+    timer = mirror.check_output(f"systemctl show hf-mirror-sync {' '.join(f'-p {name}' for name in asked[:-1])}")
+    assert {*timer.splitlines()} < {*show} and "ProtectSystem=strict" in show and f"MemoryMax={4096 << 20}" in show
+    number = next(line for line in show if line.startswith("MainPID=")).partition("=")[2]
+    # real, effective, saved: there is no way back
+    ids = mirror.check_output(f"grep ^Uid: /proc/{number}/status").split()[1:]
+    assert ids == [mirror.check_output("id -u hf-mirror")] * 4
+    assert "fedcba9876543210" not in mirror.check_output(
+        f"cat /proc/{number}/cmdline /proc/{number}/environ | tr '\\0' ' '"
+    )
 
 
 def test_a_sync_by_root_leaves_nothing_of_root_in_the_store(mirror: Host) -> None:
@@ -132,11 +148,12 @@ def slow_sync() -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
         started.append(process)
         return process
 
-    yield start
-    for process in started:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    with configuration_kept("mirror12"):
+        yield start
+        for process in started:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def test_a_sync_goes_on_without_its_starter_and_the_next_start_follows_it(
@@ -146,6 +163,7 @@ def test_a_sync_goes_on_without_its_starter_and_the_next_start_follows_it(
     part = "cat /srv/hf-mirror/staging/*.part 2>/dev/null | wc -c"
     first = slow_sync()
     until(lambda: int(mirror.check_output(part)) > 20_000_000)
+    assert_confined(mirror)
     os.killpg(first.pid, signal.SIGKILL)
     first.wait()
     before = int(mirror.check_output(part))
