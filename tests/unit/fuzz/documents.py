@@ -416,9 +416,25 @@ _PIECES: st.SearchStrategy[Edit] = st.one_of(
         _VALUES,
     ),
 )
+#: What a file of the whitelist says, on another node.
+_TEAM = {
+    "entries": [{"repo_id": "team/x", "views": ["x"], "keep": 5}],
+    "time": "2026-11-27T10:00:00Z",
+    "node": "0" * 32,
+    "gone": False,
+}
 #: What is said of no repository alone, and what somebody may add there under any name.
 _WHOLE: st.SearchStrategy[Edit] = st.one_of(
     json_edits({"format": 1, "repos": {}, "views": [{"repo_id": "x", "views": ["x"]}], "removed": {}, "purged": {}}),
+    json_edits({"whitelist": {"team.yml": _TEAM}}),
+    st.builds(lambda name: Put(("whitelist", name), _TEAM), _NAMED),
+    st.builds(lambda value: Put(("whitelist", "team.yml"), value), _VALUES),
+    st.builds(
+        lambda at, value: Put(("whitelist", "team.yml"), {**_TEAM, at: value}),
+        st.sampled_from(["entries", "time", "node", "gone"]),
+        _VALUES,
+    ),
+    st.builds(lambda name: Put(("whitelist", "team.yml"), {**_TEAM, "entries": [{"repo_id": name}]}), _NAMED),
     st.builds(lambda name, mark: Put(("purged", "contents", name), mark), _NAMED, _MARKS),
     st.builds(lambda name, mark: Put(("purged", "repos", name), mark), _NAMED, _MARKS),
     st.builds(lambda name: Put(("removed", name), {"main": [_ENTRY]}), _NAMED),

@@ -125,6 +125,7 @@ def _catalogue(*edits: Edit) -> Document:
     return Document("catalogue.json", edits)
 
 
+_TEAM = {"entries": [{"repo_id": "team/x"}], "time": "2026-11-27T10:00:00Z", "node": "0" * 32, "gone": True}
 CATALOGUES = [
     _catalogue(Put(("purged", "contents", "{up}{victim}"), {"time": "2026-11-27T10:00:00Z"})),
     _catalogue(Put(("purged", "contents", "0" * 40), 5)),
@@ -132,6 +133,10 @@ CATALOGUES = [
     _catalogue(Put(("removed", "models--hostile--old-01"), {"main": [{"serial": "9"}]})),
     _catalogue(Put(("views", 0, "views"), ["../../../beside/new"])),
     _catalogue(Put(("views", 0, "views"), ["another"])),
+    _catalogue(Put(("whitelist",), [])),
+    _catalogue(Put(("whitelist", "../../../beside.yml"), _TEAM)),
+    _catalogue(Put(("whitelist", "team.yml"), {**_TEAM, "entries": [{"repo_id": "{up}{victim}"}]})),
+    _catalogue(Put(("whitelist", "team.yml"), {**_TEAM, "time": "9999-12-31T23:59:59Z"})),
     _catalogue(Put(("format",), 2)),
     _catalogue(Raw(("repos",), "[", 100_000, "]")),
     _catalogue(Drip()),
