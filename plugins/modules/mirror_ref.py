@@ -120,8 +120,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._module.door import UNIT, Call, answer
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._module.options import REQUIRED, Given, argument_spec
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.order import Order
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import RepoFacts
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import RepoFacts
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.ref_order import RefOrder
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.refs import Change
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import open_store
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.ref_change import (
@@ -182,11 +182,11 @@ def work(call: Call) -> dict[str, Any]:
     return found
 
 
-def _order(params: Mapping[str, Any]) -> Order:
+def _order(params: Mapping[str, Any]) -> RefOrder:
     verb, ref, commit = VERBS[params["state"]], params["ref"], params["commit"]
     if verb in ("pin", "unpin"):
         ref, commit = commit or ref, None
-    return Order.of(verb, params["repo_type"], params["repo_id"], ref, commit)
+    return RefOrder.of(verb, params["repo_type"], params["repo_id"], ref, commit)
 
 
 if __name__ == "__main__":

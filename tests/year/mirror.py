@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.fsck import fsck
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.order import Order
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.ref_order import RefOrder
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine, Outcome
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.ref_change import make_change
@@ -46,7 +46,7 @@ class YearMirror:
         engine = _MemoryEngine(settings, self.clock, fs, self.upstream)
         return engine.run(parse(whitelist), "exact" if max_delete else "present")
 
-    def decide(self, order: Order) -> None:
+    def decide(self, order: RefOrder) -> None:
         """Let a person decide."""
         make_change(Store(self.root, YearFs(), self.clock), order.repo, order, "a person")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from random import Random
 
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.order import Order
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.ref_order import RefOrder
 
 from year.model import Entry, Known, Model
 from year.upstream import YearUpstream
@@ -165,7 +165,7 @@ class Story:
 
     # ---- people
 
-    def decisions(self, model: Model) -> list[Order]:
+    def decisions(self, model: Model) -> list[RefOrder]:
         """Return what people decide on a day, and let the model know."""
         waiting = [repo for repo, known in model.repos.items() if known.pending and self._random.random() < 0.3]
         orders = [self._promote(repo, model.repos[repo]) for repo in waiting]
@@ -174,12 +174,12 @@ class Story:
                 orders += self._decide(verb, model)
         return orders
 
-    def _promote(self, repo: Repo, known: Known) -> Order:
+    def _promote(self, repo: Repo, known: Known) -> RefOrder:
         assert known.pending
         known.name(known.pending)
-        return Order("promote", repo, "main")
+        return RefOrder("promote", repo, "main")
 
-    def _decide(self, verb: str, model: Model) -> list[Order]:
+    def _decide(self, verb: str, model: Model) -> list[RefOrder]:
         """Choose a repository that this can be done with."""
         fits: Callable[[Known], object] = {
             "rollback": lambda known: known.earlier and known.ref,
@@ -203,4 +203,4 @@ class Story:
             known.pins.discard(revision)
         else:
             known.is_frozen = verb == "freeze"
-        return [Order(verb, repo, revision)]
+        return [RefOrder(verb, repo, revision)]

@@ -1,7 +1,7 @@
 # Copyright: modelops.hf_mirror contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the access log tells: who fetched what and when, and what was asked for in vain. Pure."""
+"""What the access log tells: who fetched what and when, and what was asked for and not found. Pure."""
 
 from __future__ import annotations
 
@@ -236,8 +236,8 @@ class MissingRepo(Missing):
 
 
 @dataclass(frozen=True)
-class Vain:
-    """All that was asked for in vain. ``left_out`` counts requests for what can't be there by its name."""
+class NotFound:
+    """All that was asked for and not found. ``left_out`` counts requests for what can't be there by its name."""
 
     repos: dict[Repo, MissingRepo]
     left_out: int
@@ -274,7 +274,7 @@ class Vain:
         return list(found.values())
 
 
-def vain(requests: Iterable[Request]) -> Vain:
+def not_found(requests: Iterable[Request]) -> NotFound:
     """Count what was asked for and not found, the most wanted first."""
     repos: dict[Repo, MissingRepo] = {}
     left_out = 0
@@ -293,7 +293,7 @@ def vain(requests: Iterable[Request]) -> Vain:
         known.items.setdefault((revision, request.path), Missing()).add(request)
     for missing in repos.values():
         missing.items = dict(sorted(missing.items.items(), key=lambda item: (-item[1].requests, item[0])))
-    return Vain(dict(sorted(repos.items(), key=lambda item: (-item[1].requests, str(item[0])))), left_out)
+    return NotFound(dict(sorted(repos.items(), key=lambda item: (-item[1].requests, str(item[0])))), left_out)
 
 
 def _entry(repo: Repo, revision: str, files: list[str]) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class Finding:
     damage: bool = True
 
 
-class Names:
+class Findings:
     """Findings of one store, their paths relative to its root."""
 
     def __init__(self, root: Path) -> None:
@@ -74,65 +74,65 @@ def quoted(*paths: Path) -> str:
     return " ".join(shlex.quote(str(path)) for path in paths)
 
 
-def check_blob(names: Names, file: Path, status: os.stat_result) -> Iterator[Finding]:
+def check_blob(findings: Findings, file: Path, status: os.stat_result) -> Iterator[Finding]:
     """Check what all names of a content have in common."""
     mode = status.st_mode & 0o7777
     if not stat.S_ISREG(status.st_mode):
-        yield names.damage(file, "is no file", f"rm -rf {quoted(file)}")
+        yield findings.damage(file, "is no file", f"rm -rf {quoted(file)}")
     elif is_rotten(status):
         again = "hf-mirror scrub --for 0"
-        yield names.damage(file, "was found rotten, it answers 403 until it is repaired", again, sync=False)
+        yield findings.damage(file, "was found rotten, it answers 403 until it is repaired", again, sync=False)
     elif mode not in _BLOB_MODES:
-        yield names.damage(file, f"has mode {mode:04o}, it must be 0444", f"chmod 0444 {quoted(file)}", sync=False)
+        yield findings.damage(file, f"has mode {mode:04o}, it must be 0444", f"chmod 0444 {quoted(file)}", sync=False)
     elif status.st_mtime != MTIME:
         mend = f"touch --date=@{MTIME} {quoted(file)}"
-        yield names.damage(
+        yield findings.damage(
             file, "has another time than all contents: clients can't resume at the peer", mend, sync=False
         )
-    yield from _check_owner(names, file, status)
+    yield from _check_owner(findings, file, status)
 
 
-def check_folder(names: Names, top: Path) -> Iterator[Finding]:
+def check_folder(findings: Findings, top: Path) -> Iterator[Finding]:
     """See that nginx can read a folder, and nobody but the engine's user can write to it."""
     try:
         status = top.stat()
     except FileNotFoundError:  # a run goes on
         return
     if status.st_mode & 0o022:
-        yield names.damage(top, "can be written by others", f"chmod go-w {quoted(top)}", sync=False)
+        yield findings.damage(top, "can be written by others", f"chmod go-w {quoted(top)}", sync=False)
     if status.st_mode & 0o005 != 0o005:
-        yield names.damage(top, "can't be read by nginx", f"chmod o+rx {quoted(top)}", sync=False)
-    yield from _check_owner(names, top, status)
+        yield findings.damage(top, "can't be read by nginx", f"chmod o+rx {quoted(top)}", sync=False)
+    yield from _check_owner(findings, top, status)
 
 
-def _check_file(names: Names, file: Path) -> Iterator[Finding]:
+def _check_file(findings: Findings, file: Path) -> Iterator[Finding]:
     try:
         status = file.stat()
     except FileNotFoundError:
         return
     if status.st_mode & 0o022:
-        yield names.damage(file, "can be written by others", f"chmod go-w {quoted(file)}", sync=False)
+        yield findings.damage(file, "can be written by others", f"chmod go-w {quoted(file)}", sync=False)
     if not status.st_mode & 0o004:
-        yield names.damage(file, "can't be read by nginx", f"chmod o+r {quoted(file)}", sync=False)
-    yield from _check_owner(names, file, status)
+        yield findings.damage(file, "can't be read by nginx", f"chmod o+r {quoted(file)}", sync=False)
+    yield from _check_owner(findings, file, status)
 
 
-def _check_owner(names: Names, path: Path, status: os.stat_result) -> Iterator[Finding]:
-    if status.st_uid != names.owner:
-        mend = f"chown {names.owner} {quoted(path)}"
-        yield names.damage(path, f"belongs to user {status.st_uid}, the store to {names.owner}", mend, sync=False)
+def _check_owner(findings: Findings, path: Path, status: os.stat_result) -> Iterator[Finding]:
+    if status.st_uid != findings.owner:
+        mend = f"chown {findings.owner} {quoted(path)}"
+        yield findings.damage(path, f"belongs to user {status.st_uid}, the store to {findings.owner}", mend, sync=False)
 
 
-def check_repository(names: Names, repository: Repository, pool: Pool) -> Iterator[Finding]:
+def check_repository(findings: Findings, repository: Repository, pool: Pool) -> Iterator[Finding]:
     """Check all of a repository."""
-    yield from _Check(names, repository, pool).all()
+    yield from _Check(findings, repository, pool).all()
 
 
 class _Check:
     """One look at a repository."""
 
-    def __init__(self, names: Names, repository: Repository, pool: Pool) -> None:
-        self._names, self._repository, self._pool = names, repository, pool
+    def __init__(self, findings: Findings, repository: Repository, pool: Pool) -> None:
+        self._findings, self._repository, self._pool = findings, repository, pool
         self._folder = repository.folder
         self._mirror = self._folder / ".mirror"
         self._rev = self._mirror / "rev"
@@ -162,21 +162,21 @@ class _Check:
     def _modes(self) -> Iterator[Finding]:
         for folder, folders, files in os.walk(self._folder):
             folders.sort()
-            yield from check_folder(self._names, Path(folder))
+            yield from check_folder(self._findings, Path(folder))
             if folder == str(self._folder / "blobs"):
                 continue
             for name in files:
                 file = Path(folder) / name
                 if not file.is_symlink():
-                    yield from _check_file(self._names, file)
+                    yield from _check_file(self._findings, file)
 
     def _ref(self, ref: str, commit: str) -> Iterator[Finding]:
         link = self._rev / ref
         target = os.readlink(link)
         if not _COMMIT.fullmatch(commit) or target != "../" * ref.count("/") + commit:
-            yield self._names.damage(link, f"leads to {target}, which is no commit", f"rm -f {quoted(link)}")
+            yield self._findings.damage(link, f"leads to {target}, which is no commit", f"rm -f {quoted(link)}")
         elif commit not in self._sealed:
-            yield self._names.damage(link, f"names commit {commit}, which is not there")
+            yield self._findings.damage(link, f"names commit {commit}, which is not there")
 
     def _commit(self, commit: Commit) -> Iterator[Finding]:
         """Follow each listed file of a commit to its content, and compare the documents with the listing."""
@@ -185,7 +185,7 @@ class _Check:
         try:
             listed = served_of(read_document(sealed / FACTS))
         except (OSError, ValueError) as problem:
-            yield self._names.damage(sealed / FACTS, f"can't be read: {_reason(problem)}", again)
+            yield self._findings.damage(sealed / FACTS, f"can't be read: {_reason(problem)}", again)
             return
         self._listed[commit] = listed
         for path, (etag, size) in listed.items():
@@ -201,17 +201,17 @@ class _Check:
         if found != target:
             link = self._folder / name
             what = f"leads to {found}, it must lead to {target}" if found else "is listed, and no link to a content"
-            yield self._names.damage(link, what, f"rm -rf {quoted(link)}", again)
+            yield self._findings.damage(link, what, f"rm -rf {quoted(link)}", again)
         blob, status = self._folder / "blobs" / etag, self._contents.get(etag)
         if status is None:
-            needs = f"{self._folder.relative_to(self._names.root)}/{name} needs it"
-            yield self._names.damage(blob, f"is missing, {needs}", again)
+            needs = f"{self._folder.relative_to(self._findings.root)}/{name} needs it"
+            yield self._findings.damage(blob, f"is missing, {needs}", again)
             return
         if status.st_size != size and not is_rotten(status):
             what = f"has {status.st_size} bytes, the Hub declared {size}"
-            names = quoted(blob, self._names.root / "pool" / etag)
-            self._names.damaged.add(status.st_ino)
-            yield self._names.damage(blob, what, f"rm -f {names}", again)
+            names = quoted(blob, self._findings.root / "pool" / etag)
+            self._findings.damaged.add(status.st_ino)
+            yield self._findings.damage(blob, what, f"rm -f {names}", again)
 
     def _documents(self, commit: Commit, listed: Mapping[RepoPath, Any], again: str) -> Iterator[Finding]:
         """Compare the API's answers with what the Hub's listing makes of them."""
@@ -222,7 +222,7 @@ class _Check:
                 raise FileNotFoundError(2, "No such file")
             right = commit_documents(self._repository.repo, listing, listed)
         except (MirrorError, OSError, KeyError) as problem:
-            yield self._names.damage(
+            yield self._findings.damage(
                 copy, f"does not describe the commit: {_reason(problem)}", f"rm -f {quoted(copy)}", again
             )
             return
@@ -230,10 +230,10 @@ class _Check:
         found = set(files_below(top))
         for name in sorted({*right, *found}):
             if name not in right:
-                yield self._names.orphan(top / name, "is no document of the commit")
+                yield self._findings.orphan(top / name, "is no document of the commit")
             elif name not in found or not has_content(top / name, right[name]):
                 what = "is not what this version writes" if name in found else "is missing"
-                yield self._names.damage(top / name, what, again)
+                yield self._findings.damage(top / name, what, again)
 
     def _derived(self) -> Iterator[Finding]:
         """Check the copies of refs; recovery, the first step of a sync, brings them into order."""
@@ -243,12 +243,12 @@ class _Check:
             return
         for file, content in right.items():
             if not file.is_file():
-                yield self._names.damage(file, "is missing")
+                yield self._findings.damage(file, "is missing")
             elif not has_content(file, content):
-                yield self._names.damage(file, "does not say what the refs are")
+                yield self._findings.damage(file, "does not say what the refs are")
         for file in self._repository.copies():
             if file not in right:
-                yield self._names.damage(file, "is there for a ref that is not published")
+                yield self._findings.damage(file, "is there for a ref that is not published")
 
     def _history(self) -> Iterator[Finding]:
         file = self._mirror / "history.json"
@@ -256,7 +256,7 @@ class _Check:
             history = history_of(read_document(file)) if self._refs or file.exists() else {}
         except (OSError, ValueError) as problem:
             links = [self._rev / ref for ref in self._refs]
-            yield self._names.damage(file, f"can't be read: {_reason(problem)}", f"rm -f {quoted(file, *links)}")
+            yield self._findings.damage(file, f"can't be read: {_reason(problem)}", f"rm -f {quoted(file, *links)}")
             return
         last = {ref: [entry["commit"] for entry in entries][-2:] for ref, entries in history.items()}
         serials = {ref: [entry["serial"] for entry in entries] for ref, entries in history.items()}
@@ -267,10 +267,10 @@ class _Check:
                 # a publish that was announced and did not happen is recovery's; else the ref is published anew
                 mend = [] if now == before else [f"rm -f {quoted(self._rev / ref)}"]
                 what = f"says that {ref} names {known or 'nothing'}, it names {now or 'nothing'}"
-                yield self._names.damage(file, what, *mend)
+                yield self._findings.damage(file, what, *mend)
             if any(second <= first for first, second in zip(serials.get(ref, []), serials.get(ref, [])[1:])):
                 links = [self._rev / ref for ref in self._refs]
-                yield self._names.damage(file, f"numbers {ref} out of order", f"rm -f {quoted(file, *links)}")
+                yield self._findings.damage(file, f"numbers {ref} out of order", f"rm -f {quoted(file, *links)}")
 
     def _pending(self) -> Iterator[Finding]:
         file = self._mirror / "pending.json"
@@ -278,44 +278,44 @@ class _Check:
             pending = mapping(read_document(file), "it") if file.exists() else {}
             lost = [f"{ref} {commit}" for ref, commit in pending.items() if commit not in self._sealed]
         except (OSError, ValueError) as problem:
-            yield self._names.damage(file, f"can't be read: {_reason(problem)}", f"rm -f {quoted(file)}")
+            yield self._findings.damage(file, f"can't be read: {_reason(problem)}", f"rm -f {quoted(file)}")
             return
         for what in lost:
-            yield self._names.damage(file, f"names {what}, which is not there", f"rm -f {quoted(file)}")
+            yield self._findings.damage(file, f"names {what}, which is not there", f"rm -f {quoted(file)}")
 
     def _blobs(self) -> Iterator[Finding]:
         needed = {etag for listed in self._listed.values() for etag, _size in listed.values()}
         for name, status in sorted(self._contents.items()):
             blob, first = self._folder / "blobs" / name, self._pool.get(name)
             if not ETAG.fullmatch(blob.name):
-                yield self._names.damage(blob, "is no name of a content", f"rm -rf {quoted(blob)}", sync=False)
+                yield self._findings.damage(blob, "is no name of a content", f"rm -rf {quoted(blob)}", sync=False)
                 continue
             if blob.name not in needed and len(self._listed) == len(self._sealed):
-                yield self._names.orphan(blob, "is on no listing")
+                yield self._findings.orphan(blob, "is on no listing")
             if first is None or first.st_ino != status.st_ino:
-                yield from check_blob(self._names, blob, status)
-            in_pool = self._names.root / "pool" / blob.name
+                yield from check_blob(self._findings, blob, status)
+            in_pool = self._findings.root / "pool" / blob.name
             if first is None:
                 mend = f"ln {quoted(blob, in_pool)}"
-                yield self._names.damage(blob, "has lost its name in the pool", mend, sync=False)
+                yield self._findings.damage(blob, "has lost its name in the pool", mend, sync=False)
             elif first.st_ino != status.st_ino and status.st_nlink < _MANY_NAMES:
                 mend = f"ln -f {quoted(in_pool, blob)}"
-                yield self._names.damage(blob, f"is not the file that pool/{blob.name} is", mend, sync=False)
+                yield self._findings.damage(blob, f"is not the file that pool/{blob.name} is", mend, sync=False)
 
     def _left(self) -> Iterator[Finding]:
         """Find what a run that was killed left, or somebody put there."""
         if (self._mirror / "build").exists():
-            yield self._names.orphan(self._mirror / "build", "was being made: the next sync removes it")
+            yield self._findings.orphan(self._mirror / "build", "was being made: the next sync removes it")
         for entry in _entries(self._rev):
             if not entry.is_symlink() and entry.name not in ("refs", *self._sealed):
-                yield self._names.orphan(entry, "is neither a ref nor a commit")
+                yield self._findings.orphan(entry, "is neither a ref nor a commit")
         for snapshot in _entries(self._folder / "snapshots"):
             if snapshot.name not in self._sealed:
-                yield self._names.orphan(snapshot, "is not sealed: a sync that needs it goes on from there")
+                yield self._findings.orphan(snapshot, "is not sealed: a sync that needs it goes on from there")
                 continue
             listed = self._listed.get(Commit(snapshot.name), {})
             for name in [one for one in files_below(snapshot) if one not in listed]:
-                yield self._names.orphan(snapshot / name, "is on no listing")
+                yield self._findings.orphan(snapshot / name, "is on no listing")
 
 
 def stats(folder: Path) -> Iterator[tuple[str, os.stat_result]]:

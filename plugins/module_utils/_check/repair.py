@@ -20,7 +20,7 @@ from .._fetch.fetch import DiskFullError
 from .._fetch.fetchers import Fetchers
 from .._plan.facts import Repo
 from .._plan.plan import Fetch
-from .._store.inode import Inode, Names
+from .._store.inode import ContentNames, Inode
 from .._store.repository import Repository
 from .._store.store import Store
 
@@ -37,7 +37,7 @@ class Repair:
 
     def __init__(self, store: Store, fetchers: Fetchers, tokens: Mapping[Repo, str | None], reserve: int) -> None:
         self._store, self._fetchers, self._tokens, self._reserve = store, fetchers, tokens, reserve
-        self._names = Names(store.root, store.fs)
+        self._names = ContentNames(store.root, store.fs)
 
     def finish(self) -> None:
         """Do the rest of repairs that were cut short."""

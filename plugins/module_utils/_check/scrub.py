@@ -22,16 +22,16 @@ from typing import Any, BinaryIO
 from .._base.clock import StoppedError
 from .._base.errors import MirrorError
 from .._base.fs import OutsideError
-from .._base.gate import Limiter
 from .._base.idle import idle
 from .._base.lock import locked
 from .._base.progress import Progress
+from .._base.rate_limit import BandwidthLimit
 from .._plan.facts import hasher
 from .._store.inode import Inode, is_rotten
 from .._store.store import Store
 from .fsck_repository import ETAG
 from .repair import Repair
-from .round import Round
+from .scrub_progress import ScrubProgress
 
 _BLOCK = 4 << 20
 #: Seconds between two notes of how far it is.
@@ -141,7 +141,7 @@ class Scrub:
         self._progress = progress
         self._about: dict[str, Any] = {"actor": actor}
         self._clock, self._ledger = store.clock, store.ledger
-        self._limiter = Limiter(rate, store.clock)
+        self._limiter = BandwidthLimit(rate, store.clock)
         self._buffer = memoryview(bytearray(_BLOCK))
         self._report = Report()
 
@@ -151,11 +151,11 @@ class Scrub:
         Raises BusyError where another scrub is under way, and StoppedError where this one is to end.
         """
         if self._is_check:
-            return self._run(Round.read(self._store), seconds)
+            return self._run(ScrubProgress.read(self._store), seconds)
         with locked(self._store.root / "locks" / "scrub", False, f"a scrub of {self._store.root}"):
             if self._repair:
                 self._repair.finish()
-            round_ = Round.read(self._store)
+            round_ = ScrubProgress.read(self._store)
             try:
                 report = self._run(round_, seconds)
             finally:
@@ -163,7 +163,7 @@ class Scrub:
             self._ledger.append("scrub", durable=False, **self._about, **report.counts(), complete=report.complete)
             return report
 
-    def _run(self, round_: Round, seconds: float | None) -> Report:
+    def _run(self, round_: ScrubProgress, seconds: float | None) -> Report:
         ends = float("inf") if seconds is None else self._clock.monotonic() + seconds
         known = [content for content in contents(self._store) if content.is_rotten]
         if self._repair and not self._is_check:
@@ -178,7 +178,7 @@ class Scrub:
         self._report.last = round_.last
         return self._report
 
-    def _go_on(self, round_: Round, ends: float) -> None:
+    def _go_on(self, round_: ScrubProgress, ends: float) -> None:
         round_.begin(self._clock.now())
         left = [content for content in contents(self._store) if content.key > round_.cursor]
         self._progress.received = lambda: self._report.bytes

@@ -18,8 +18,8 @@ from .._store.inventory import retired
 from .._store.ledger import RepoState
 from .._store.repository import Repository
 from .._store.store import Store
-from .round import Round
 from .scrub import contents
+from .scrub_progress import ScrubProgress
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def status(store: Store, wanted: Iterable[Wanted] | None) -> dict[str, Any]:
             "total_bytes": total,
         },
         "scrub": {
-            "last": Round.read(store).last,
+            "last": ScrubProgress.read(store).last,
             "rotten": sum(content.is_rotten for content in contents(store)),
         },
         "node": store.ledger.state().node,

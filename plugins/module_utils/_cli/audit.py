@@ -14,7 +14,7 @@ from .._base.errors import MirrorError
 from .._base.names import shown
 from .._base.yaml import dump
 from .._check.access_log import AccessLog, Request
-from .._check.audit import Download, Filter, Group, Missing, Vain, downloads, grouped, moment, vain
+from .._check.audit import Download, Filter, Group, Missing, NotFound, downloads, grouped, moment, not_found
 from .._plan.report import human
 from .arguments import FINE
 from .session import Session
@@ -44,10 +44,10 @@ def audit(session: Session) -> int:
 
 
 def wanted(session: Session) -> int:
-    """Show what was asked for in vain, the most wanted first."""
+    """Show what was asked for and not found, the most wanted first."""
     options, terminal = session.options, session.terminal
     log = AccessLog(options.log)
-    found = vain(_requests(session, log, Filter(since=_moment(session, options.since))))
+    found = not_found(_requests(session, log, Filter(since=_moment(session, options.since))))
     if options.yaml:
         terminal.say(dump({"models_to_sync": found.entries()}).rstrip("\n"))
     else:
@@ -110,7 +110,7 @@ def _row(by: str, group: Group) -> dict[str, str]:
     return row
 
 
-def _rows(found: Vain) -> Iterator[list[str]]:
+def _rows(found: NotFound) -> Iterator[list[str]]:
     for repo, missing in found.repos.items():
         yield [str(repo), "", *_counts(missing)]
         for (revision, path), one in missing.items.items():

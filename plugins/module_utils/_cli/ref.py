@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from .._plan.order import Order, repository
+from .._plan.ref_order import RefOrder, repository
 from .._plan.report import human
 from .._run.ref_change import BehindError, diff_commits, make_change, plan_change, record
 from .arguments import FAILED, FINE
+from .ledger_text import describe
 from .session import Session
-from .story import tell
 from .terminal import complain
 
 _MAIN = "main"
@@ -22,7 +22,7 @@ def change(session: Session) -> int:
     options = session.options
     repo_id, _at, revision = options.name.partition("@")
     commit = getattr(options, "commit", None)
-    order = Order.of(options.command, options.repo_type, repo_id, revision or _MAIN, commit)
+    order = RefOrder.of(options.command, options.repo_type, repo_id, revision or _MAIN, commit)
     engine = session.local_engine()
     store, actor = engine.store, engine.settings.actor
     if options.check:
@@ -37,7 +37,7 @@ def change(session: Session) -> int:
     if found is None:
         session.terminal.say("nothing is to be done" if options.check else "nothing had to be done")
     else:
-        text = tell(record(found, actor, options.note))
+        text = describe(record(found, actor, options.note))
         session.terminal.say(f"{text}; nothing was changed, this is a check" if options.check else str(text))
     return FINE
 

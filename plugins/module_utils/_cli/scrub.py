@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 from .arguments import BROKEN, FINE
+from .run_display import RunDisplay
 from .session import Session
 from .terminal import complain
-from .watch import Watch
 
 
 def scrub(session: Session) -> int:
@@ -17,7 +17,7 @@ def scrub(session: Session) -> int:
     store = session.store()
     wanted = session.wanted() if session.config.has_whitelist else []
     engine = session.engine() if options.repair else session.local_engine()
-    with Watch(store, terminal).beside(engine.progress.to_json):
+    with RunDisplay(store, terminal).beside(engine.progress.to_json):
         report = engine.scrub(wanted, options.repair)
     terminal.data(report.to_json())
     for rot in report.left:

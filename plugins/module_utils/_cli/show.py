@@ -13,12 +13,12 @@ from typing import Any
 from .._base.clock import stamp
 from .._check import fsck as _fsck
 from .._check import status as _status
-from .._plan.order import repository
+from .._plan.ref_order import repository
 from .._plan.report import human
 from .arguments import BROKEN, FINE
+from .ledger_text import describe
+from .run_display import RunDisplay
 from .session import Session
-from .story import tell
-from .watch import Watch
 
 _HEADS = ("ENTRY", "PUBLISHED", "PENDING", ">VERSIONS", "STATE", ">FILES", ">SIZE", "LAST SUCCESS", "FAILURES")
 _OPTIONAL = ("PENDING", ">VERSIONS", "STATE", "FAILURES")
@@ -29,7 +29,7 @@ def status(session: Session) -> int:
     store, terminal = session.store(), session.terminal
     wanted = session.wanted() if session.config.has_whitelist else None
     if session.options.follow:
-        Watch(store, terminal).follow()
+        RunDisplay(store, terminal).follow()
     found = _status.status(store, wanted)
     terminal.data(found)
     rows = [_row(entry) for entry in found["entries"]]
@@ -101,7 +101,7 @@ def log(session: Session) -> int:
         for record in reversed(list(itertools.islice(records, count))):
             session.terminal.data(record, indent=None)
         return FINE
-    told = ((record.get("time", "-"), tell(record)) for record in records)
+    told = ((record.get("time", "-"), describe(record)) for record in records)
     lines = [f"{time}  {text}" for time, text in itertools.islice((one for one in told if one[1]), count)]
     for line in reversed(lines):
         session.terminal.say(line)

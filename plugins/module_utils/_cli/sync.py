@@ -14,9 +14,9 @@ from .._base.lock import BusyError
 from .._plan.report import diff, result, table
 from .._run.engine import Outcome
 from .arguments import DIED, FAILED, FINE, STOPPED
+from .run_display import RunDisplay
 from .session import Session
 from .terminal import complain
-from .watch import Watch
 
 
 def sync(session: Session) -> int:
@@ -26,7 +26,7 @@ def sync(session: Session) -> int:
     root = engine.store.root
     if root.parent.is_dir() and not root.exists():
         root.mkdir()
-    watch = Watch(engine.store, session.terminal)
+    watch = RunDisplay(engine.store, session.terminal)
     while True:
         try:
             with watch.beside(engine.progress.to_json):
@@ -44,7 +44,7 @@ def plan(session: Session) -> int:
     """Say what a sync would do."""
     wanted = session.config.wanted()
     engine = session.engine()
-    with Watch(engine.store, session.terminal).beside(engine.progress.to_json):
+    with RunDisplay(engine.store, session.terminal).beside(engine.progress.to_json):
         outcome = engine.plan(wanted, session.options.state)
     changes = diff(outcome.plan)
     for sign, lines, style in (("-", changes["before"], "red"), ("+", changes["after"], "green")):

@@ -35,7 +35,7 @@ from .._fetch.hub import REDIRECTS
 from .._fetch.reach import Reach
 from .._plan.facts import File
 from .._plan.plan import Fetch
-from .pool import Pool
+from .connections import Connections
 
 #: A host that is away is known to be so after some seconds, and one that has just been restarted is waited for.
 _ATTEMPTS = 3
@@ -94,7 +94,7 @@ class Endpoint:
         if self._access.token and not _TOKEN.fullmatch(self._access.token):
             raise MirrorError("the token is no line of visible ASCII characters: did the end of a line come with it?")
         reach = Reach(url)  # a public one sends no host here into its own network
-        self.http = Http(clock, pool=Pool(timeout, {origin(url): self._access.context()}, reach.check))
+        self.http = Http(clock, pool=Connections(timeout, {origin(url): self._access.context()}, reach.check))
 
     def headers(self, _token: str | None) -> dict[str, str]:
         """Return the headers of a request to this origin."""

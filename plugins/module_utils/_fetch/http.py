@@ -28,9 +28,9 @@ from urllib.request import getproxies, proxy_bypass
 from .._base.address import proxy_problem
 from .._base.clock import Clock
 from .._base.errors import MirrorError
-from .._base.gate import Gate, Limiter
 from .._base.limits import HEADER_SECONDS
 from .._base.names import clean, shown
+from .._base.rate_limit import BandwidthLimit, RateLimits
 
 #: What a pool and its answers raise when the network fails.
 NETWORK_ERRORS: tuple[type[Exception], ...] = (OSError, http.client.HTTPException)
@@ -89,9 +89,9 @@ class LimitedError(MirrorError):
 class Http:
     """Requests for all threads of a run, over ``pool``. What comes in is counted by each of the ``limiters``."""
 
-    def __init__(self, clock: Clock, pool: Any = None, limiters: Sequence[Limiter] = ()) -> None:
+    def __init__(self, clock: Clock, pool: Any = None, limiters: Sequence[BandwidthLimit] = ()) -> None:
         self.clock = clock
-        self.gate = Gate(clock)
+        self.rate_limits = RateLimits(clock)
         self._limiters = limiters
         self._is_hasty = False
         #: Called for each answer: listings may take as long as a run may be without progress.
@@ -137,11 +137,11 @@ class Http:
                 continue
             self.move()
             if bucket:
-                self.gate.note(answer.headers)
+                self.rate_limits.note(answer.headers)
             if answer.status == 429 and refusals < _REFUSALS and attempts > 1:
                 refusals += 1
                 discard(answer)
-                self.gate.refused(bucket or origin_name(url), answer.headers, refusals)
+                self.rate_limits.refused(bucket or origin_name(url), answer.headers, refusals)
                 self._wait(bucket or origin_name(url), url)
             elif answer.status in _TRANSIENT and failures + 1 < attempts:
                 failures += 1
@@ -152,10 +152,10 @@ class Http:
 
     def _wait(self, bucket: str, url: str) -> None:
         """Wait until requests of a kind are let through."""
-        seconds = self.gate.left(bucket) if self._is_hasty else 0
+        seconds = self.rate_limits.left(bucket) if self._is_hasty else 0
         if seconds > 0:
             raise LimitedError(origin_name(url), seconds)
-        self.gate.wait(bucket)
+        self.rate_limits.wait(bucket)
 
     def backoff(self, attempt: int) -> None:
         """Wait before another attempt: longer each time, and not all threads at the same moment."""

@@ -1,7 +1,7 @@
 # Copyright: modelops.hf_mirror contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Facts: what the Hub says about a repository at a commit. Values that survive a round trip through JSON."""
+"""Facts: what the Hub says about a repository at a commit, and what the store has of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._base.names import REPO_TYPES, Commit, Etag, NameProblem, RepoPath, Size, repo_id, shown
+from .._base.names import REPO_TYPES, Commit, Etag, NameProblem, Ref, RepoPath, Size, repo_id, shown
 
 
 @dataclass(frozen=True)
@@ -119,3 +119,33 @@ class Listing:
             "info": dict(self.info),
         }
         return {**value, "refused": dict(sorted(self.refused.items()))} if self.refused else value
+
+
+#: The files of a commit: path -> etag.
+Snapshot = Mapping[RepoPath, Etag]
+
+
+@dataclass(frozen=True)
+class RepoFacts:
+    """What the store has of a repository.
+
+    ``refs``: ref -> published commit; ``snapshots``: sealed commit -> path -> etag; ``history``: ref -> all commits
+    that were published, the oldest first; ``serials``: ref -> number of its last publish; ``pending``: ref -> commit
+    that is sealed and waits for a person; ``rejected``: ref -> commits that a person rolled back; ``frozen``: refs that
+    don't follow the upstream; ``pins``, ``listed``: commits that stay because a person, or the whitelist, named them by
+    id; ``retired``: commit -> age of the store when nothing named it any more; ``narrowed``: commit -> age when its
+    listing got shorter; ``second_hand``: commits whose listing the peer told and no sync has compared with the Hub's.
+    """
+
+    refs: Mapping[Ref, Commit] = field(default_factory=dict)
+    snapshots: Mapping[Commit, Snapshot] = field(default_factory=dict)
+    history: Mapping[Ref, tuple[Commit, ...]] = field(default_factory=dict)
+    serials: Mapping[Ref, int] = field(default_factory=dict)
+    pending: Mapping[Ref, Commit] = field(default_factory=dict)
+    rejected: Mapping[Ref, frozenset[Commit]] = field(default_factory=dict)
+    frozen: frozenset[Ref] = frozenset()
+    pins: frozenset[Commit] = frozenset()
+    listed: frozenset[Commit] = frozenset()
+    retired: Mapping[Commit, float] = field(default_factory=dict)
+    narrowed: Mapping[Commit, float] = field(default_factory=dict)
+    second_hand: frozenset[Commit] = frozenset()

@@ -11,39 +11,11 @@ from typing import Union
 
 from .._base.errors import HeldError, MirrorError, as_problem
 from .._base.names import Commit, Etag, Ref, RepoPath, ViewName
-from .facts import File, Listing, Repo
+from .facts import File, Listing, Repo, RepoFacts, Snapshot
 from .wanted import Wanted, substance
 
 #: A listing, or why there is none.
 Upstream = Union[Listing, MirrorError]
-#: The files of a commit: path -> etag.
-Snapshot = Mapping[RepoPath, Etag]
-
-
-@dataclass(frozen=True)
-class RepoFacts:
-    """What the store has of a repository.
-
-    ``refs``: ref -> published commit; ``snapshots``: sealed commit -> path -> etag; ``history``: ref -> all commits
-    that were published, the oldest first; ``serials``: ref -> number of its last publish; ``pending``: ref -> commit
-    that is sealed and waits for a person; ``rejected``: ref -> commits that a person rolled back; ``frozen``: refs that
-    don't follow the upstream; ``pins``, ``listed``: commits that stay because a person, or the whitelist, named them by
-    id; ``retired``: commit -> age of the store when nothing named it any more; ``narrowed``: commit -> age when its
-    listing got shorter; ``second_hand``: commits whose listing the peer told and no sync has compared with the Hub's.
-    """
-
-    refs: Mapping[Ref, Commit] = field(default_factory=dict)
-    snapshots: Mapping[Commit, Snapshot] = field(default_factory=dict)
-    history: Mapping[Ref, tuple[Commit, ...]] = field(default_factory=dict)
-    serials: Mapping[Ref, int] = field(default_factory=dict)
-    pending: Mapping[Ref, Commit] = field(default_factory=dict)
-    rejected: Mapping[Ref, frozenset[Commit]] = field(default_factory=dict)
-    frozen: frozenset[Ref] = frozenset()
-    pins: frozenset[Commit] = frozenset()
-    listed: frozenset[Commit] = frozenset()
-    retired: Mapping[Commit, float] = field(default_factory=dict)
-    narrowed: Mapping[Commit, float] = field(default_factory=dict)
-    second_hand: frozenset[Commit] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from typing import Optional, Union
 
 from .._base.errors import MirrorError
 from .._base.names import Commit, Ref, shown
-from .facts import Repo
-from .plan import Publish, RepoFacts
+from .facts import Repo, RepoFacts
+from .plan import Publish
 
 _SHORTEST = 7
 

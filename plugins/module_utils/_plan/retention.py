@@ -13,8 +13,8 @@ import dataclasses
 from collections.abc import Iterable
 
 from .._base.names import Commit, Ref
-from .facts import Repo
-from .plan import Removal, RepoFacts, RepoPlan, Retention
+from .facts import Repo, RepoFacts
+from .plan import Removal, RepoPlan, Retention
 from .wanted import Wanted
 
 

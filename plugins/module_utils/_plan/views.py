@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 
 from .._base.errors import MirrorError
 from .._base.names import Etag, RepoPath, ViewName
-from .facts import Repo
-from .plan import RepoFacts, Snapshot
+from .facts import Repo, RepoFacts, Snapshot
 from .wanted import Wanted
 
 _SHOWN = 3  # names a message

@@ -14,9 +14,9 @@ from pathlib import Path
 from .._base.clock import Clock, StoppedError
 from .._base.errors import Besides, MirrorError, join
 from .._base.fs import Fs
-from .._base.gate import Limiter
 from .._base.inside import network
 from .._base.progress import Progress
+from .._base.rate_limit import BandwidthLimit
 from .._check.repair import Repair
 from .._check.scrub import Report, Scrub
 from .._fetch.fetch import Fetcher
@@ -36,12 +36,12 @@ from .._plan.whitelist_folder import Whitelist
 from .._store.catalogue import write_catalogue
 from .._store.decision import decide
 from .._store.store import Store, StoreError
-from .collect import Collector, survey_retention
 from .follow import Followed, Follower
+from .gc import GarbageCollector, plan_gc
+from .planning import Planner
 from .recovery import recover, settle
-from .removal import MaxDeleteError, named, surplus
+from .removal_plan import MaxDeleteError, named, surplus
 from .settings import Settings
-from .survey import Survey
 from .sync import Options, Sync
 from .upstream import Upstream, tokens_for, upstreams_of
 from .watchdog import GiveUp, Watchdog, end_process
@@ -231,7 +231,7 @@ class Engine:
             plan = self._plan_collection(wanted)
             return Outcome(plan, plan.problems, False)
         about, grace_seconds = {"actor": self.settings.actor}, self.settings.grace_seconds
-        collector = Collector(self.store, about, grace_seconds)
+        collector = GarbageCollector(self.store, about, grace_seconds)
         with self.store.locked():
             settle(self.store)
             recover(self.store, about, grace_seconds)
@@ -256,7 +256,7 @@ class Engine:
             except MirrorError as problem:
                 plan.other_problems[str(repository.repo)] = problem
         age = self.store.ledger.state().age_at(self.clock.now())
-        survey_retention(self.store, wanted, plan, age, self.settings.grace_seconds)
+        plan_gc(self.store, wanted, plan, age, self.settings.grace_seconds)
         return plan
 
     def scrub(self, wanted: list[Wanted], repair: bool = True, check: bool = False) -> Report:
@@ -294,7 +294,7 @@ class Engine:
             plan = Plan(removal=named(self.store, wanted))
             wanted = []
         else:
-            survey = Survey(self.store, upstreams, self.settings.workers, self.settings.lock)
+            survey = Planner(self.store, upstreams, self.settings.workers, self.settings.lock)
             plan = survey.plan(wanted, known, self.progress, exact=state == "exact")
         if state == "exact":
             try:
@@ -305,7 +305,7 @@ class Engine:
                     commit.keep_all()
         if whitelist.problems:
             plan.other_problems[Besides.WHITELIST.value] = MirrorError("; ".join(whitelist.problems.values()))
-        survey_retention(self.store, wanted, plan, known.age_at(self.clock.now()), self.settings.grace_seconds)
+        plan_gc(self.store, wanted, plan, known.age_at(self.clock.now()), self.settings.grace_seconds)
         return plan
 
     def _health(self) -> Health:
@@ -317,14 +317,14 @@ class Engine:
     def _hubs(self) -> list[Hub]:
         """Return the upstreams in order."""
         settings, hubs = self.settings, list[Hub]()
-        limit = Limiter(settings.bandwidth, self.clock)
+        limit = BandwidthLimit(settings.bandwidth, self.clock)
         for one, tokens in zip(self._upstreams, tokens_for(self._upstreams, settings.tokens)):
             proxies = self._proxies(one)
             pools = Pools(proxies, self._reach(one, proxies).check)
-            http = Http(self.clock, pools, [limit, Limiter(one.bandwidth, self.clock)])
+            http = Http(self.clock, pools, [limit, BandwidthLimit(one.bandwidth, self.clock)])
             http.move = self.progress.move
             hubs.append(Hub(one.url, http, tokens, is_first=not hubs))
-        self.progress.is_told_to_wait = lambda: any(hub.http.gate.is_closed() for hub in hubs)
+        self.progress.is_told_to_wait = lambda: any(hub.http.rate_limits.is_closed() for hub in hubs)
         return hubs
 
     def _believed(self, hubs: list[Hub]) -> list[Hub]:

@@ -33,9 +33,9 @@ from .._store.view_update import gate, note_entries, noted_entries, update_views
 from .._store.views import Views
 from .._store.whitelist_record import Records, merge_records, read_records, write_records
 from .follow_plan import FollowPlan, check_serials, is_removed, plan_follow, plan_removal
+from .gc_repository import RepositoryCollector
 from .purge import Purge, pending_purges
 from .recovery import recover, settle
-from .retire import Retirement
 from .seal import seal
 
 _HOUR = 3600
@@ -270,7 +270,7 @@ class Follower:
         collect = tuple(commit for commit in plan.collect if commit not in named and commit in facts.snapshots)
         if collect:
             self._store.ledger.append("collect", **about, commits=collect)
-            freed = Retirement(self._store, repository).collect(collect)
+            freed = RepositoryCollector(self._store, repository).collect(collect)
             self._store.ledger.append("collected", durable=False, **about, commits=collect, bytes=freed)
 
     def _views(self, theirs: Catalogue, done: Followed) -> None:

@@ -16,7 +16,7 @@ from .._base.clock import seconds_of, stamp
 from .._base.errors import Besides, MirrorError
 from .._base.names import ETAG, Commit, Etag, NameProblem, RepoPath, shown
 from .._border.history import LATEST
-from .._plan import order as _order
+from .._plan import ref_order as _order
 from .._plan.facts import Repo
 from .._plan.refs import RefError
 from .._store.catalogue import write_catalogue
@@ -25,7 +25,7 @@ from .._store.purged import Purged, note_purged, read_purged
 from .._store.repository import Repository
 from .._store.store import Store
 from .._store.view_update import noted_entries, update_views
-from .retire import Retirement, links
+from .gc_repository import RepositoryCollector, links
 from .seal import seal
 
 #: What can be purged: a repository, or a content wherever it is.
@@ -159,7 +159,7 @@ class Purge:
             with repository.locked():
                 # a commit that was to get less files, and got some documents only, lists what has to go
                 repository.recover_locked()
-                Retirement(self._store, repository).recover()
+                RepositoryCollector(self._store, repository).recover()
             sealed = repository.facts().snapshots
             for commit in [name for name, files in sealed.items() if etag in files.values()]:
                 gone += self._narrow(repository, commit, etag)
@@ -171,7 +171,7 @@ class Purge:
         for repo, commits in changed.items():
             repository = self._store.repository(repo)
             with repository.locked():
-                Retirement(self._store, repository).trim(commits)
+                RepositoryCollector(self._store, repository).trim(commits)
         for left in (self._store.pool / etag, self._store.part(etag)):
             self._store.fs.unlink(left)
         self._store.fs.sync_dir(self._store.pool)

@@ -10,7 +10,7 @@ from typing import Any
 from .._base.errors import MirrorError
 from .._store.store import Store
 from .._store.views import Views
-from .collect import Collector
+from .gc import GarbageCollector
 from .purge import Purge
 
 _SILENT = "a run ended without a word: it was killed, the system had no memory left, or the host went down"
@@ -33,7 +33,7 @@ def note_death(store: Store, problem: MirrorError, **about: Any) -> None:
 
 def recover(store: Store, about: dict[str, Any], grace_seconds: float) -> None:
     """Do it, and say so in the ledger. ``about`` is for its records."""
-    done = [*store.recover(), *Collector(store, about, grace_seconds).recover()]
+    done = [*store.recover(), *GarbageCollector(store, about, grace_seconds).recover()]
     done += [f"{name} was being purged" for name in Purge(store, str(about["actor"])).finish()]
     Views(store).recover()
     for what in done:

@@ -10,8 +10,8 @@ from typing import Callable
 
 from .._base.clock import stamp
 from .._base.errors import Besides, MirrorError
-from .._plan.facts import Repo
-from .._plan.plan import Publish, RepoFacts
+from .._plan.facts import Repo, RepoFacts
+from .._plan.plan import Publish
 from .._plan.refs import Change, Marking, RefError, resolve
 from .._plan.views import GatedError
 from .._store.catalogue import write_catalogue

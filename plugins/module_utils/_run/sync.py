@@ -33,7 +33,7 @@ from .._store.ledger import LONGEST_DELAY, RepoState, State
 from .._store.store import Store
 from .._store.view_update import are_noted, note_entries, update_views
 from .._store.views import Views
-from .collect import GRACE, Collector
+from .gc import GRACE, GarbageCollector
 from .recovery import note_death, recover, settle
 from .seal import seal
 
@@ -227,9 +227,9 @@ class Sync:
         if problems:
             self._fail(Besides.RETENTION.value, join(problems))
 
-    def _collector(self) -> Collector:
+    def _collector(self) -> GarbageCollector:
         about = {"run": self._run, "actor": self._options.actor}
-        return Collector(self._store, about, self._options.grace_seconds)
+        return GarbageCollector(self._store, about, self._options.grace_seconds)
 
     def _remove(self, plan: Plan) -> None:
         about: dict[str, Any] = {"run": self._run, "actor": self._options.actor}

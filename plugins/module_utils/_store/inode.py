@@ -61,7 +61,7 @@ class Inode:
         return (status.st_dev, status.st_ino) == (self.device, self.number) and (not rotten or is_rotten(status))
 
 
-class Names:
+class ContentNames:
     """The names of contents in the store at ``root``. One lock is for all who replace any: a sync and a scrub may."""
 
     def __init__(self, root: Path, fs: Fs) -> None:

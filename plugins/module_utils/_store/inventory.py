@@ -10,8 +10,7 @@ from typing import Any
 
 from .._base.errors import MirrorError
 from .._base.names import Commit, Ref
-from .._plan.facts import Repo
-from .._plan.plan import RepoFacts
+from .._plan.facts import Repo, RepoFacts
 from .history import Entry
 from .repository import Repository
 from .store import Store

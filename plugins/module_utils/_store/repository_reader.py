@@ -18,8 +18,7 @@ from .._base.names import COMMIT, Commit, Etag, NameProblem, Ref, RepoPath, Size
 from .._border.history import history_of, marks_of
 from .._border.json import mapping, read_document
 from .._border.listing import listing_of, served_of
-from .._plan.facts import Listing, Repo
-from .._plan.plan import RepoFacts
+from .._plan.facts import Listing, Repo, RepoFacts
 from .documents import commits_document, refs_document
 from .history import History, Mark, rejected
 

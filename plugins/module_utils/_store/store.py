@@ -23,7 +23,7 @@ from .._base.names import ETAG, Etag, shown
 from .._border.json import read_document
 from .._plan.facts import Repo
 from .history import History
-from .inode import Inode, Names, is_rotten
+from .inode import ContentNames, Inode, is_rotten
 from .ledger import Ledger
 from .repository import Repository
 from .spelling import Spellings
@@ -32,7 +32,8 @@ FORMAT = 1
 _ETAG = re.compile(ETAG)
 #: Every blob's modification time: both nodes of a pair must send the same Last-Modified.
 MTIME = 1_577_836_800  # 2020-01-01T00:00:00Z
-#: In the trash: REPOSITORY@ has what leaves a repository that stays (``_run.retire``). No repository's folder ends so.
+#: In the trash: REPOSITORY@ has what leaves a repository that stays (``_run.gc_repository``);
+#: no repository's folder ends so.
 PART_OF = "@"
 _FOLDERS = ("hub", "pool", "views", "staging", "trash", "ledger", "locks", "locks/repo", "names")
 _BLOB_MODE, _PART_MODE = 0o444, 0o644
@@ -158,7 +159,7 @@ class Store:
             self.fs.link(part, name)
         except FileExistsError:  # what has the name was verified, too
             if not self.has(etag):
-                Names(self.root, self.fs).take_over(part, Inode.of(name))
+                ContentNames(self.root, self.fs).take_over(part, Inode.of(name))
                 return
         self.fs.unlink(part)
 
@@ -204,7 +205,7 @@ class Store:
         """Finish or take back what a run that was killed left: the first step of every run. Returns what was done."""
         # names that a killed run gave may not be durable yet, and what follows counts on them
         self.fs.sync_all(self.root)
-        done = Names(self.root, self.fs).finish()
+        done = ContentNames(self.root, self.fs).finish()
         for part in [one for one in self.staging.glob("*.part") if _ETAG.fullmatch(one.stem)]:
             status = part.lstat()
             # one with more names is a content, maybe a rotten one, and must not be written again

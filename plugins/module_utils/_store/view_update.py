@@ -22,7 +22,7 @@ from .._base.errors import Besides, MirrorError
 from .._base.limits import PEER_ENTRIES
 from .._base.names import Etag, ViewName
 from .._border.json import mapping, read_document, sequence
-from .._plan.plan import Snapshot
+from .._plan.facts import Snapshot
 from .._plan.views import Clash, GatedError, base_name, chosen, current_files, plan_views
 from .._plan.wanted import Wanted
 from .._plan.whitelist import WhitelistError, parse

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.clock import Clock
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._cli.story import tell
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._cli.ledger_text import describe
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._cli.run_display import RunDisplay
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._cli.terminal import (
     QuietTerminal,
     Terminal,
     clean,
     open_terminal,
 )
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._cli.watch import Watch
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.report import human
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
 
@@ -135,12 +135,12 @@ RUN = {
     ],
 )
 def test_tell(record: dict[str, Any], text: str | None) -> None:
-    assert tell(record) == text
+    assert describe(record) == text
 
 
 def test_the_end_of_a_run_without_its_failures() -> None:
     failed = {"c/d@main": ["c/d is gone", "it is gone"]}
-    told = tell({**RUN, "failed": failed}, failures=False)
+    told = describe({**RUN, "failed": failed}, failures=False)
     assert told == "run 3 ended after 61.3 s: 1 updated, 7 unchanged, 1 failed, 5.8 MB came in"
 
 
@@ -190,7 +190,7 @@ def test_a_record_is_told_once_it_is_whole(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(Store, "running", lambda _store: "pid 1" if pieces else None)
     monkeypatch.setattr(Clock, "sleep", write_more)
     stream = io.StringIO()
-    Watch(Store(tmp_path), Terminal(stream)).follow()
+    RunDisplay(Store(tmp_path), Terminal(stream)).follow()
     assert stream.getvalue() == "run 2 begins (alice)\nrun 3 begins (bob)\n"
 
 

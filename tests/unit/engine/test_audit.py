@@ -1,7 +1,7 @@
 # Copyright: modelops.hf_mirror contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the requests of an access log amount to: downloads, and what was asked for in vain."""
+"""What the requests of an access log amount to: downloads, and what was asked for and not found."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.audit im
     downloads,
     grouped,
     moment,
-    vain,
+    not_found,
 )
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse as parse_whitelist
 
@@ -229,7 +229,7 @@ NO_REPO, NO_REVISION, NO_ENTRY = "RepoNotFound", "RevisionNotFound", "EntryNotFo
     ],
 )
 def test_entries_for_what_was_not_found(requests: list[Request], entries: list[dict[str, Any]]) -> None:
-    found = vain(iter(requests))
+    found = not_found(iter(requests))
     assert (found.entries(), found.left_out) == (entries, 0)
     if entries:
         parse_whitelist(found.entries())
@@ -258,7 +258,7 @@ def test_entries_for_what_was_not_found(requests: list[Request], entries: list[d
     ],
 )
 def test_what_no_whitelist_could_name_is_left_out(changes: dict[str, str]) -> None:
-    found = vain([lacking(NO_REPO, **changes), lacking(NO_ENTRY, **changes), lacking(NO_REPO, repo_id="good/one")])
+    found = not_found([lacking(NO_REPO, **changes), lacking(NO_ENTRY, **changes), lacking(NO_REPO, repo_id="good/one")])
     assert found.left_out == 2 and [str(repo) for repo in found.repos] == ["good/one"]
 
 
@@ -270,7 +270,7 @@ def test_what_is_most_wanted_comes_first() -> None:
         lacking(NO_ENTRY, 3),
         lacking(NO_ENTRY, 4, client="10.0.0.8"),
     ]
-    assert vain(requests).to_json() == [
+    assert not_found(requests).to_json() == [
         {
             "repo_type": "model",
             "repo_id": "org/name",

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import RepoFacts
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo, RepoFacts
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.refs import (
     Change,
     freeze,

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.gate import Limiter
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._cli.story import tell
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.rate_limit import BandwidthLimit
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._cli.ledger_text import tell
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch import http as _http
 from unit.engine.upstreams import FILE, SWAPPER, TINY, Odd, counts, repo_of, told, urls
 
@@ -195,7 +195,7 @@ def test_an_upstream_has_a_bandwidth_of_its_own(
     telling: Run, hub: HubProcess, other: HubProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rates: set[int] = set()
-    monkeypatch.setattr(Limiter, "take", lambda limiter, _count: rates.add(limiter._rate))
+    monkeypatch.setattr(BandwidthLimit, "take", lambda limiter, _count: rates.add(limiter._rate))
     both = [{"url": other.url, "bandwidth": 50_000}, {"url": hub.url, "bandwidth": 60_000}]
     assert not telling({"repo_id": TINY}, endpoint=both, bandwidth=10**9)["failures"]
     assert rates == {10**9, 50_000}

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import HeldError, MirrorError
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import File, Listing, Repo
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import RepoFacts, plan_repo
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import File, Listing, Repo, RepoFacts
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import plan_repo
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.wanted import Wanted
 
 REPO = Repo("model", "a/b")

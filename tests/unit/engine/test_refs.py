@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import Publish, RepoFacts
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo, RepoFacts
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import Publish
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.refs import (
     Change,
     Marking,

@@ -19,7 +19,7 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.clock imp
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.lock import BusyError
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._check import repair as _repair
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._check import scrub as _scrub
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.inode import Names
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.inode import ContentNames
 from unit.engine.machine.disk import Disk, Tree
 from unit.engine.machine.faulty_fs import Crash, CrashingFs
 from unit.engine.machine.invariants import hash_of
@@ -387,4 +387,4 @@ def test_names_are_replaced_where_a_file_can_have_no_more(mirror: Mirror, monkey
     monkeypatch.setattr(CrashingFs, "link", refuse)
     assert [rot.state for rot in mirror.scrub().rotten] == ["repaired"]
     assert not mirror.damage(left_over=True)
-    assert Names(mirror.root, CrashingFs(mirror.disk)).finish() == []
+    assert ContentNames(mirror.root, CrashingFs(mirror.disk)).finish() == []

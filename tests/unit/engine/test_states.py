@@ -18,7 +18,7 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.status i
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.lockfile import LockFile, locked_entry
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run import sync as _sync
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.collect import Collector
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.gc import GarbageCollector
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
 from unit.engine.machine.invariants import at_rest
 
@@ -218,7 +218,7 @@ def test_what_failed_besides_the_entries_is_shown_and_ends(
     with monkeypatch.context() as patch:
         patch.setattr(Store, "remove", fail)
         patch.setattr(_sync, "write_catalogue", fail)
-        patch.setattr(Collector, "execute", lambda *_arguments: [MirrorError("no")])
+        patch.setattr(GarbageCollector, "execute", lambda *_arguments: [MirrorError("no")])
         answer = sync(one, **exactly)
     told = {"removal": f"{TINY}: [Errno 13] Permission denied", "catalogue": "[Errno 13] Permission denied"}
     assert answer["failures"] == {**told, "retention": "no"}

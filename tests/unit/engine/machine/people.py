@@ -11,8 +11,8 @@ from typing import Any
 
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan import refs as _refs
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import Publish, RepoFacts
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo, RepoFacts
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import Publish
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.ref_change import BehindError
 from hypothesis import strategies as st

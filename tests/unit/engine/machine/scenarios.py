@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import RepoFacts
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo, RepoFacts
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.refs import (
     Change,
     freeze,

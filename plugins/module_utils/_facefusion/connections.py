@@ -56,7 +56,7 @@ class Proxy:
         return cls(parts.hostname, parts.port or 80, headers)
 
 
-class Pool:
+class Connections:
     """Connections for all threads of a run; ``contexts`` has the TLS settings of origins that have some of their own.
 
     ``timeout`` is in seconds: for making a connection, and for the next bytes to come. ``judge`` is ``Pools``' own.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.clock import Clock, StoppedError
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.gate import Gate, Limiter
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.rate_limit import BandwidthLimit, RateLimits
 
 
 class SetClock(Clock):
@@ -36,7 +36,7 @@ class SetClock(Clock):
 )
 def test_what_an_answer_says_is_left(headers: dict[str, str], waits: float) -> None:
     clock = SetClock()
-    gate = Gate(clock)
+    gate = RateLimits(clock)
     gate.note(headers)
     gate.wait("resolvers")
     assert clock.time == 1000 + waits
@@ -57,7 +57,7 @@ def test_what_an_answer_says_is_left(headers: dict[str, str], waits: float) -> N
 )
 def test_a_refusal(headers: dict[str, str], attempt: int, waits: float) -> None:
     clock = SetClock()
-    gate = Gate(clock)
+    gate = RateLimits(clock)
     gate.refused("api", headers, attempt)
     gate.wait("resolvers")
     assert clock.time == 1000, "the other bucket is open"
@@ -67,18 +67,18 @@ def test_a_refusal(headers: dict[str, str], attempt: int, waits: float) -> None:
 
 def test_the_limit_on_bytes() -> None:
     clock = SetClock()
-    limiter = Limiter(100, clock)
+    limiter = BandwidthLimit(100, clock)
     for _block in range(10):
         limiter.take(50)
     assert clock.time == 1005
-    Limiter(0, clock).take(10**9)
+    BandwidthLimit(0, clock).take(10**9)
     assert clock.time == 1005
 
 
 def test_a_stop_ends_every_wait() -> None:
     clock = Clock()
     clock.stop()
-    gate = Gate(clock)
+    gate = RateLimits(clock)
     gate.close("api", 3600)
     with pytest.raises(StoppedError):
         gate.wait("api")

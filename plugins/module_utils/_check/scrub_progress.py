@@ -18,7 +18,7 @@ from .._store.store import Store
 
 
 @dataclass
-class Round:
+class ScrubProgress:
     """One look at each content, in their order; those up to ``cursor`` are done. Times are seconds since 1970.
 
     ``rotten`` counts what was found, whatever became of it. ``last`` is the last round that came to its end: ``began``,
@@ -33,7 +33,7 @@ class Round:
     last: dict[str, Any] | None = None
 
     @classmethod
-    def read(cls, store: Store) -> Round:
+    def read(cls, store: Store) -> ScrubProgress:
         """Return the round that is under way in a store; one that can't be read begins anew."""
         try:
             return cls(**read_document(_file(store)))

@@ -1,7 +1,7 @@
 # Copyright: modelops.hf_mirror contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Watch a run, our own or another process': new records of the ledger as lines, the progress as bars."""
+"""RunDisplay a run, our own or another process': new records of the ledger as lines, the progress as bars."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import Any, Callable
 
 from .._base.progress import read
 from .._store.store import Store
-from .story import tell
+from .ledger_text import describe
 from .terminal import Terminal
 
 _INTERVAL = 0.2  # seconds
 
 
-class Watch:
+class RunDisplay:
     """What happens in a store from now on, shown at a terminal."""
 
     def __init__(self, store: Store, terminal: Terminal) -> None:
@@ -58,7 +58,7 @@ class Watch:
     def _look(self, progress: Mapping[str, Any] | None, failures: bool = True) -> None:
         with contextlib.suppress(OSError):  # a disk that fails is told by the run itself
             for record in self._news():
-                text = tell(record, failures)
+                text = describe(record, failures)
                 if text:
                     self._terminal.say(text)
         self._terminal.progress(progress)

@@ -17,9 +17,9 @@ from .._base.names import Commit
 from .._base.progress import Progress
 from .._fetch.hub import Hub
 from .._fetch.upstreams import BehindError, Upstreams
-from .._plan.facts import Listing, Repo
+from .._plan.facts import Listing, Repo, RepoFacts, Snapshot
 from .._plan.lockfile import LockFile
-from .._plan.plan import CommitPlan, Plan, RepoFacts, Snapshot, Upstream, plan_repo
+from .._plan.plan import CommitPlan, Plan, Upstream, plan_repo
 from .._plan.views import GatedError, current_files
 from .._plan.wanted import Wanted
 from .._store.ledger import State
@@ -28,7 +28,7 @@ from .._store.store import Store
 from .._store.view_update import plan_update
 
 
-class Survey:
+class Planner:
     """The facts for one run over a whitelist."""
 
     def __init__(self, store: Store, upstreams: Upstreams, workers: int, lock: LockFile | None = None) -> None:

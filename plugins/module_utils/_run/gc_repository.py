@@ -26,7 +26,7 @@ from .._store.repository_reader import OWN_MARKS, RepositoryError
 from .._store.store import PART_OF, Store
 
 
-class Retirement:
+class RepositoryCollector:
     """The commits of one repository that leave. Its lock must be held, and the store's run lock, too."""
 
     def __init__(self, store: Store, repository: Repository) -> None:

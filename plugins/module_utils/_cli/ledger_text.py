@@ -16,7 +16,7 @@ from .._plan.report import human
 _SILENT = ("intent", "seal", "collect", "trim", "suspect", "trace")
 
 
-def tell(record: Mapping[str, Any], failures: bool = True) -> str | None:
+def describe(record: Mapping[str, Any], failures: bool = True) -> str | None:
     """Return a record of the ledger as a sentence, or None where it says nothing to people.
 
     Without ``failures`` the end of a run only counts them.

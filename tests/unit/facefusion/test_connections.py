@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._facefusion.pool import Pool
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._facefusion.connections import Connections
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.http import discard
 from served import served
 
@@ -54,11 +54,11 @@ def url() -> Iterator[str]:
 
 
 @pytest.fixture
-def pool() -> Pool:
-    return Pool(10)
+def pool() -> Connections:
+    return Connections(10)
 
 
-def read(pool: Pool, url: str) -> bytes:
+def read(pool: Connections, url: str) -> bytes:
     answer = pool.request("GET", url, {})
     content = b""
     while block := answer.read1(4096):
@@ -69,34 +69,34 @@ def read(pool: Pool, url: str) -> bytes:
 
 
 @pytest.mark.parametrize("path", ["/", "/chunked"])
-def test_a_connection_is_used_again(pool: Pool, url: str, path: str) -> None:
+def test_a_connection_is_used_again(pool: Connections, url: str, path: str) -> None:
     assert [read(pool, url + path) for _number in range(3)] == [BODY] * 3
     assert len(Handler.clients) == 1
 
 
-def test_a_body_that_was_not_read_to_its_end_takes_its_connection_with_it(pool: Pool, url: str) -> None:
+def test_a_body_that_was_not_read_to_its_end_takes_its_connection_with_it(pool: Connections, url: str) -> None:
     answer = pool.request("GET", url, {})
     assert answer.read1(10)
     answer.release_conn()
     assert read(pool, url) == BODY and len(Handler.clients) == 2
 
 
-def test_a_body_that_was_cut_takes_its_connection_with_it(pool: Pool, url: str) -> None:
+def test_a_body_that_was_cut_takes_its_connection_with_it(pool: Connections, url: str) -> None:
     assert read(pool, f"{url}/short") == BODY[:10]
     assert read(pool, url) == BODY and len(Handler.clients) == 2
 
 
-def test_a_body_that_nobody_wants_and_that_was_cut(pool: Pool, url: str) -> None:
+def test_a_body_that_nobody_wants_and_that_was_cut(pool: Connections, url: str) -> None:
     discard(pool.request("GET", f"{url}/short", {}))
     assert read(pool, url) == BODY and len(Handler.clients) == 2
 
 
-def test_a_connection_that_the_server_has_closed_meanwhile_is_no_failure(pool: Pool, url: str) -> None:
+def test_a_connection_that_the_server_has_closed_meanwhile_is_no_failure(pool: Connections, url: str) -> None:
     assert read(pool, f"{url}/closing") == BODY
     assert read(pool, url) == BODY and len(Handler.clients) == 2
 
 
-def test_nobody_is_there(pool: Pool) -> None:
+def test_nobody_is_there(pool: Connections) -> None:
     with pytest.raises((OSError, http.client.HTTPException)):
         pool.request("GET", "http://127.0.0.1:9/", {})
 
@@ -118,7 +118,7 @@ class Proxy(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def test_the_environments_proxies_are_obeyed(pool: Pool, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environments_proxies_are_obeyed(pool: Connections, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with served(Proxy) as proxy:
         for name in ("http_proxy", "https_proxy"):
             monkeypatch.setenv(name, proxy.replace("://", "://us%40er:word@"))
@@ -130,12 +130,12 @@ def test_the_environments_proxies_are_obeyed(pool: Pool, url: str, monkeypatch: 
         with pytest.raises(OSError, match=f"403 no way to mirror.example.org:443 for {basic}"):
             read(pool, "https://mirror.example.org/a")
     with pytest.raises(ConnectionError, match=r"the proxy 127\.0\.0\.1:"):
-        read(Pool(10), "http://mirror.example.org:8080/a?b")
+        read(Connections(10), "http://mirror.example.org:8080/a?b")
     monkeypatch.setenv("http_proxy", "socks5://secret@127.0.0.1:1")
     with pytest.raises(
         http.client.InvalidURL, match="the environment's proxy for http:// is no http:// URL"
     ) as refusal:
-        read(Pool(10), "http://mirror.example.org:8080/a?b")
+        read(Connections(10), "http://mirror.example.org:8080/a?b")
     assert "secret" not in str(refusal.value)
 
 
@@ -147,5 +147,5 @@ def test_an_address_is_judged_before_anything_is_sent(url: str) -> None:
         raise MirrorError("not there")
 
     with pytest.raises(MirrorError, match="not there"):
-        Pool(10, judge=judge).request("GET", url, {})
+        Connections(10, judge=judge).request("GET", url, {})
     assert asked == [("127.0.0.1", int(url.rpartition(":")[2]), "127.0.0.1")] and not Handler.clients

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._base.names import Ref
-from .facts import Repo
-from .plan import Publish, RepoFacts
+from .facts import Repo, RepoFacts
+from .plan import Publish
 from .refs import Change, Marking, RefError, freeze, pin, promote, resolve, rollback
 from .wanted import Wanted
 from .whitelist import parse
@@ -25,7 +25,7 @@ _SET = {
 
 
 @dataclass(frozen=True)
-class Order:
+class RefOrder:
     """One order; a call decides it by the facts.
 
     ``verb`` is promote, rollback, pin, unpin, freeze or unfreeze. ``revision`` is a ref; of pins it may be a commit.
@@ -37,7 +37,7 @@ class Order:
     commit: str | None = None
 
     @classmethod
-    def of(cls, verb: str, repo_type: str, repo_id: str, revision: str, commit: str | None = None) -> Order:
+    def of(cls, verb: str, repo_type: str, repo_id: str, revision: str, commit: str | None = None) -> RefOrder:
         """Return the order for what a person wrote. Raises WhitelistError or RefError where no store can have it."""
         wanted = _parse(verb, repo_type, repo_id, revision)
         if wanted.is_commit and verb not in _OF_COMMITS:

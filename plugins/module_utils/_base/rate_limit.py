@@ -16,7 +16,7 @@ _RATE_LIMIT = re.compile(r'"(?P<bucket>[a-z]+)";r=(?P<left>[0-9]{1,9});t=(?P<sec
 _LONGEST_WAIT = 3600  # seconds
 
 
-class Gate:
+class RateLimits:
     """What the Hub allows, by bucket (``api``, ``resolvers``)."""
 
     def __init__(self, clock: Clock) -> None:
@@ -64,7 +64,7 @@ class Gate:
             self._closed_until[bucket] = max(until, self._closed_until.get(bucket, 0.0))
 
 
-class Limiter:
+class BandwidthLimit:
     """At most ``rate`` bytes a second for all threads together; 0 is no limit."""
 
     def __init__(self, rate: int, clock: Clock) -> None:

@@ -17,14 +17,14 @@ from .._plan.plan import Plan, RepoPlan, Retention
 from .._plan.retention import foreseen, plan_retention
 from .._plan.wanted import Wanted
 from .._store.store import Store
-from .retire import Retirement, freed, graves
+from .gc_repository import RepositoryCollector, freed, graves
 
 #: Seconds for which what is retired stays served: longer than the slowest download.
 GRACE = 72 * 3600.0
 _DONE = {"collect": "collected", "trim": "trimmed"}
 
 
-def survey_retention(store: Store, wanted: Iterable[Wanted], plan: Plan, age: float, grace_seconds: float) -> None:
+def plan_gc(store: Store, wanted: Iterable[Wanted], plan: Plan, age: float, grace_seconds: float) -> None:
     """Put into a plan what is to be retired and collected once the rest of it is done. Asks nobody."""
     entries = _by_repo(wanted)
     planned = {one.repo: one for one in plan.repos}
@@ -49,7 +49,7 @@ def survey_retention(store: Store, wanted: Iterable[Wanted], plan: Plan, age: fl
     plan.freed += sum(plan.orphans.values())
 
 
-class Collector:
+class GarbageCollector:
     """Does it. The store's run lock must be held."""
 
     def __init__(self, store: Store, about: dict[str, Any], grace_seconds: float) -> None:
@@ -66,7 +66,7 @@ class Collector:
     def _finish(self, repo: Repo) -> list[str]:
         repository = self._store.repository(repo)
         with repository.locked():
-            return Retirement(self._store, repository).recover()
+            return RepositoryCollector(self._store, repository).recover()
 
     def execute(
         self, plan: Plan, wanted: Iterable[Wanted], age: float, move: Callable[[], None] = lambda: None
@@ -95,7 +95,7 @@ class Collector:
         with repository.locked():
             # people promote, roll back and pin meanwhile
             due = planned & plan_retention(planned.repo, repository.facts(), wanted, age, self._grace_seconds)
-            retirement = Retirement(self._store, repository)
+            retirement = RepositoryCollector(self._store, repository)
             retirement.mark(due, age)
             for kind in ("retire", "spare"):
                 if getattr(due, kind):
