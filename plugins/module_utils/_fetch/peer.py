@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import threading
 from typing import Any
 
 from .._base.clock import Clock, StoppedError
@@ -16,15 +18,20 @@ from .._base.names import Commit, NameProblem, RepoPath, shown
 from .._border.listing import listing_of, served_of
 from .._plan.facts import Listing, Repo
 from .._plan.plan import Fetch
-from .._store.catalogue import Catalogue
+from .._store.catalogue import CATALOGUE, DIGEST, Catalogue
 from .answer import PLAIN, document
 from .http import NETWORK_ERRORS, Http, Pools, TransportError, UnreachableError, discard, is_web, origin_name, reason
 
+_SHA256 = re.compile("[0-9a-f]{64}")
 _LOOK = 1.0  # seconds between two looks whether the peer has something
 
 
 class PeerError(MirrorError):
     """The peer gives no answer that means anything."""
+
+
+class AbsentError(PeerError):
+    """The peer has no such document, or does not know who asks."""
 
 
 def peer_at(url: str, clock: Clock) -> Peer:
@@ -42,6 +49,9 @@ class Peer:
             raise MirrorError(f"peer {shown(url)} is no http:// or https:// URL")
         self.endpoint, self.http = url.rstrip("/"), http
         self.told = ""
+        self._known: Catalogue | None = None
+        self._looked = 0.0
+        self._asking = threading.RLock()
         self._in_vain: str | None = None
 
     def headers(self, _token: str | None) -> dict[str, str]:
@@ -49,13 +59,38 @@ class Peer:
         return {"User-Agent": "hf-mirror"}
 
     def catalogue(self, seconds: float | None = None) -> Catalogue:
-        """Return what it has, in so many seconds; ``told`` changes when that does. Raises PeerError."""
-        value = self._document("catalogue.json", seconds)
-        self.told = hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+        """Return what it has, in so many seconds; ``told`` changes when that does. Raises PeerError.
+
+        All of it is asked for only where its digest says that it changed.
+        """
+        with self._asking:
+            digest = self._digest(seconds)
+            if self._known is None or digest is None or digest != self.told:
+                value = self._document(CATALOGUE, seconds)
+                try:
+                    self._known = Catalogue.from_json(value)
+                except NameProblem as problem:
+                    self._known = None
+                    raise PeerError(f"{self.endpoint}: its catalogue can't be right: {problem}") from None
+                # of one that was written in between the older digest is known, and it is asked for again
+                self.told = digest or hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+            self._looked = self.http.clock.monotonic()
+            return self._known
+
+    def _digest(self, seconds: float | None) -> str | None:
+        """Return what its catalogue hashes to, None where it does not say: an older version has no such document."""
         try:
-            return Catalogue.from_json(value)
-        except NameProblem as problem:
-            raise PeerError(f"{self.endpoint}: its catalogue can't be right: {problem}") from None
+            value = self._document(DIGEST, seconds)
+        except AbsentError:
+            return None
+        return value if isinstance(value, str) and _SHA256.fullmatch(value) else None
+
+    def _recent(self, seconds: float) -> Catalogue:
+        """Return what it had a moment ago: of all threads that wait one asks."""
+        with self._asking:
+            if self._known and self.http.clock.monotonic() - self._looked < _LOOK:
+                return self._known
+            return self.catalogue(seconds)
 
     def listing(self, repo: Repo, commit: Commit) -> tuple[Listing, tuple[RepoPath, ...]]:
         """Return the Hub's listing of a commit as the peer knows it, and the paths that it serves. Raises PeerError."""
@@ -85,7 +120,7 @@ class Peer:
         until = clock.monotonic() + seconds
         while True:
             try:
-                piece = self.catalogue(max(until - clock.monotonic(), _LOOK)).pieces.get(repo)
+                piece = self._recent(max(until - clock.monotonic(), _LOOK)).pieces.get(repo)
             except StoppedError:  # it must not be published for that
                 raise
             except MirrorError as problem:
@@ -120,4 +155,5 @@ class Peer:
         moved = answer.headers.get("Location", "")
         is_tls = moved.startswith("https://") and is_web(moved)
         hint = f"give {origin_name(moved)} as the peer" if is_tls else "is this node among its peers?"
-        raise PeerError(f"{url} answers {answer.status}: {hint}")
+        kind = AbsentError if answer.status == 404 else PeerError
+        raise kind(f"{url} answers {answer.status}: {hint}")

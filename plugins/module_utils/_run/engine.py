@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ from .._fetch.xet import Xet
 from .._plan.plan import Plan
 from .._plan.wanted import Wanted
 from .._plan.whitelist_folder import Whitelist
-from .._store.catalogue import write_catalogue
+from .._store.catalogue import CATALOGUE, write_catalogue
 from .._store.decision import decide
 from .._store.store import Store, StoreError
 from .follow import Followed, Follower
@@ -125,7 +126,7 @@ class Engine:
                 settings.actor,
                 settings.lock,
                 health,
-                self._peers(),
+                self._peers,
                 settings.peer_wait,
             )
             sync = Sync(self.store, fetchers, options, self.progress)
@@ -154,7 +155,7 @@ class Engine:
 
         Raises BusyError where a run is under way, PeerError where all of them are mute.
         """
-        peers = self._peers()
+        peers = self._peers
         if not peers:
             raise MirrorError("there is no peer to follow")
         self.store.prepare()
@@ -215,10 +216,12 @@ class Engine:
 
     def _both(self, peer: Peer) -> tuple[str, int, int]:
         # graces end without anybody's doing: look at all of it once an hour
-        mine = (self.store.root / "catalogue.json").stat().st_mtime_ns
+        mine = (self.store.root / CATALOGUE).stat().st_mtime_ns
         return peer.told, mine, int(self.clock.now() // 3600)
 
+    @functools.cached_property
     def _peers(self) -> list[Peer]:
+        """The other nodes. What each told last is kept from pass to pass."""
         return [peer_at(url, self.clock) for url in self.settings.peers]
 
     def collect(self, wanted: list[Wanted], check: bool = False) -> Outcome:
@@ -269,7 +272,7 @@ class Engine:
         rate, seconds = settings.scrub_rate, settings.scrub_seconds
         if check or not repair:
             return Scrub(self.store, None, self.progress, settings.actor, rate, check).run(seconds)
-        with self._fetchers(self._peers(), self._hubs(), is_patient=False) as (fetchers, _health):
+        with self._fetchers(self._peers, self._hubs(), is_patient=False) as (fetchers, _health):
             tokens = {one.repo: one.token for one in wanted if one.token}
             mender = Repair(self.store, fetchers, tokens, settings.reserve)
             return Scrub(self.store, mender, self.progress, settings.actor, rate).run(seconds)

@@ -38,6 +38,9 @@ from .whitelist_record import Records, read_records, records_of
 from .whitelist_record import to_json as records_to_json
 
 FORMAT = 1
+CATALOGUE = "catalogue.json"
+#: The SHA-256 of the catalogue: what the other nodes ask for every few seconds.
+DIGEST = "catalogue-digest.json"
 _DIGEST = re.compile("[0-9a-f]{32}")
 _T = TypeVar("_T")
 #: Publishes of a ref that the other node is told: more than it can miss while it is waited for.
@@ -216,15 +219,17 @@ def write_catalogue(store: Store, repo: Repo | None = None) -> Catalogue:
     with _locked(store):
         catalogue = read_catalogue(store) if repo is None else _with_repo(store, _saved(store), repo)
         content = json.dumps(catalogue.to_json(), ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
-        file = store.root / "catalogue.json"
-        if not _fs.has_content(file, content):
-            _fs.replace_file(store.fs, file, content, store.root / "locks")
+        told = json.dumps(hashlib.sha256(content).hexdigest()).encode()
+        # the digest last: who reads it before reads both again
+        for name, text in ((CATALOGUE, content), (DIGEST, told)):
+            if not _fs.has_content(store.root / name, text):
+                _fs.replace_file(store.fs, store.root / name, text, store.root / "locks")
         return catalogue
 
 
 def _saved(store: Store) -> Catalogue:
     try:
-        saved = Catalogue.from_json(read_document(store.root / "catalogue.json"))
+        saved = Catalogue.from_json(read_document(store.root / CATALOGUE))
     except (OSError, ValueError):
         return read_catalogue(store)
     return read_catalogue(store) if saved.problems else saved

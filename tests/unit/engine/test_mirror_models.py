@@ -266,7 +266,7 @@ def test_the_peer_is_asked_before_anything_is_published(sync: Run) -> None:
         threading.Thread(target=peer.serve_forever, args=(0.02,), daemon=True).start()
         answer = sync({"repo_id": TINY}, peers=[f"http://127.0.0.1:{peer.server_port}"])
         peer.shutdown()
-    assert asked and set(asked) == {"/_peer/catalogue.json"}
+    assert asked and set(asked) == {"/_peer/catalogue-digest.json", "/_peer/catalogue.json"}
     # one that can't be followed is not waited for
     assert answer["changed"] and not answer["failures"]
 

@@ -454,7 +454,10 @@ _SERVED = {
     "siblings": [{"rfilename": "x", "size": 5, "blobId": "0" * 40, "lfs": {"sha256": "0" * 64, "size": 5}}] * 7,
 }
 #: A peer's catalogue, of which there is one for all repositories.
-CATALOGUES: st.SearchStrategy[Document] = st.builds(Document, st.just("catalogue.json"), _edits(_WHOLE))
+CATALOGUES: st.SearchStrategy[Document] = st.one_of(
+    st.builds(Document, st.just("catalogue.json"), _edits(_WHOLE)),
+    st.builds(Document, st.just("catalogue-digest.json"), _edits(around())),
+)
 #: What a peer says of single repositories, in its catalogue and elsewhere, and the contents that it gives.
 OF_PEER: st.SearchStrategy[Document] = st.one_of(
     st.builds(Document, st.just("piece"), _edits(_PIECES)),

@@ -137,6 +137,8 @@ CATALOGUES = [
     _catalogue(Put(("whitelist", "../../../beside.yml"), _TEAM)),
     _catalogue(Put(("whitelist", "team.yml"), {**_TEAM, "entries": [{"repo_id": "{up}{victim}"}]})),
     _catalogue(Put(("whitelist", "team.yml"), {**_TEAM, "time": "9999-12-31T23:59:59Z"})),
+    Document("catalogue-digest.json", (Whole(b"[" * 10_000_000),)),
+    Document("catalogue-digest.json", (Drip(),)),
     _catalogue(Put(("format",), 2)),
     _catalogue(Raw(("repos",), "[", 100_000, "]")),
     _catalogue(Drip()),

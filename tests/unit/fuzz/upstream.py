@@ -26,7 +26,9 @@ from unit.fuzz.honest import PAGE, PREFIXES, HonestRepo, etag
 
 _API = re.compile(r"/api/(?P<kind>model|dataset|space)s/(?P<id>[^/]+/[^/]+)/(?P<what>revision|tree)/(?P<rev>.+)")
 _RESOLVE = re.compile(r"/(?:(?P<kind>dataset|space)s/)?(?P<id>[^/]+/[^/]+)/resolve/(?P<rest>.+)")
-_PEER = re.compile(r"/_peer/(?P<name>catalogue\.json|hub/(?P<folder>[^/]+)/(?P<what>upstream|rev)/.+|pool/.+)")
+_PEER = re.compile(
+    r"/_peer/(?P<name>catalogue(?:-digest)?\.json|hub/(?P<folder>[^/]+)/(?P<what>upstream|rev)/.+|pool/.+)"
+)
 _REASONS = {200: "OK", 206: "Partial Content", 302: "Found", 404: "Not Found"}
 
 
