@@ -18,6 +18,7 @@ _TEXT, _TRACE = 300, 8000
 class MirrorError(Exception):
     """A problem that a person can act on; its text is shown as it is, without the passwords of addresses.
 
+    What nobody would see of a name, such as a soft hyphen, is written as Python writes it.
     ``cause`` is equal for all problems that have one reason (the Hub is down, the disk is full), however many entries
     they hit. ``trace`` is where an error that nobody foresaw comes from.
     """
@@ -25,8 +26,16 @@ class MirrorError(Exception):
     trace = ""
 
     def __init__(self, text: str, cause: str | None = None) -> None:
-        super().__init__(masked(text))
-        self.cause = masked(cause or text)
+        super().__init__(_visible(masked(text)))
+        self.cause = _visible(masked(cause or text))
+
+
+def _visible(text: str) -> str:
+    """Return a text in which each character can be seen; its lines stay."""
+    if text.isprintable():
+        return text
+    seen = (one if one.isprintable() or one == "\n" else one.encode("unicode_escape").decode() for one in text)
+    return "".join(seen)
 
 
 class HeldError(MirrorError):

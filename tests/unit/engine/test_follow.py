@@ -258,7 +258,7 @@ def test_gating_closes_views_on_both(pair: Pair) -> None:
             return None
 
     engine = pair.engine("a", tokens={None: "hf_right"})
-    engine._peers = lambda: [Meanwhile(pair.nodes["b"].url, Http(engine.clock))]
+    engine._peers = [Meanwhile(pair.nodes["b"].url, Http(engine.clock))]
     assert not engine.run(parse([{"repo_id": SWAPPER.repo_id}, both[1]])).problems
     assert seen == [([404, 404, 200], [404, 404, 200])]
     pair.follow("b")

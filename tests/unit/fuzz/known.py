@@ -100,6 +100,8 @@ OF_HUB = [
     _tree(Header("RateLimit", '"api";r=0;t=' + "9" * 5000)),
     _info(Drip()),
     _lfs(Drip()),
+    # a name that is as good as others, of what is not there
+    Document("tree2", (Put((2, "path"), "\xadH"),)),
     # pages that never end, or are somebody else's
     _tree(Header("Link", '<{self}>; rel="next"')),
     _lfs(Header("Link", '<{self}>; rel="next"')),

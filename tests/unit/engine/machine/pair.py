@@ -19,7 +19,11 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.peer imp
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import Fetch
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.compare import differences
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.follow import Followed, Follower
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.catalogue import read_catalogue
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.catalogue import (
+    CATALOGUE,
+    Catalogue,
+    read_catalogue,
+)
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
 from unit.engine.machine import invariants
 from unit.engine.machine.faulty_fs import CrashingFs
@@ -32,6 +36,9 @@ class DiskPeer(Peer):
 
     def __init__(self, root: Path) -> None:
         self.endpoint, self._root = "the peer", root
+
+    def catalogue(self, seconds: float | None = None) -> Catalogue:
+        return Catalogue.from_json(self._document(CATALOGUE))
 
     def _document(self, name: str, seconds: float | None = None) -> Any:
         top, folder, rest = [*name.split("/", 2), "", ""][:3]
