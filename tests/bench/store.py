@@ -72,9 +72,9 @@ class ManyLinks:
             for number in random.sample(range(FILES), CHANGED) if before else range(FILES):
                 path, content = f"part-{number // 5}/file-{number:02}.bin", random.randbytes(64)
                 files[path] = described(path, content)
-                blob = store.pool / files[path].etag
+                blob = store.pool.path(files[path].etag)
                 blob.write_bytes(content)
-                store.freeze(blob)
+                store.pool.freeze(blob)
             commit = f"{random.getrandbits(160):040x}"
             repository.seal(Listing(commit, dict(files)), tuple(files))
             repository.publish(Publish(repo, "main", before, commit, serial), "bench")

@@ -47,7 +47,7 @@ class LargeContents:
         store = _store.Store(self._root)
         store.prepare()
         for number in range(FILES):
-            part = store.part(str(number))
+            part = store.pool.part(str(number))
             hasher = hashlib.sha256()
             # in small blocks: what this process ever had is counted as memory of what it starts
             with part.open("wb") as target:
@@ -55,7 +55,7 @@ class LargeContents:
                     block = os.urandom(BLOCK)
                     hasher.update(block)
                     target.write(block)
-            store.adopt(part, hasher.hexdigest())
+            store.pool.adopt(part, hasher.hexdigest())
         subprocess.run(["sync"], check=True)
 
     def _cold(self, command: list[str], files: list[str]) -> Callable[[], Measured]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from .._base.names import Etag
 from .._plan.facts import Repo
+from .._store.pool import is_named
 from .._store.spelling import Spellings
 from .._store.store import Store
 from .._store.views import Views
@@ -33,11 +34,11 @@ def fsck(store: Store) -> list[Finding]:
 
 def _all(store: Store) -> Iterator[Finding]:
     findings = Findings(store.root)
-    for folder in (store.root, store.hub, store.pool, store.root / "views", store.root / "names"):
+    for folder in (store.root, store.hub, store.pool.folder, store.root / "views", store.root / "names"):
         yield from check_folder(findings, folder)
-    pool = dict(stats(store.pool))
+    pool = dict(stats(store.pool.folder))
     for etag, status in pool.items():
-        yield from _in_pool(findings, store.pool / etag, status)
+        yield from _in_pool(findings, store.pool.path(etag), status)
     yield from _hub(store, findings, pool)
     yield from _views(store, findings, pool)
     yield from _left(store, findings)
@@ -49,7 +50,7 @@ def _in_pool(findings: Findings, file: Path, status: os.stat_result) -> Iterator
         yield findings.damage(file, "is no name of a content", f"rm -rf {quoted(file)}", sync=False)
         return
     yield from check_blob(findings, file, status)
-    if status.st_nlink == 1:
+    if not is_named(status):
         yield findings.orphan(file, "is used by nothing: a coming sync may use it, else remove it")
 
 

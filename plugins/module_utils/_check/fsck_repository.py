@@ -24,9 +24,9 @@ from .._border.json import mapping, read_document
 from .._border.listing import served_of
 from .._store.documents import commit_documents
 from .._store.inode import is_rotten
+from .._store.pool import MTIME
 from .._store.repository import Repository
 from .._store.repository_reader import FACTS
-from .._store.store import MTIME
 
 Pool = Mapping[str, os.stat_result]
 #: What a content may be called.

@@ -57,9 +57,9 @@ class Repair:
         """Replace a rotten content, and return what it was fetched as. Raises MirrorError where it can't be had."""
         again = self._store.staging / f"{rotten.etag}{_AGAIN}"
         if again.exists() and not again.stat().st_mode & 0o200:  # whole, and killed before it got its names
-            self._store.thaw(again)
+            self._store.pool.thaw(again)
         came = self._fetch(rotten.etag, again)
-        self._store.freeze(again)
+        self._store.pool.freeze(again)
         left = self._names.take_over(again, rotten)
         if left:
             raise MirrorError(

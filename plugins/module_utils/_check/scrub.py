@@ -105,7 +105,7 @@ class _TimeUpError(Exception):
 def contents(store: Store) -> list[Content]:
     """Return all contents in the order in which they are read, each inode once as long as its names agree."""
     found: dict[tuple[int, int, str], Content] = {}
-    for folder in (store.pool, *sorted(store.hub.glob("*/blobs"))):
+    for folder in (store.pool.folder, *sorted(store.hub.glob("*/blobs"))):
         for name, status in _files(folder):
             content = Content(name, str((folder / name).relative_to(store.root)), status.st_size, is_rotten(status))
             found.setdefault((status.st_dev, status.st_ino, name), content)

@@ -59,7 +59,7 @@ def status(store: Store, wanted: Iterable[Wanted] | None) -> dict[str, Any]:
         "running": {"by": running, "progress": read(store.root / "ledger" / "progress.json")} if running else None,
         "entries": [dataclasses.asdict(entry) for entry in entries(store, wanted)],
         "disk": {
-            "used_bytes": sum(blob.stat().st_size for blob in store.pool.iterdir()),
+            "used_bytes": store.pool.used(),
             "free_bytes": free,
             "total_bytes": total,
         },
@@ -97,7 +97,7 @@ def _of_repository(store: Store, repository: Repository) -> Iterator[EntryStatus
         name = str(Wanted(repository.repo.repo_id, repository.repo.repo_type, ref))
         commit = by_name.get(ref) or facts.refs.get(ref)
         etags = facts.snapshots.get(commit, {}).values() if commit else ()
-        size = sum((store.pool / etag).stat().st_size for etag in etags if store.has(etag))
+        size = store.pool.size(etags)
         known = {commit, *facts.history.get(ref, ())} & facts.snapshots.keys()
         yield EntryStatus(
             name,

@@ -38,7 +38,7 @@ def _entry(store: Store, wanted: Wanted) -> dict[str, Any]:
     if not published:
         raise MirrorError(f"{wanted} is not published: run hf-mirror sync first (nothing was written)")
     commit = wanted.commit or facts.refs[wanted.revision]
-    return locked_entry(commit, {path: published[path] for path in wanted.select(published)}, store.pool)
+    return locked_entry(commit, {path: published[path] for path in wanted.select(published)}, store.pool.path)
 
 
 def _replace(file: Path, content: str) -> None:

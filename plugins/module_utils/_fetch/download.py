@@ -53,13 +53,13 @@ class Downloads:
         """Bring a content into the pool. Raises FetchError."""
         etag = action.file.etag
         with self._one_at_a_time[etag]:
-            if self._store.has(etag):
+            if etag in self._store.pool:
                 return
             self._store.clock.check()
             self._take_room(action)
             try:
-                self._fetchers.fetch(action, self._store.part(etag))
-                self._store.adopt(self._store.part(etag), etag)
+                self._fetchers.fetch(action, self._store.pool.part(etag))
+                self._store.pool.adopt(self._store.pool.part(etag), etag)
             except DiskFullError as problem:
                 self._full = problem
                 raise
@@ -100,6 +100,6 @@ def bad_key(action: Fetch) -> str:
 
 def _size_of(store: Store, etag: Etag) -> int:
     try:
-        return store.part(etag).stat().st_size
+        return store.pool.part(etag).stat().st_size
     except FileNotFoundError:
         return 0

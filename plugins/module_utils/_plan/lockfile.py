@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +86,10 @@ def sha256(file: Path) -> str:
     return digest.hexdigest()
 
 
-def locked_entry(commit: str, files: Mapping[str, str], pool: Path) -> dict[str, Any]:
-    """Return what the lock file says of one entry. ``files``: path -> etag."""
+def locked_entry(commit: str, files: Mapping[str, str], path_of: Callable[[str], Path]) -> dict[str, Any]:
+    """Return what the lock file says of one entry. ``files``: path -> etag; ``path_of`` says where a content is."""
     described = {}
     for path, etag in sorted(files.items()):
-        blob = pool / etag
+        blob = path_of(etag)
         described[path] = {"size": blob.stat().st_size, "sha256": etag if len(etag) == 64 else sha256(blob)}
     return {"commit": commit, "files": described}

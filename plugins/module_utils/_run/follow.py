@@ -216,7 +216,7 @@ class Follower:
         missing = {
             listing.files[path].etag: Fetch(repo, listing.commit, path, listing.files[path])
             for path in paths
-            if not self._store.has(listing.files[path].etag)
+            if listing.files[path].etag not in self._store.pool
         }
         self._downloads.begin(missing, {})
         with ThreadPoolExecutor(self._workers) as pool:

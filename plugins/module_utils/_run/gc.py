@@ -45,7 +45,8 @@ def plan_gc(store: Store, wanted: Iterable[Wanted], plan: Plan, age: float, grac
             going[repository] = retention.collect
     plan.freed = freed(going)
     needed = {etag for repo_plan in plan.repos for commit in repo_plan.commits for etag in commit.etags}
-    plan.orphans = {name: size for name, size in store.orphans(grace_seconds).items() if Path(name).stem not in needed}
+    orphans = store.pool.orphans(store.clock.now() - grace_seconds)
+    plan.orphans = {name: size for name, size in orphans.items() if Path(name).stem not in needed}
     plan.freed += sum(plan.orphans.values())
 
 
@@ -80,7 +81,7 @@ class GarbageCollector:
         steps: list[tuple[object, Callable[[], object]]] = [
             *((repo, partial(self._finish, repo)) for repo in graves(self._store.trash)),
             *((one.repo, partial(self._retain, one, entries.get(one.repo, []), age)) for one in plan.retention),
-            *((name, partial(self._store.forget_orphan, name)) for name in plan.orphans),
+            *((name, partial(self._store.pool.forget_orphan, name)) for name in plan.orphans),
         ]
         for what, step in steps:
             try:

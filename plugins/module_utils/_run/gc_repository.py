@@ -21,6 +21,7 @@ from .._base.names import Commit
 from .._plan.facts import Repo
 from .._plan.plan import Retention
 from .._store.history import Mark
+from .._store.pool import is_named
 from .._store.repository import Repository
 from .._store.repository_reader import OWN_MARKS, RepositoryError
 from .._store.store import PART_OF, Store
@@ -165,5 +166,4 @@ def freed(going: Mapping[Repository, Iterable[Commit]]) -> int:
                 found = (repository.folder / "blobs" / etag).stat()
                 names[found.st_ino] = names.get(found.st_ino, 0) + 1
                 status[found.st_ino] = found
-    # the pool's name is the one more
-    return sum(status[inode].st_size for inode, count in names.items() if status[inode].st_nlink <= count + 1)
+    return sum(status[inode].st_size for inode, count in names.items() if not is_named(status[inode], count))

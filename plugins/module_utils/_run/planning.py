@@ -9,7 +9,6 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
 
 from .._base.clock import StoppedError
 from .._base.errors import MirrorError, as_problem
@@ -57,11 +56,11 @@ class Planner:
         with ThreadPoolExecutor(self._workers) as pool:
             upstream = dict(zip(order, pool.map(ask, order)))
         plan = Plan(upstream=upstream, facts=facts)
-        bad, rotten = self._bad(state), self._store.rotten()
+        bad, rotten = self._bad(state), self._store.pool.rotten()
         for repo in dict.fromkeys(one.repo for one in order):
             answers = {one: upstream[one] for one in order if one.repo == repo}
             known = facts.get(repo, RepoFacts())
-            plan.repos.append(plan_repo(repo, answers, known, _Pool(self._store), bad, exact, rotten))
+            plan.repos.append(plan_repo(repo, answers, known, self._store.pool, bad, exact, rotten))
         self.plan_views(plan, facts)
         return plan
 
@@ -174,16 +173,6 @@ class Planner:
         plan.views = changes.views
         for one, problem in changes.problems.items():
             planned[one.repo].problems.setdefault(one, problem)
-
-
-class _Pool:
-    """The pool as something that one can ask for an etag."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def __contains__(self, etag: Any) -> bool:
-        return self._store.has(etag)
 
 
 def _coming(commits: Iterable[CommitPlan], wanted: Wanted) -> CommitPlan | None:

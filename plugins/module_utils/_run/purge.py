@@ -138,8 +138,8 @@ class Purge:
         return self._clear(left) if left.contents or left.repos else []
 
     def _is_here(self, etag: Etag) -> bool:
-        places = [self._store.pool, *(repository.folder / "blobs" for repository in self._store.repositories())]
-        return any((place / etag).exists() for place in places)
+        blobs = [repository.folder / "blobs" / etag for repository in self._store.repositories()]
+        return any(name.exists() for name in (self._store.pool.path(etag), *blobs))
 
     def _clear(self, purged: Purged) -> list[str]:
         gone = []
@@ -172,9 +172,7 @@ class Purge:
             repository = self._store.repository(repo)
             with repository.locked():
                 RepositoryCollector(self._store, repository).trim(commits)
-        for left in (self._store.pool / etag, self._store.part(etag)):
-            self._store.fs.unlink(left)
-        self._store.fs.sync_dir(self._store.pool)
+        self._store.pool.take_down(etag)
         return gone
 
     def _narrow(self, repository: Repository, commit: Commit, etag: Etag) -> list[str]:

@@ -102,4 +102,4 @@ def _size_of_refs(store: Store, repo: Repo, removal: Removal, kept: list[Wanted]
     named = {etag for commit in stays for etag in facts.snapshots.get(commit, {}).values()}
     gone = roots(facts, entries) - stays
     etags = {etag for commit in gone for etag in facts.snapshots.get(commit, {}).values()} - named
-    return sum((store.pool / etag).stat().st_size for etag in etags if store.has(etag))
+    return store.pool.size(etags)

@@ -39,7 +39,7 @@ def seal(
     purged.check_repo(repository.repo)
     for etag, path in {listing.files[path].etag: path for path in paths}.items():
         if purged.has(etag):
-            store.forget_orphan(f"pool/{etag}")
+            store.pool.forget_orphan(f"pool/{etag}")
         purged.check_content(etag, f"{path} of {repository.repo}@{commit[:12]}")
     facts = repository.facts()
     present = facts.snapshots.get(commit, {})

@@ -199,7 +199,7 @@ class Sync:
         for entry in commit.entries:  # what is sealed may be another entry's
             self._judge(entry, commit)
         for path in commit.paths if commit.seal else ():
-            blob = self._store.pool / commit.listing.files[path].etag
+            blob = self._store.pool.path(commit.listing.files[path].etag)
             if self._options.lock and not commit.listing.files[path].sha256:
                 for entry in commit.entries:
                     self._options.lock.check_content(entry, path, blob)
@@ -207,7 +207,7 @@ class Sync:
     def _judge(self, entry: Wanted, commit: CommitPlan) -> None:
         """Raise HeldError where a file of an entry is none that its formats let through."""
         listed = commit.listing.files
-        files = {str(path): self._store.pool / listed[path].etag for path in entry.to_judge(listed)}
+        files = {str(path): self._store.pool.path(listed[path].etag) for path in entry.to_judge(listed)}
         held = judge(files, entry.formats == "safe", self._clock) if files else {}
         if held:
             path, reason = next(iter(held.items()))

@@ -9,7 +9,6 @@ Every step is durable before the next makes it visible. ``.mirror/rev/REF`` is t
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import stat
@@ -28,6 +27,7 @@ from .._plan.facts import Listing, Repo
 from .._plan.plan import Publish
 from .documents import LATER, commit_documents
 from .history import LENGTH, Entry, History, Mark, merge_marks
+from .pool import Pool, TooManyNamesError
 from .repository_reader import FACTS, SHARED_MARKS, RepositoryError, RepositoryReader
 from .spelling import Spellings
 
@@ -35,7 +35,7 @@ from .spelling import Spellings
 class Repository(RepositoryReader):
     """A repository's folder below ``hub``. Sealing and publishing want ``locked`` first."""
 
-    def __init__(self, hub: Path, pool: Path, locks: Path, repo: Repo, fs: Fs, clock: Clock) -> None:
+    def __init__(self, hub: Path, pool: Pool, locks: Path, repo: Repo, fs: Fs, clock: Clock) -> None:
         super().__init__(hub, repo)
         self._pool, self._lock = pool, locks / repo.folder
         self._fs, self._clock = fs, clock
@@ -65,7 +65,8 @@ class Repository(RepositoryReader):
             raise RepositoryError(f"{what} has {len(upstream)} bytes, {ANSWER_BYTES} are the most")
         for name in ("blobs", "snapshots", "refs", ".mirror/rev", ".mirror/upstream"):
             self._fs.mkdir(self.folder / name)
-        for folder in (self._pool, self._mirror, self.folder, self.folder.parent):
+        self._pool.sync()
+        for folder in (self._mirror, self.folder, self.folder.parent):
             self._fs.sync_dir(folder)
         for path in paths:
             file = listing.files[path]
@@ -96,26 +97,13 @@ class Repository(RepositoryReader):
         if os.path.lexists(blob):
             return
         try:
-            self._fs.link(self._pool / etag, blob)
+            self._pool.link(etag, blob)
         except FileExistsError:
             return
-        except OSError as problem:
-            if problem.errno != errno.EMLINK:
-                raise
-            # ext4 gives a file 65,000 names at most: a copy takes over the pool's name, and gets the next ones
-            self._copy_in_pool(etag)
-            self._fs.link(self._pool / etag, blob)
-
-    def _copy_in_pool(self, etag: Etag) -> None:
-        old = self._pool / etag
-        with self._building() as build:
-            self._fs.write(build / etag, old.read_bytes())
-            status = old.stat()
-            self._fs.freeze(build / etag, status.st_mode & 0o777, int(status.st_mtime))
-            with (build / etag).open("rb") as content:
-                self._fs.sync(content)
-            self._fs.rename(build / etag, old)
-            self._fs.sync_dir(self._pool)
+        except TooManyNamesError:
+            with self._building() as build:
+                self._pool.renew(etag, build)
+            self._pool.link(etag, blob)
 
     def _document(self, build: Path, commit: Commit, documents: Mapping[str, bytes]) -> None:
         sealed = self._rev / commit

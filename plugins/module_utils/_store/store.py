@@ -1,15 +1,13 @@
 # Copyright: modelops.hf_mirror contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The store's root: its format, its locks, its room on the disk, and the pool, which has every blob's first name."""
+"""The store's root: its format, its locks, its room on the disk; contents are ``pool``'s."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import re
-import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -19,24 +17,20 @@ from .._base.clock import Clock
 from .._base.errors import MirrorError
 from .._base.fs import Fs
 from .._base.lock import held, locked
-from .._base.names import ETAG, Etag, shown
+from .._base.names import shown
 from .._border.json import read_document
 from .._plan.facts import Repo
 from .history import History
-from .inode import ContentNames, Inode, is_rotten
 from .ledger import Ledger
+from .pool import Pool
 from .repository import Repository
 from .spelling import Spellings
 
 FORMAT = 1
-_ETAG = re.compile(ETAG)
-#: Every blob's modification time: both nodes of a pair must send the same Last-Modified.
-MTIME = 1_577_836_800  # 2020-01-01T00:00:00Z
 #: In the trash: REPOSITORY@ has what leaves a repository that stays (``_run.gc_repository``);
 #: no repository's folder ends so.
 PART_OF = "@"
 _FOLDERS = ("hub", "pool", "views", "staging", "trash", "ledger", "locks", "locks/repo", "names")
-_BLOB_MODE, _PART_MODE = 0o444, 0o644
 #: File systems whose flock may grant everybody (huggingface_hub issue 4228): reading is fine, writing is not.
 _NETWORK_FILE_SYSTEMS = ("nfs", "nfs4", "cifs", "smb3", "lustre", "gpfs", "fuse", "ceph", "9p")
 
@@ -53,7 +47,7 @@ class Store:
         self.fs = fs or Fs(root)
         self.clock = clock or Clock()
         self.hub = root / "hub"
-        self.pool = root / "pool"
+        self.pool = Pool(root, self.fs)
         self.staging = root / "staging"
         self.trash = root / "trash"
         self.ledger = Ledger(root / "ledger", self.fs, self.clock)
@@ -97,7 +91,7 @@ class Store:
 
     def _try_links(self) -> None:
         """See that the store is one file system with hard links: st_dev does not tell (bind mounts)."""
-        draft, name = self.staging / "draft", self.pool / ".try"
+        draft, name = self.staging / "draft", self.pool.path(".try")
         self.fs.unlink(draft)
         self.fs.unlink(name)
         try:
@@ -108,7 +102,7 @@ class Store:
         finally:
             self.fs.unlink(draft)
             self.fs.unlink(name)
-            self.fs.sync_dir(self.pool)
+            self.pool.sync()
 
     def locked(self, wait: bool = False) -> AbstractContextManager[None]:
         """Hold the run lock: one sync at a time. Raises BusyError at once when another process has it."""
@@ -130,93 +124,11 @@ class Store:
             if repo and (folder / ".mirror").is_dir():
                 yield self.repository(repo)
 
-    def has(self, etag: Etag) -> bool:
-        """Say whether the pool has a content that nobody found rotten."""
-        try:
-            status = (self.pool / etag).lstat()
-        except FileNotFoundError:
-            return False
-        return stat.S_ISREG(status.st_mode) and not is_rotten(status)
-
-    def rotten(self) -> frozenset[str]:
-        """Return the contents of the pool that were found rotten."""
-        found = set()
-        for entry in os.scandir(self.pool) if self.pool.is_dir() else ():
-            with contextlib.suppress(FileNotFoundError):
-                if is_rotten(entry.stat(follow_symlinks=False)):
-                    found.add(entry.name)
-        return frozenset(found)
-
-    def part(self, etag: Etag) -> Path:
-        """Return where a content is put together."""
-        return self.staging / f"{etag}.part"
-
-    def adopt(self, part: Path, etag: Etag) -> None:
-        """Take a verified file into the pool, for what is rotten, too. A commit's seal makes its name durable."""
-        self.freeze(part)
-        name = self.pool / etag
-        try:
-            self.fs.link(part, name)
-        except FileExistsError:  # what has the name was verified, too
-            if not self.has(etag):
-                ContentNames(self.root, self.fs).take_over(part, Inode.of(name))
-                return
-        self.fs.unlink(part)
-
-    def freeze(self, part: Path) -> None:
-        """Make a verified file what all contents are; durable then."""
-        self.fs.freeze(part, _BLOB_MODE, MTIME)
-        with part.open("rb") as content:
-            self.fs.sync(content)
-
-    def thaw(self, part: Path) -> None:
-        """Take that back, where it got no name: it can be gone on with only when it can be written."""
-        self.fs.freeze(part, _PART_MODE, int(part.stat().st_mtime))
-
-    def forget(self, blob: Path) -> int:
-        """Take the pool's name from a content that has one more, which is to go too. Returns the bytes freed then."""
-        name, status = self.pool / blob.name, blob.stat()
-        if status.st_nlink == 2 and name.exists() and name.samefile(blob):
-            self.fs.unlink(name)
-        return status.st_size if status.st_nlink <= 2 else 0
-
-    def orphans(self, grace_seconds: float) -> dict[str, int]:
-        """Return what nothing has named for so long: contents and parts of downloads, with their bytes."""
-        before = self.clock.now() - grace_seconds
-        found = {}
-        for folder, part_of in ((self.pool, False), (self.staging, True)):
-            for entry in os.scandir(folder) if folder.is_dir() else ():
-                status = entry.stat(follow_symlinks=False)
-                # the inode's time of change moves when a name goes, the time of modification is all contents' own
-                since = status.st_mtime if part_of else status.st_ctime
-                is_ours = entry.name.endswith(".part") if part_of else not entry.name.startswith(".")
-                if is_ours and status.st_nlink == 1 and since < before:
-                    found[f"{folder.name}/{entry.name}"] = status.st_size
-        return found
-
-    def forget_orphan(self, name: str) -> None:
-        """Remove one of these, unless it got a name meanwhile."""
-        file = self.root / name
-        with contextlib.suppress(FileNotFoundError):
-            if file.stat().st_nlink == 1:
-                self.fs.unlink(file)
-
     def recover(self) -> list[str]:
         """Finish or take back what a run that was killed left: the first step of every run. Returns what was done."""
         # names that a killed run gave may not be durable yet, and what follows counts on them
         self.fs.sync_all(self.root)
-        done = ContentNames(self.root, self.fs).finish()
-        for part in [one for one in self.staging.glob("*.part") if _ETAG.fullmatch(one.stem)]:
-            status = part.lstat()
-            # one with more names is a content, maybe a rotten one, and must not be written again
-            if not stat.S_ISREG(status.st_mode):
-                self.fs.rmtree(part)
-                done.append(f"{part.name} was no file")
-            elif self.has(Etag(part.stem)) or status.st_nlink > 1:
-                self.fs.unlink(part)
-                done.append(f"{part.name} was verified and in the pool already")
-            elif not status.st_mode & 0o200:
-                self.thaw(part)
+        done = self.pool.recover()
         for left in [one for one in self.trash.iterdir() if PART_OF not in one.name]:
             self.bury(left)
             done.append(f"{left.name} was being removed")
@@ -245,8 +157,8 @@ class Store:
     def bury(self, grave: Path) -> int:
         """Empty a folder of the trash, and the pool of what its ``blobs`` alone had. Returns the bytes freed."""
         # while the grave is there it tells what to look for, however often this is killed
-        freed = sum(self.forget(blob) for blob in (grave / "blobs").glob("*"))
-        self.fs.sync_dir(self.pool)
+        freed = sum(self.pool.forget(blob) for blob in (grave / "blobs").glob("*"))
+        self.pool.sync()
         self.fs.rmtree(grave)
         return freed
 

@@ -48,7 +48,7 @@ class Views:
         """Return which of these contents a view has under a file's name, None where it is none of them."""
         for etag in etags:
             with contextlib.suppress(OSError):
-                if (self._store.pool / etag).samefile(self._top / name / file):
+                if self._store.pool.path(etag).samefile(self._top / name / file):
                     return etag
         return None
 
@@ -58,7 +58,7 @@ class Views:
         if not folder.exists():
             build = _fs.empty_dir(self._fs, self._top / ".build")
             for file, etag in files.items():
-                self._fs.link(self._store.pool / etag, build / file)
+                self._store.pool.link(etag, build / file)
             self._fs.sync_dir(build)
             self._fs.rename(build, folder)
             self._fs.sync_dir(self._top)

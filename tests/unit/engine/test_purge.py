@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.fsck import fsck
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.purge import Purge
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.pool import Pool
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
 from ansible_collections.modelops.hf_mirror.plugins.modules import mirror_purge
 from unit.engine.machine.upstream import StandingClock
@@ -78,14 +79,14 @@ def test_a_content_that_is_on_its_way_is_not_sealed(
     sync: Run, store: Path, etag: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sync({"repo_id": TINY})
-    adopt = Store.adopt
+    adopt = Pool.adopt
 
-    def purge_meanwhile(self: Store, part: Path, name: str) -> None:
+    def purge_meanwhile(self: Pool, part: Path, name: str) -> None:
         adopt(self, part, name)
         if name == etag:
             Purge(Store(store), "root").content(etag)
 
-    monkeypatch.setattr(Store, "adopt", purge_meanwhile)
+    monkeypatch.setattr(Pool, "adopt", purge_meanwhile)
     answer = sync({"repo_id": SWAPPER})
     assert "was purged" in answer["failures"][f"{SWAPPER}@main"]
     assert not [path for path in store.rglob("*") if etag in path.name]

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import os
 import re
 import stat
@@ -26,6 +28,7 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine, Outcome
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.ref_change import Decide, make_change
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.settings import Settings
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.catalogue import CATALOGUE, DIGEST
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
 from unit.engine.machine import invariants
 from unit.engine.machine.disk import Disk, Tree
@@ -153,7 +156,11 @@ def served(root: Path) -> dict[str, object]:
                 same = first.setdefault(status.st_ino, path)
                 # when somebody decided, and on which node, is all that two such stores differ in
                 content = Path(path).read_bytes()
-                content = _DECISION.sub(b"", content) if name == "catalogue.json" else content
+                if name == CATALOGUE:
+                    content = _DECISION.sub(b"", content)
+                elif name == DIGEST:
+                    whole = hashlib.sha256((root / CATALOGUE).read_bytes()).hexdigest()
+                    content = b"fits" if json.loads(content) == whole else b"is older"
                 found[path] = (content, oct(status.st_mode), frozen, same)
     found.pop(f"{root}/staging/draft", None)  # whoever writes one removes the last one before
     return {path.removeprefix(f"{root}/"): what for path, what in found.items()}
