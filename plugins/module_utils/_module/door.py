@@ -4,7 +4,7 @@
 """The door through which a module works on a folder that belongs to a user of its own.
 
 What root starts is done by a process of that user, who can't go back: in a transient unit where systemd runs, which
-gets the sandbox and the limits that the services have by the prefix of its name, and goes on where the connection is
+gets the sandbox and the limits of the services by the prefix of its name, and goes on where the connection is
 lost; else in a child. Root reads nothing but its JSON.
 """
 

@@ -75,7 +75,12 @@ def test_a_folder_that_a_role_makes_is_looked_for(role: str) -> None:
                 if "__mirror_nginx_table" in task[writer]["dest"] and role == "mirror_nginx":
                     continue  # of the role that gives it
                 items = task.get("loop", ["item"])
-                variables = variables_of(role, **PLAIN, item=items[0] if isinstance(items, list) else "item")
+                if isinstance(items, str):
+                    found = templar(variables_of(role, **PLAIN)).template(trusted(items))
+                    items = (
+                        found if isinstance(found, list) and all(isinstance(one, str) for one in found) else ["item"]
+                    )
+                variables = variables_of(role, **PLAIN, item=items[0])
                 place = Path(templar(variables).template(trusted(task[writer]["dest"])))
                 if re.match("/opt/facefusion/", str(place)):
                     continue  # in a virtual environment, which is one of the parts

@@ -80,14 +80,17 @@ def test_the_night_asks_whom_the_play_asks() -> None:
     made = templar(variables_of("mirror_sync", mirror_sync_models=[], mirror_sync_endpoint=upstreams))
     assert made.template(trust_as_template("{{ __mirror_sync_config }}"))["endpoint"] == upstreams
     tasks = yaml.safe_load((SYNC / "tasks/sync.yml").read_text(encoding="utf-8"))
-    (module,) = [task["modelops.hf_mirror.mirror_models"] for task in tasks[-1]["block"]]
-    assert made.template(trust_as_template(module["endpoint"])) == upstreams
+    foretold, done = (task["modelops.hf_mirror.mirror_models"] for task in tasks[-1]["block"])
+    assert made.template(trust_as_template(foretold["endpoint"])) == upstreams
+    # it goes by the file that was made of them
+    assert made.template(trust_as_template(done["config"])) == "/etc/hf-mirror/config.yml" and "endpoint" not in done
 
 
 def unit(name: str, **more: Any) -> dict[str, str]:
     """Return the settings of a unit as the role writes it; of several of one name the last."""
     values = {**yaml.safe_load((SYNC / "defaults/main.yml").read_text()), "__mirror_sync_folder": "/etc/hf-mirror"}
-    text = jinja2.Template((SYNC / f"templates/{name}.j2").read_text()).render({**values, **more})
+    parts = [(SYNC / f"templates/{part}.j2").read_text() for part in ("hf-mirror.conf", name)]
+    text = jinja2.Template("\n".join(parts)).render({**values, **more})
     return dict(line.split("=", 1) for line in text.splitlines() if "=" in line and not line.startswith("#"))
 
 
