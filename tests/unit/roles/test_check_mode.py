@@ -77,9 +77,8 @@ def test_a_folder_that_a_role_makes_is_looked_for(role: str) -> None:
                 items = task.get("loop", ["item"])
                 if isinstance(items, str):
                     found = templar(variables_of(role, **PLAIN)).template(trusted(items))
-                    items = (
-                        found if isinstance(found, list) and all(isinstance(one, str) for one in found) else ["item"]
-                    )
+                    is_known = isinstance(found, list) and found and all(isinstance(one, str) for one in found)
+                    items = found if is_known else ["item"]
                 variables = variables_of(role, **PLAIN, item=items[0])
                 place = Path(templar(variables).template(trusted(task[writer]["dest"])))
                 if re.match("/opt/facefusion/", str(place)):
