@@ -248,14 +248,14 @@ def test_one_entry_s_odd_error_is_its_own(cli: Cli, monkeypatch: pytest.MonkeyPa
 
 
 def test_an_odd_answer_about_one_entry_fails_that_entry(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    survey = _engine.Survey
-    asked = survey._listing
+    planner = _engine.Planner
+    asked = planner._listing
 
     def odd(self: Any, wanted: Any, facts: Any) -> Any:
         listing = asked(self, wanted, facts)
         return 5 if wanted.repo.repo_type == "space" else listing  # what has no files
 
-    monkeypatch.setattr(survey, "_listing", odd)
+    monkeypatch.setattr(planner, "_listing", odd)
     done = cli("sync", "--config", cli.write("c.yml", [SPACE, TINY]), "--json")
     assert done.code == 1 and set(done.json["failures"]) == {"space stand-in/tiny-space@main"}
     assert "unexpected AttributeError: 'int' object has no attribute 'files'" in str(done.json["failures"])
@@ -272,7 +272,7 @@ def test_an_error_outside_of_any_entry_ends_the_run_with_a_sentence(
         raise ZeroDivisionError("odd")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_engine, "survey_retention", odd)
+        patch.setattr(_engine, "plan_gc", odd)
         done = cli("sync", "--config", config)
         assert (done.code, done.err) == (
             6,
