@@ -32,7 +32,8 @@ images() {
 
 hosts() {
     part images images && part hosts molecule test --all
-    [ "${TEST_PROFILE:-}" != full ] || part failover tests/setup/failover.sh --docs "$output"
+    [ "${TEST_PROFILE:-}" != full ] ||
+        { part failover tests/setup/failover.sh --docs "$output" && part cut tests/setup/cut.sh --some 20; }
 }
 
 rest() {
