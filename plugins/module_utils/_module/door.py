@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -36,6 +37,8 @@ _MOST = 256 << 20
 #: What of the environment counts for work as well: proxies, and whose certificates are believed.
 _ENVIRONMENT = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "ssl_cert_file", "ssl_cert_dir")
 _MODULES = "ansible_collections.modelops.hf_mirror.plugins.modules"
+#: What Ansible would obey in an answer: facts and hosts are nothing that the store's user may tell.
+_ORDERS = re.compile("_?ansible|add_(host|group)|invocation|deprecations")
 #: It is there where systemd runs.
 _SYSTEMD = Path("/run/systemd/system")
 #: Lines of what a process complained of that are told.
@@ -148,7 +151,7 @@ def _read(ended: subprocess.CompletedProcess[bytes]) -> dict[str, Any]:
             raise ValueError("more than anybody reads")
         found = json.loads(lines[-1])
         if isinstance(found, dict):
-            return found
+            return {name: value for name, value in found.items() if not _ORDERS.match(name)}
     except (IndexError, ValueError, RecursionError):
         pass
     said = "; ".join(ended.stderr.decode(errors="backslashreplace").strip().splitlines()[-_TOLD:])

@@ -68,6 +68,13 @@ def test_a_process_that_does_not_answer(
     assert answer["failed"] and words in answer["msg"]
 
 
+def test_an_answer_gives_ansible_no_orders(theirs: Path, call: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Facts say, for instance, which program is a host's Python, and root would run it next."""
+    told = {"ansible_facts": {"x": 1}, "_ansible_y": 1, "add_host": {}, "invocation": {}, "contents": 5}
+    monkeypatch.setattr(door, "_START", f"print({json.dumps(json.dumps(told))})")
+    assert call(mirror_info) == {"contents": 5}
+
+
 def test_what_the_environment_says_of_proxies_counts(theirs: Path, call: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "http://someone:secret@proxy.example.org:3128")
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
