@@ -44,12 +44,12 @@ NODE_STATES = ("active", "standby", "fault", "stopped")
 
 #: What people do to a ref or a commit.
 CHANGES = {
-    "promote": "let a ref name a commit that the store has, the pending one if none is given",
-    "rollback": "let a ref name a commit again that it named before, the last one if none is given",
-    "pin": "keep a commit, whatever is published",
+    "promote": "publish a commit under a ref, by default the pending one",
+    "rollback": "publish an earlier commit of a ref again, by default the previous one",
+    "pin": "keep a commit, whatever is published later",
     "unpin": "keep it no longer than the whitelist says",
-    "freeze": "let a ref stay where it is, whatever the upstream does",
-    "unfreeze": "let it follow the upstream again",
+    "freeze": "hold a ref where it is, whatever the upstream does",
+    "unfreeze": "let a ref follow the upstream again",
 }
 
 
@@ -72,8 +72,8 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
             name, help=text, description=f"{text[0].upper()}{text[1:]}.", parents=[common], allow_abbrev=False
         )
 
-    sync = command("sync", "bring the whitelist's repositories into the store")
-    plan = command("plan", "say what a sync would do, and do nothing")
+    sync = command("sync", "sync the repositories of the whitelist into the store")
+    plan = command("plan", "show what a sync would do, without doing it")
     for one in (sync, plan):
         one.add_argument(
             "--state",
@@ -83,35 +83,35 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
         )
         _add(one, "max_delete")
     sync.add_argument("--wait", action="store_true", help="follow a run that is under way, then do what is left")
-    status = command("status", "show what is published, what fails, and the run that is under way")
+    status = command("status", "show what is published, what fails, and the run in progress")
     status.add_argument("--follow", action="store_true", help="show the run that is under way until it ends, first")
-    log = command("log", "show what happened, the newest last")
+    log = command("log", "show the events of the ledger, newest last")
     log.add_argument("name", nargs="?", metavar="REPO", help="only what concerns this repository")
     log.add_argument("-n", type=_count, default=20, metavar="N", dest="count", help="how many records (default: 20)")
-    fsck = command("fsck", "check that all names in the store fit together, and change nothing")
-    scrub = command("scrub", "hash all contents again, make unreadable what is rotten, and fetch that anew")
+    fsck = command("fsck", "verify the structure of the store, without changing it")
+    scrub = command("scrub", "hash all contents again, quarantine what is rotten, and fetch it again")
     _add(scrub, "scrub_rate")
     _add(scrub, "scrub_seconds")
     scrub.add_argument("--no-repair", action="store_false", dest="repair", help="fetch nothing; asks no Hub")
-    lock = command("lock", "write the lock file: commit, SHA-256 and size of all that the whitelist has published")
+    lock = command("lock", "write a lock file: commit, SHA-256 and size of each published file of the whitelist")
     lock.add_argument("--output", type=Path, metavar="FILE", help="where to, at one instant (default: standard output)")
     lock.set_defaults(json=True)
-    alert = command("alert", "tell people which entries keep failing, each once, and which recovered")
+    alert = command("alert", "send alerts for entries that keep failing, and for those that recovered, each once")
     alert.add_argument("--test", action="store_true", help="send a message that only shows that messages arrive")
-    gc = command("gc", "retire and collect what nothing names any more, as every sync does at its end; asks no Hub")
+    gc = command("gc", "retire and collect unreferenced commits, as every sync does at its end; asks no Hub")
     gc.add_argument("--check", action="store_true", help="say what would be done and what that frees, and do nothing")
     _add(gc, "grace")
-    follow = command("follow", "have what the other nodes have, and let refs name what it published")
+    follow = command("follow", "replicate the peers: fetch what they have, and publish what they published")
     follow.add_argument(
         "--interval",
         type=_interval,
         metavar="SECONDS",
         help="again after so many seconds, until stopped (or once)",
     )
-    compare = command("compare", "say what differs between this store and those of the other nodes")
-    node = command("node", "record what keepalived made of this node of a pair, which calls this")
+    compare = command("compare", "show the differences between this store and those of the peers")
+    node = command("node", "record the state of this node in a pair; keepalived calls this")
     node.add_argument("state", choices=NODE_STATES)
-    purge = command("purge", "take down a repository, a file or a content, at once and for good; asks no Hub")
+    purge = command("purge", "take down a repository, a file or a content permanently; asks no Hub")
     purge.add_argument("name", metavar="REPO|HASH", help="a repository, or a content by its SHA-256 or Git blob SHA-1")
     purge.add_argument("--file", metavar="PATH", help="only what this path has in any commit, from all repositories")
     purge.add_argument("--note", default="", metavar="TEXT", help="why, for people")
@@ -119,7 +119,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     purge.add_argument("--lift", action="store_true", help="let it come again; what is gone stays gone until a sync")
     audit = _log_commands(command)
     changes = _changes(command)
-    difference = command("diff", "show the files that differ between two commits that the store has")
+    difference = command("diff", "show the files that differ between two commits in the store")
     difference.add_argument("name", metavar="REPO")
     for side in ("old", "new"):
         difference.add_argument(side, metavar=side.upper(), help="a ref, or a commit; seven digits of it are enough")
@@ -132,7 +132,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
 
 def _log_commands(command: Callable[[str, str], argparse.ArgumentParser]) -> argparse.ArgumentParser:
     """Add what reads nginx's access log; return the one whose ``--json`` nothing else excludes."""
-    audit = command("audit", "show who fetched what and when, from nginx's access log, the newest last")
+    audit = command("audit", "show who downloaded what and when, from nginx's access log, newest last")
     audit.epilog = (
         f"Requests of one client for one file of one commit are one download if each begins no later than {GAP // 60}"
         " minutes after the end of those before it. --commit with --by client tells who still uses a commit."
@@ -143,7 +143,7 @@ def _log_commands(command: Callable[[str, str], argparse.ArgumentParser]) -> arg
     audit.add_argument("--user", metavar="NAME", help="only by this user")
     audit.add_argument("--client", metavar="ADDRESS", help="only by the client with this IP address")
     audit.add_argument("--by", choices=list(KEYS), help="count downloads by this, what was fetched last at the end")
-    wanted = command("wanted", "show what clients asked for and did not find, from nginx's access log")
+    wanted = command("wanted", "show what clients requested and did not find, from nginx's access log")
     wanted.epilog = "Clients also try files that a repository never had: look before --yaml goes into a whitelist."
     for one in (audit, wanted):
         one.add_argument(

@@ -16,6 +16,7 @@ from .facts import Listing
 from .wanted import Wanted
 
 VERSION = 1
+_AGAIN = "Regenerate it with: hf-mirror lock --output FILE"
 _BLOCK = 1 << 20
 
 
@@ -29,7 +30,7 @@ class LockFile:
     def from_json(cls, value: Any) -> LockFile:
         """Read what ``to_json`` wrote. Raises MirrorError where it isn't one."""
         if not isinstance(value, Mapping) or value.get("version") != VERSION:
-            raise MirrorError(f"the lock file has no version {VERSION}: write it anew")
+            raise MirrorError(f"the lock file has no version {VERSION}. {_AGAIN}")
         try:
             for entry in value["entries"].values():
                 Commit(entry["commit"])
@@ -51,7 +52,7 @@ class LockFile:
         try:
             entry: Mapping[str, Any] = self._entries[str(wanted)]
         except KeyError:
-            raise MirrorError(f"{wanted} is not in the lock file: write it anew") from None
+            raise MirrorError(f"{wanted} is not in the lock file. {_AGAIN}") from None
         return entry
 
     def check(self, wanted: Wanted, listing: Listing) -> Listing:
@@ -60,7 +61,7 @@ class LockFile:
         paths = wanted.select(listing.files, listing.refused)
         if set(paths) != set(files):
             differing = ", ".join(sorted(set(paths).symmetric_difference(files)))
-            raise HeldError(f"{wanted} and the lock file differ in {differing}: write it anew")
+            raise HeldError(f"{wanted} and the lock file differ in {differing}. {_AGAIN}")
         for path in paths:
             file, locked = listing.files[path], files[path]
             if file.size != locked["size"] or file.sha256 not in (None, locked["sha256"]):

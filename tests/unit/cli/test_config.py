@@ -354,7 +354,7 @@ def test_tokens(tmp_path: Path, mode: int) -> None:
         (None, "lock.json can't be read: No such file or directory"),
         (b"{", "lock.json is no JSON: "),
         (b"\xff", "lock.json is no UTF-8 text: invalid start byte at byte 0"),
-        (b"{}", "the lock file has no version 1: write it anew"),
+        (b"{}", "the lock file has no version 1. Regenerate it with: hf-mirror lock"),
         (b'{"version": 1}', "the lock file can't be read: KeyError 'entries'"),
     ],
 )

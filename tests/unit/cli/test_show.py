@@ -127,7 +127,7 @@ def test_a_lock_is_written_obeyed_and_missed(cli: Cli, hub: HubProcess) -> None:
         in violated.json["failures"]["stand-in/tiny-model@main"]
     )
     assert violated.json["failures"]["tiny-canonical@main"] == (
-        "tiny-canonical@main is not in the lock file: write it anew"
+        "tiny-canonical@main is not in the lock file. Regenerate it with: hf-mirror lock --output FILE"
     )
 
 
