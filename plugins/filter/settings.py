@@ -26,7 +26,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Refuse settings that can't work
+- name: Validate the settings
   ansible.builtin.assert:
     that: (my_settings | modelops.hf_mirror.settings) is truthy
   vars:

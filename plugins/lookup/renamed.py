@@ -21,7 +21,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Refuse names that variables had before
+- name: Reject renamed variables
   ansible.builtin.assert:
     that: "query('modelops.hf_mirror.renamed', {'repo': 'promote_repo'}) | length == 0"
 """

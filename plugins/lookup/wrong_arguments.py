@@ -25,7 +25,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Refuse variables that are not what the argument spec says
+- name: Validate the variables
   ansible.builtin.assert:
     that: query('modelops.hf_mirror.wrong_arguments', 'main') | length == 0
     fail_msg: "{{ query('modelops.hf_mirror.wrong_arguments', 'main') | join('\n') }}"

@@ -76,7 +76,7 @@ def test_a_timer_and_a_follower_run_or_not(text: str, value: bool) -> None:
 @pytest.mark.parametrize("text", ["true", "no"])
 def test_who_syncs_is_found_out(text: str) -> None:
     tasks = yaml.safe_load((TOP / "roles/mirror_sync/tasks/sync.yml").read_text(encoding="utf-8"))
-    (condition,) = [task["when"] for task in tasks if task["name"] == "See whether this is the active node of a pair"]
+    (condition,) = [task["when"] for task in tasks if task["name"] == "Check whether this is the active node of a pair"]
     made = templar(variables_of("mirror_sync", mirror_sync_follow=text, __mirror_sync_active={"rc": 1}))
     assert made.evaluate_conditional(trust_as_template(condition)) is to_bool(text)
     assert made.template(trust_as_template("{{ __mirror_sync_is_mine }}")) is (text == "no")
