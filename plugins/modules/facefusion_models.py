@@ -214,7 +214,7 @@ def main() -> None:
         required_by={"client_key": "client_cert"},
         supports_check_mode=True,
     )
-    answer(module, "facefusion_models", work, lambda: nearest(Path(module.params["path"])))
+    answer(module, "facefusion_models", work, lambda: nearest(Path(module.params["path"])), RETURN)
 
 
 def work(call: Call) -> dict[str, Any]:

@@ -88,7 +88,7 @@ def main() -> None:
         supports_check_mode=True,
         **REQUIRED,
     )
-    answer(module, "mirror_gc", work, lambda: Given(module.params).store, UNIT)
+    answer(module, "mirror_gc", work, lambda: Given(module.params).store, RETURN, UNIT)
 
 
 def work(call: Call) -> dict[str, Any]:
@@ -96,8 +96,10 @@ def work(call: Call) -> dict[str, Any]:
     wanted = given.whitelist() if given.has_whitelist else []
     open_store(given.store)
     engine = Engine(given.settings())
-    outcome = engine.collect(list(engine.whitelist(wanted).wanted), call.check_mode)
-    found = {"changed": outcome.changed, **collection(outcome.plan, outcome.problems)}
+    whitelist = engine.whitelist(wanted)
+    outcome = engine.collect(list(whitelist.wanted), call.check_mode)
+    found: dict[str, Any] = {"warnings": list(whitelist.problems.values())}
+    found |= {"changed": outcome.changed, **collection(outcome.plan, outcome.problems)}
     if call.diff:
         found["diff"] = diff(outcome.plan)
     if outcome.problems:

@@ -125,7 +125,7 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.inventor
 
 def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec("store"), supports_check_mode=True, **REQUIRED)
-    answer(module, "mirror_info", work, lambda: Given(module.params).store, UNIT)
+    answer(module, "mirror_info", work, lambda: Given(module.params).store, RETURN, UNIT)
 
 
 def work(call: Call) -> dict[str, Any]:

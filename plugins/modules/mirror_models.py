@@ -43,10 +43,15 @@ options:
       - C(formats_allow) lists shell patterns of files that are not looked at for C(formats).
       - C(allow_rewind) follows an upstream that goes back to a commit that was published before (default V(false)).
       - C(labels) is a list of words for people.
-      - One of O(models) and O(config) is required.
+      - One of O(models) and O(config) is required, and O(models) for O(state=absent).
     type: list
     elements: dict
     aliases: [models_to_sync]
+  models_file:
+    description:
+      - The file that O(models) would be of the folder that the whitelist of O(config) is, for instance V(ansible.yml).
+        The other files count as well. Without it O(models) is all of the whitelist.
+    type: str
   state:
     description:
       - V(present) has the entries in the store and removes nothing.
@@ -211,13 +216,17 @@ def main() -> None:
             **argument_spec("store", "upstream", "run", "grace", "actor"),
             "models": {"type": "list", "elements": "dict", "aliases": ["models_to_sync"]},
             "state": {"type": "str", "choices": ["present", "exact", "absent"], "default": "present"},
+            "models_file": {"type": "str"},
             "lock": {"type": "dict"},
             "wait": {"type": "bool", "default": True},
         },
         required_one_of=[*REQUIRED["required_one_of"], ("models", "config")],
+        required_by={"models_file": ["models", "config"]},
+        # what goes is named in the task, and not all that a host has
+        required_if=[("state", "absent", ["models"])],
         supports_check_mode=True,
     )
-    answer(module, "mirror_models", work, lambda: Given(module.params).store, UNIT, with_secrets)
+    answer(module, "mirror_models", work, lambda: Given(module.params).store, RETURN, UNIT, with_secrets)
 
 
 def work(call: Call) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def main() -> None:
         supports_check_mode=True,
         **REQUIRED,
     )
-    answer(module, "mirror_purge", work, lambda: Given(module.params).store, UNIT)
+    answer(module, "mirror_purge", work, lambda: Given(module.params).store, RETURN, UNIT)
 
 
 def work(call: Call) -> dict[str, Any]:

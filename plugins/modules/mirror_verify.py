@@ -166,7 +166,7 @@ def main() -> None:
         supports_check_mode=True,
         **REQUIRED,
     )
-    answer(module, "mirror_verify", work, lambda: Given(module.params).store, UNIT, with_secrets)
+    answer(module, "mirror_verify", work, lambda: Given(module.params).store, RETURN, UNIT, with_secrets)
 
 
 def work(call: Call) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class Besides(Enum):
     RETENTION = "retention"
     CATALOGUE = "catalogue"
     LEDGER = "ledger"
-    #: Files of a whitelist that are wrong or gone.
+    #: A file of a whitelist that is wrong or gone, with its name: ``whitelist team.yml``.
     WHITELIST = "whitelist"
     #: The run itself, which died or was ended by a limit.
     RUN = "run"
@@ -59,7 +59,7 @@ class Besides(Enum):
     @classmethod
     def has(cls, name: str) -> bool:
         """Say whether a name is one of these."""
-        return name in cls._value2member_map_
+        return name in cls._value2member_map_ or name.startswith(f"{cls.WHITELIST.value} ")
 
 
 def join(problems: Iterable[MirrorError]) -> MirrorError:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -25,7 +26,10 @@ def others_can_change(file: Path) -> str | None:
     It may be its mode, or that of a folder above it, by its name or where a link leads. A folder such as ``/tmp``, in
     which each may take away only what is his own, is as good as another. Raises OSError where the file is not there.
     """
-    places = dict.fromkeys([file.absolute(), file.resolve()])
+    try:
+        places = dict.fromkeys([file.absolute(), file.resolve()])
+    except RuntimeError:  # what Python before 3.13 says of links in a circle
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(file)) from None
     # a pipe of the shell: it has no name on the disk, and its other end belongs to who started this
     if stat.S_ISFIFO(file.stat().st_mode) and not file.resolve().exists():
         return None

@@ -74,7 +74,7 @@ def status(store: Store, wanted: Iterable[Wanted] | None) -> dict[str, Any]:
 def entries(store: Store, wanted: Iterable[Wanted] | None) -> list[EntryStatus]:
     """Return the status of each entry, by name."""
     states = store.ledger.state().repos
-    failing = {one.value for one in Besides if one.value in states and states[one.value].failures}
+    failing = {name for name, state in states.items() if Besides.has(name) and state.failures}
     # what failed besides the entries, and does not any more, is no entry to be shown
     known = {name for name in states if not Besides.has(name)} if wanted is None else set(map(str, wanted))
     names = known | failing

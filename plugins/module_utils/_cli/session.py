@@ -27,7 +27,7 @@ from .._run.settings import SETTINGS, Settings
 from .._run.whitelist import WhitelistFolder
 from .._store.store import Store
 from .config import Config, ConfigError, is_token, read_config
-from .terminal import QuietTerminal, open_terminal
+from .terminal import QuietTerminal, complain, open_terminal
 
 with contextlib.suppress(ImportError):  # the engine's users are told so
     import huggingface_hub
@@ -53,7 +53,12 @@ class Session:
     def wanted(self) -> list[Wanted]:
         """Return what the whitelist says just now. Raises ConfigError where there is none."""
         wanted = self.config.wanted()
-        return list(wanted.read(self.store()).wanted) if isinstance(wanted, WhitelistFolder) else wanted
+        if not isinstance(wanted, WhitelistFolder):
+            return wanted
+        whitelist = wanted.read(self.store())
+        for problem in whitelist.problems.values():
+            complain(problem)
+        return list(whitelist.wanted)
 
     def engine(self) -> Engine:
         """Return the engine; all that only root may read was read before it goes on as the store's owner."""

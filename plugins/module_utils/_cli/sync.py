@@ -12,8 +12,11 @@ from .._base.clock import LimitError, StoppedError
 from .._base.errors import sentence
 from .._base.lock import BusyError
 from .._plan.report import diff, result, table
+from .._plan.wanted import Wanted
 from .._run.engine import Outcome
+from .._run.whitelist import WhitelistFolder
 from .arguments import DIED, FAILED, FINE, STOPPED
+from .config import ConfigError
 from .run_display import RunDisplay
 from .session import Session
 from .terminal import complain
@@ -21,7 +24,7 @@ from .terminal import complain
 
 def sync(session: Session) -> int:
     """Bring the whitelist into the store."""
-    wanted = session.config.wanted()
+    wanted = _wanted(session)
     engine = session.engine()
     root = engine.store.root
     if root.parent.is_dir() and not root.exists():
@@ -42,7 +45,7 @@ def sync(session: Session) -> int:
 
 def plan(session: Session) -> int:
     """Say what a sync would do."""
-    wanted = session.config.wanted()
+    wanted = _wanted(session)
     engine = session.engine()
     with RunDisplay(engine.store, session.terminal).beside(engine.progress.to_json):
         outcome = engine.plan(wanted, session.options.state)
@@ -54,6 +57,14 @@ def plan(session: Session) -> int:
     if rows:
         session.terminal.table(["REPOSITORY", "REF", "OLD", "NEW", ">FILES", ">SIZE"], rows)
     return _conclude(session, outcome, "nothing is to be done")
+
+
+def _wanted(session: Session) -> list[Wanted] | WhitelistFolder:
+    """Return the whitelist; of what is to go, one that a person wrote for that."""
+    wanted = session.config.wanted()
+    if session.options.state == "absent" and isinstance(wanted, WhitelistFolder):
+        raise ConfigError("absent takes away all that the whitelist names: give --config FILE with what is to go alone")
+    return wanted
 
 
 def _give_up(session: Session, problem: StoppedError) -> None:

@@ -23,6 +23,8 @@ from .answer import PLAIN, document
 from .http import NETWORK_ERRORS, Http, Pools, TransportError, UnreachableError, discard, is_web, origin_name, reason
 
 _SHA256 = re.compile("[0-9a-f]{64}")
+#: Seconds after which all of a catalogue is read again: an older version may write it without its digest.
+_LONGEST = 600.0
 _LOOK = 1.0  # seconds between two looks whether the peer has something
 
 
@@ -50,7 +52,8 @@ class Peer:
         self.endpoint, self.http = url.rstrip("/"), http
         self.told = ""
         self._known: Catalogue | None = None
-        self._looked = 0.0
+        self._looked = self._read = 0.0
+        self._failed: tuple[float, MirrorError] | None = None
         self._asking = threading.RLock()
         self._in_vain: str | None = None
 
@@ -65,7 +68,9 @@ class Peer:
         """
         with self._asking:
             digest = self._digest(seconds)
-            if self._known is None or digest is None or digest != self.told:
+            clock = self.http.clock
+            is_old = clock.monotonic() - self._read > _LONGEST
+            if self._known is None or digest is None or digest != self.told or is_old:
                 value = self._document(CATALOGUE, seconds)
                 try:
                     self._known = Catalogue.from_json(value)
@@ -73,8 +78,9 @@ class Peer:
                     self._known = None
                     raise PeerError(f"{self.endpoint}: its catalogue can't be right: {problem}") from None
                 # of one that was written in between the older digest is known, and it is asked for again
+                self._read = clock.monotonic()
                 self.told = digest or hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-            self._looked = self.http.clock.monotonic()
+            self._looked = clock.monotonic()
             return self._known
 
     def _digest(self, seconds: float | None) -> str | None:
@@ -88,9 +94,17 @@ class Peer:
     def _recent(self, seconds: float) -> Catalogue:
         """Return what it had a moment ago: of all threads that wait one asks."""
         with self._asking:
-            if self._known and self.http.clock.monotonic() - self._looked < _LOOK:
+            now = self.http.clock.monotonic()
+            if self._failed and now - self._failed[0] < PEER_HEADER_SECONDS:
+                raise self._failed[1]
+            if self._known and now - self._looked < _LOOK:
                 return self._known
-            return self.catalogue(seconds)
+            try:
+                return self.catalogue(seconds)
+            except MirrorError as problem:
+                # whoever waited for this look must not make one of his own, and wait as long again
+                self._failed = self.http.clock.monotonic(), problem
+                raise
 
     def listing(self, repo: Repo, commit: Commit) -> tuple[Listing, tuple[RepoPath, ...]]:
         """Return the Hub's listing of a commit as the peer knows it, and the paths that it serves. Raises PeerError."""

@@ -117,8 +117,12 @@ class Given:
 
     def whitelist(self) -> list[Wanted] | WhitelistFolder:
         """Return the whitelist. Raises WhitelistError, ConfigError."""
-        models = self._params.get("models")
-        return self._config.wanted() if models is None else parse(models)
+        models, file = self._params.get("models"), self._params.get("models_file")
+        if models is None:
+            return self._config.wanted()
+        if file and self._config.whitelist:
+            return WhitelistFolder(self._config.whitelist, {file: models})
+        return parse(models)
 
     @property
     def has_whitelist(self) -> bool:
@@ -130,6 +134,7 @@ def with_secrets(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a module was given with the tokens of its host's configuration, which may be root's to read."""
     if not params.get("config") or "tokens" not in params:
         return dict(params)
-    found = {**read_config(Path(params["config"])).tokens(), **(params["tokens"] or {})}
+    own = params["tokens"] or {}
+    found = {**read_config(Path(params["config"])).tokens(), **own}
     default = found.pop(None, None)
-    return {**params, "tokens": found, "token": params["token"] or default}
+    return {**params, "tokens": found, "token": params["token"] or own.get("default") or default}

@@ -8,18 +8,21 @@ A file holds a list of entries, or ``models_to_sync:`` and the list under it; so
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
-from .._base.names import kind_of, listed
+from .._base.names import NameProblem, kind_of, listed, shown
 from .._base.owner import others_can_change
 from .._base.yaml import MOST_BYTES, load
 from .whitelist import WhitelistError
 
 _KEY = "models_to_sync"
 SUFFIXES = (".yml", ".yaml")
-#: Files of a folder.
-MOST_FILES = 1000
+#: Files of a folder, and their bytes together.
+MOST_FILES, MOST_FOLDER_BYTES = 1000, 8 << 20
+_LONGEST_NAME = 255
+_KEY_LIKE = re.compile("[A-Za-z_][A-Za-z0-9_-]{0,40}")
 
 
 class Entries(list[Any]):
@@ -51,12 +54,33 @@ def read_folder(folder: Path) -> dict[str, Entries | WhitelistError]:
     Raises WhitelistError where the folder itself can't be read.
     """
     found: dict[str, Entries | WhitelistError] = {}
+    left = MOST_FOLDER_BYTES
     for file in _files(folder):
         try:
+            file_name(file.name)
+            size = file.stat().st_size
+            left -= size
+            if left < 0:
+                raise WhitelistError(f"{file}: the files of {folder} have more than {MOST_FOLDER_BYTES >> 20} MiB")
+            if not file.is_file():  # a pipe would keep everybody waiting
+                raise WhitelistError(f"{file} is no file")
             found[file.name] = _read(file)
+        except NameProblem as problem:
+            found[shown(file.name)] = WhitelistError(f"{shown(file.name)} in {folder}: {problem}")
+        except OSError as problem:
+            found[file.name] = WhitelistError(f"{file} can't be read: {problem.strerror}")
         except WhitelistError as problem:
             found[file.name] = problem
     return found
+
+
+def file_name(name: Any) -> str:
+    """Return the name of a file of a whitelist. Raises NameProblem where there can't be one."""
+    if not isinstance(name, str) or not name.isprintable() or "/" in name or not name.endswith(SUFFIXES):
+        raise NameProblem(f"{shown(name)} is no name of a file *.yml or *.yaml that can be shown")
+    if name.startswith(".") or len(name.encode()) > _LONGEST_NAME:
+        raise NameProblem(f"{shown(name)} begins with a dot, or has more than {_LONGEST_NAME} bytes")
+    return name
 
 
 def _files(path: Path) -> list[Path]:
@@ -65,13 +89,20 @@ def _files(path: Path) -> list[Path]:
         if everybody:
             raise WhitelistError(f"{path} is no whitelist to go by: {everybody}")
         # a link to nowhere stays in: reading it fails and says so
-        names = [file for file in path.iterdir() if file.suffix in SUFFIXES and not file.is_dir()]
+        names = [file for file in path.iterdir() if file.name.endswith(SUFFIXES) and not _is_folder(file)]
     except OSError as problem:
         raise WhitelistError(f"{path} can't be read: {problem.strerror}") from None
     files = sorted(file for file in names if not file.name.startswith("."))
     if len(files) > MOST_FILES:
         raise WhitelistError(f"{path} has {len(files)} files, more than {MOST_FILES}: join some")
     return files
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # it leads where this user may not go
+        return False
 
 
 def _read(file: Path) -> Entries:
@@ -86,7 +117,8 @@ def _read(file: Path) -> Entries:
     root, content = load(file, text, WhitelistError)
     if isinstance(content, dict):
         if list(content) != [_KEY]:
-            keys = listed(content) or "none"
+            # what is no key of anybody's whitelist is not quoted: it may be another file, by a link
+            keys = listed([key for key in content if _KEY_LIKE.fullmatch(str(key))]) or "none"
             raise WhitelistError(f"{file} must be a list of entries, or have the single key {_KEY}; its keys: {keys}")
         root, content = root.value[-1][1], content[_KEY]
     entries = Entries()

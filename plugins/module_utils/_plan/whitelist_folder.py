@@ -3,13 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A whitelist of several files, each of which somebody else may keep. Pure.
 
-A file that is wrong, or gone, counts as what it said last: nobody's mistake takes away what somebody mirrors.
+A file that is wrong, or gone, counts as what it said last; and what a file has nobody else's file takes from it. So
+nobody's mistake takes away what somebody mirrors.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .wanted import Wanted
@@ -18,6 +19,10 @@ from .whitelist_files import Entries
 
 #: Problems of one file that are told.
 _TOLD = 3
+#: Entries of a file, and names and patterns in them, an alias counted for what it stands for.
+MOST_ENTRIES, MOST_NAMES = 5_000, 50_000
+#: The same of all files.
+MOST_IN_ALL = 4
 
 
 @dataclass(frozen=True)
@@ -25,70 +30,137 @@ class Whitelist:
     """What is wanted.
 
     ``files`` has what each file says, or said last where ``problems`` says why that counts; both by the file's name.
+    ``said`` has what files say here, also those that are ``older`` than what another node told.
     """
 
     wanted: tuple[Wanted, ...] = ()
     problems: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, tuple[Wanted, ...]] = field(default_factory=dict)
+    said: Mapping[str, tuple[Wanted, ...]] = field(default_factory=dict)
+    older: tuple[str, ...] = ()
+
+
+Read = Mapping[str, "Entries | WhitelistError"]
+Last = Mapping[str, Sequence[Wanted]]
 
 
 def join_files(
-    read: Mapping[str, Entries | WhitelistError], last: Mapping[str, Sequence[Wanted]], gone: Mapping[str, str]
+    read: Read,
+    last: Last,
+    gone: Mapping[str, str],
+    is_older: Callable[[str, tuple[Wanted, ...]], bool] = lambda _name, _said: False,
 ) -> Whitelist:
     """Join what files say to one whitelist. Equal entries of two files are one.
 
     ``read`` is what each file says now, or why it can't be read; ``last`` what each said before. ``gone`` says of files
     that are not there where they were; one of ``last`` that it does not name is on another node, and nobody's problem.
+    ``is_older`` says whether what a file says is older than what it said last, on another node.
     """
-    taken = Taken()
-    wanted: list[Wanted] = []
-    problems: dict[str, str] = {}
-    files: dict[str, tuple[Wanted, ...]] = {}
-    for name in sorted(read):
-        try:
-            files[name] = _parse(read[name])
-            wanted += _beside(files[name], taken, read[name])
-        except WhitelistError as problem:
-            files.pop(name, None)
-            problems[name] = f"{_short(problem)}. What {name} named before stays"
-    for name in sorted(last.keys() - files.keys()):
-        left = [one for one in last[name] if not taken.has(one) and not taken.problems(one)]
-        if not left and name not in read:
-            continue  # others name all of it
-        for one in left:
-            taken.add(one)
-        wanted += left
-        files[name] = tuple(last[name])
-        if name in gone and name not in read:
+    said, problems = _parsed(read)
+    older = tuple(name for name, wanted in said.items() if name in last and is_older(name, wanted))
+    now = {name: tuple(last[name]) if name in older else wanted for name, wanted in said.items()}
+    placed = _Placed(now, last)
+    while placed.wrong:
+        problems |= placed.wrong
+        now = {name: wanted for name, wanted in now.items() if name not in placed.wrong}
+        placed = _Placed(now, last)
+    problems |= {name: text for name, text in placed.lost.items() if name not in problems}
+    files = dict(now)
+    here = {_key(one): one for entries in now.values() for one in entries}
+    for name, entries in last.items():
+        if name in now:
+            continue
+        # of what is gone nothing is missed that other files have as it was
+        is_missed = any(not _is_same(one, here.get(_key(one))) for one in entries)
+        if name in read or is_missed:
+            files[name] = tuple(entries)
+        if name in gone and name not in read and is_missed:
             problems[name] = (
                 f"{gone[name]} is gone. What it named stays: put it back, or where that may go, make an empty file of"
                 " that name"
             )
-    return Whitelist(tuple(wanted), problems, files)
+    return Whitelist(tuple(placed.wanted), dict(sorted(problems.items())), files, said, older)
+
+
+def _parsed(read: Read) -> tuple[dict[str, tuple[Wanted, ...]], dict[str, str]]:
+    """Return what each file says that is right by itself, and what is wrong with the others."""
+    said: dict[str, tuple[Wanted, ...]] = {}
+    problems: dict[str, str] = {}
+    entries = names = 0
+    for name in sorted(read):
+        try:
+            said[name] = _parse(read[name])
+            entries += len(said[name])
+            names += sum(map(_names, said[name]))
+            if entries > MOST_IN_ALL * MOST_ENTRIES or names > MOST_IN_ALL * MOST_NAMES:
+                del said[name]
+                raise WhitelistError(f"{name}: all files together have too many entries or names")
+        except WhitelistError as problem:
+            problems[name] = _stays(name, problem)
+    return said, problems
 
 
 def _parse(entries: Entries | WhitelistError) -> tuple[Wanted, ...]:
     if isinstance(entries, WhitelistError):
         raise entries
-    return tuple(parse(entries, entries.sources)) if entries else ()
+    if len(entries) > MOST_ENTRIES:
+        raise WhitelistError(f"{entries.sources[0]}: the file has {len(entries)} entries, more than {MOST_ENTRIES}")
+    wanted = tuple(parse(entries, entries.sources)) if entries else ()
+    if sum(map(_names, wanted)) > MOST_NAMES:
+        raise WhitelistError(f"{entries.sources[0]}: the file has more than {MOST_NAMES} names and patterns")
+    return wanted
 
 
-def _beside(file: tuple[Wanted, ...], taken: Taken, entries: Entries | WhitelistError) -> list[Wanted]:
-    """Let a file's entries stand beside those of others, all or none; return those that are new."""
-    sources = entries.sources if isinstance(entries, Entries) else []
-    found: list[str] = []
-    new = [one for one in file if not _is_same(one, taken.has(one))]
-    for source, one in zip(sources, file):
-        if one not in new:
-            continue
-        other = taken.has(one)
-        problems = [f"another file has {other} with other files or settings: join the two"] if other else []
-        found += [f"{source} ({one}): {problem}" for problem in [*problems, *taken.problems(one)]]
-    if found:
-        raise WhitelistError("\n".join(found))
-    for one in new:
-        taken.add(one)
-    return new
+def _names(one: Wanted) -> int:
+    lists = (one.files, one.allow_patterns, one.ignore_patterns, one.formats_allow, one.views, one.labels)
+    return sum(len(each) for each in lists if each)
+
+
+class _Placed:
+    """Entries that stand side by side.
+
+    ``wrong`` says why those of a file can't, ``lost`` the same of what stands in for files that are wrong or gone.
+    """
+
+    def __init__(self, now: Last, last: Last) -> None:
+        self.wanted: list[Wanted] = []
+        self.wrong: dict[str, str] = {}
+        self.lost: dict[str, str] = {}
+        self._taken, self._owners = Taken(), dict[Wanted, str]()
+        for name, one in _in_order(now, last):
+            problem = self._place(name, one)
+            if problem and name in now:
+                self.wrong.setdefault(name, _stays(name, WhitelistError(f"{name} ({one}): {problem}")))
+            elif problem:
+                self.lost.setdefault(name, f"{name} is wrong or gone, and {one} of it is not wanted: {problem}")
+
+    def _place(self, name: str, one: Wanted) -> str:
+        other = self._taken.has(one)
+        if _is_same(one, other):
+            return ""
+        found = self._taken.problems(one)
+        if other:
+            return f"{self._owners[other]} has it with other files or settings: join the two"
+        if not found:
+            self._taken.add(one)
+            self._owners[one] = name
+            self.wanted.append(one)
+        return "; ".join(found)
+
+
+def _in_order(now: Last, last: Last) -> Iterator[tuple[str, Wanted]]:
+    """Yield each file's entries: those that are as they were, those that are otherwise now, new ones; by file name."""
+    for is_kept, is_equal in ((True, True), (True, False), (False, False)):
+        for name in sorted({*now, *last}):
+            before = {_key(one): one for one in last.get(name, ())}
+            for one in now.get(name, last.get(name, ())):
+                old = before.get(_key(one))
+                if (old is not None, _is_same(one, old)) == (is_kept, is_equal):
+                    yield name, one
+
+
+def _key(one: Wanted) -> tuple[str, str, str]:
+    return one.repo_type, one.repo_id.lower(), one.revision
 
 
 def _is_same(one: Wanted, other: Wanted | None) -> bool:
@@ -96,7 +168,7 @@ def _is_same(one: Wanted, other: Wanted | None) -> bool:
     return other is not None and dataclasses.replace(one, labels=()) == dataclasses.replace(other, labels=())
 
 
-def _short(problem: WhitelistError) -> str:
+def _stays(name: str, problem: WhitelistError) -> str:
     lines = str(problem).splitlines()
     more = f"; and {len(lines) - _TOLD} more" if len(lines) > _TOLD else ""
-    return "; ".join(lines[:_TOLD]) + more
+    return f"{'; '.join(lines[:_TOLD])}{more}. What {name} named before stays"

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .._base.clock import Clock, StoppedError
-from .._base.errors import Besides, MirrorError, join
+from .._base.errors import Besides, MirrorError, as_problem, join
 from .._base.fs import Fs
 from .._base.inside import network
+from .._base.lock import BusyError
 from .._base.progress import Progress
 from .._base.rate_limit import BandwidthLimit
 from .._check.repair import Repair
@@ -159,10 +160,10 @@ class Engine:
         if not peers:
             raise MirrorError("there is no peer to follow")
         self.store.prepare()
-        if folder and folder.is_news():
-            self._note(folder)
         done = Followed()
         with self._watched():
+            if folder and folder.is_news():
+                self._note(folder, done)
             for peer in peers:
                 try:
                     done.add(self._follow(peer))
@@ -172,14 +173,19 @@ class Engine:
             raise PeerError(str(join(done.away.values())))
         return done
 
-    def _note(self, folder: WhitelistFolder) -> None:
+    def _note(self, folder: WhitelistFolder, done: Followed) -> None:
+        """Tell the peers what this node's files say. What is wrong with them keeps it from following nobody."""
         try:
             with self.store.locked():
                 folder.note(self.store, folder.read(self.store))
                 write_catalogue(self.store)
-        except BaseException:
-            folder.forget()
+        except StoppedError:
             raise
+        except Exception as problem:
+            folder.forget()
+            if isinstance(problem, BusyError):
+                raise
+            done.problems[Besides.WHITELIST.value] = as_problem(problem)
 
     def _follow(self, peer: Peer) -> Followed:
         peer.catalogue()
@@ -306,8 +312,12 @@ class Engine:
                 plan.other_problems[Besides.MAX_DELETE.value] = problem
                 for commit in [one for repo in plan.repos for one in repo.commits]:
                     commit.keep_all()
-        if whitelist.problems:
-            plan.other_problems[Besides.WHITELIST.value] = MirrorError("; ".join(whitelist.problems.values()))
+        for name, text in whitelist.problems.items():
+            plan.other_problems[f"{Besides.WHITELIST.value} {name}"] = MirrorError(text)
+        plan.other_warnings += [
+            f"{name} says something else here than, later, on another node, which counts: write it on all nodes"
+            for name in whitelist.older
+        ]
         plan_gc(self.store, wanted, plan, known.age_at(self.clock.now()), self.settings.grace_seconds)
         return plan
 

@@ -104,7 +104,10 @@ class Follower:
         purges = pending_purges(self._store, theirs.purged)
         if purges.contents or purges.repos:
             done.removed += Purge(self._store, str(self._about["actor"])).apply(purges)
-        self._whitelist(theirs.whitelist)
+        try:
+            self._whitelist(theirs.whitelist)
+        except MirrorError as problem:
+            done.problems[Besides.WHITELIST.value] = problem
         mine = write_catalogue(self._store)
         leads = theirs.decision.leads(theirs.node, mine.decision, self._store.clock.now())
         known = {**{repo: Piece(history) for repo, history in mine.removed.items()}, **mine.pieces}

@@ -45,6 +45,10 @@ def surplus(store: Store, wanted: Iterable[Wanted], max_delete: str, plan: Plan)
     ``plan`` drops from listings counts, too. Raises MaxDeleteError where more would go.
     """
     entries = list(wanted)
+    if not entries:
+        raise MaxDeleteError(
+            "the whitelist names nothing, and nothing is removed for that: state absent removes by name"
+        )
     kept: dict[Repo, set[Ref]] = {}
     for one in entries:
         kept.setdefault(one.repo, set()).add(one.revision)

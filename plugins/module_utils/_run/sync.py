@@ -266,7 +266,7 @@ class Sync:
                 self._ledger.append("trace", run=self._run, name=name, trace=problem.trace)
         before = state.repos
         entries = [name for name in map(str, plan.upstream) if name not in failed]
-        others: list[str] = [one.value for one in Besides if one.value in before and one.value not in failed]
+        others = [name for name in before if Besides.has(name) and name not in failed]
         if Besides.REMOVAL.value not in failed:
             others += [name for name in before if _is_of(name, plan.removal)]
         changed = {str(entry) for repo in plan.repos for c in repo.commits if c.changes for entry in c.entries}

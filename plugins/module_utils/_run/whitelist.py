@@ -6,21 +6,29 @@
 from __future__ import annotations
 
 import contextlib
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from .._base.clock import seconds_of
+from .._plan.wanted import Wanted
 from .._plan.whitelist import WhitelistError
-from .._plan.whitelist_files import SUFFIXES, read_folder
+from .._plan.whitelist_files import SUFFIXES, Entries, read_folder
 from .._plan.whitelist_folder import Whitelist, join_files
 from .._store.decision import own_node, read_decision
 from .._store.store import Store
-from .._store.whitelist_record import FileRecord, later, read_records, write_records
+from .._store.whitelist_record import FileRecord, later, read_own, read_records, write_records
 
 
 class WhitelistFolder:
-    """A folder of whitelists, each of which somebody else may keep."""
+    """A folder of whitelists, each of which somebody else may keep.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    ``instead`` has entries by the name of the file that they stand for.
+    """
+
+    def __init__(self, folder: Path, instead: Mapping[str, Sequence[Any]] | None = None) -> None:
+        self.folder, self._instead = folder, instead or {}
         self._noted: object = None
 
     def read(self, store: Store) -> Whitelist:
@@ -29,27 +37,42 @@ class WhitelistFolder:
         Raises WhitelistError where no file says or ever said anything, or the folder can't be read.
         """
         read, known, own = read_folder(self.folder), read_records(store), read_decision(store)[1]
+        for name, given in self._instead.items():
+            entries = Entries()
+            entries.extend(given)
+            entries.sources = [f"{name} entry {number}" for number in range(1, len(given) + 1)]
+            read[name] = entries
         if not read and not known:
             raise WhitelistError(f"{self.folder} has no file named *.yml or *.yaml")
         gone = {name: f"{self.folder / name}" for name, one in known.items() if one.node == own}
         gone |= {name: f"{name} of another node" for name, one in known.items() if one.node != own and one.is_gone}
-        return join_files(read, {name: one.wanted for name, one in known.items()}, gone)
+        said = read_own(store)
+
+        def is_older(name: str, entries: tuple[Wanted, ...]) -> bool:
+            one = known[name]
+            if name in self._instead or one.node == own or one.wanted == entries:
+                return False
+            if name in said:  # what it said before another node said otherwise
+                return said[name] == entries
+            return (self.folder / name).stat().st_mtime < seconds_of(one.time)
+
+        return join_files(read, {name: one.wanted for name, one in known.items()}, gone, is_older)
 
     def note(self, store: Store, whitelist: Whitelist) -> None:
         """Note what files say, for when one is wrong or gone, and for the other nodes. The run lock must be held."""
-        known = read_records(store)
+        known, said = read_records(store), dict(read_own(store))
         own, now = own_node(store), store.clock.now()
         noted = dict(known)
         for name in {*known, *whitelist.files}:
-            old = known.get(name)
-            said = whitelist.files.get(name, ())
-            is_elsewhere = old and old.node != own and not self._has(name)
-            if name not in whitelist.problems and not is_elsewhere:
-                if old is None or old.wanted != said or old.is_gone:
-                    noted[name] = FileRecord(said, later(now, old), own)
-            elif old and old.node == own and not old.is_gone and not self._has(name):
-                noted[name] = FileRecord(old.wanted, later(now, old), own, is_gone=True)
-        write_records(store, noted)
+            old, is_here = known.get(name), _exists(self.folder / name)
+            entries = whitelist.files.get(name, ())
+            if name in whitelist.problems:
+                if old and old.node == own and not old.is_gone and not is_here:
+                    noted[name] = FileRecord(old.wanted, later(now, old), own, is_gone=True)
+            elif old is None or ((is_here or old.node == own) and (old.wanted != entries or old.is_gone)):
+                noted[name] = FileRecord(entries, later(now, old), own)
+        said.update({name: one for name, one in whitelist.said.items() if name not in whitelist.problems})
+        write_records(store, noted, {name: entries for name, entries in said.items() if name in noted})
 
     def is_news(self) -> bool:
         """Say whether the folder changed since this was asked."""
@@ -60,15 +83,25 @@ class WhitelistFolder:
         """Take the folder as it is now for news."""
         self._noted = None
 
-    def _has(self, name: str) -> bool:
-        return (self.folder / name).exists()
-
     def _state(self) -> object:
         """Return what changes when a file does."""
-        found = []
+        found: list[object] = []
         with contextlib.suppress(OSError):
-            for file in sorted(self.folder.iterdir()):
-                if file.suffix in SUFFIXES:
-                    status = file.stat()
-                    found.append((file.name, status.st_mtime_ns, status.st_size, status.st_ino))
+            status = self.folder.stat()
+            found.append((status.st_mode, status.st_ctime_ns))
+            files = sorted(file for file in self.folder.iterdir() if file.name.endswith(SUFFIXES))
+            found += [(file.name, _status(file)) for file in files]
         return found
+
+
+def _status(file: Path) -> object:
+    try:
+        status = file.stat()
+    except (OSError, RuntimeError) as problem:
+        return str(problem)
+    return status.st_ctime_ns, status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _exists(file: Path) -> bool:
+    """Say whether there is a file of that name, wherever it leads."""
+    return os.path.lexists(file)

@@ -18,13 +18,12 @@ from typing import Any
 from .._base import fs as _fs
 from .._base.clock import seconds_of, stamp
 from .._base.errors import MirrorError
-from .._base.limits import PEER_ENTRIES
-from .._base.names import shown
 from .._border.history import time_of
 from .._border.json import AnswerProblem, items, mapping, read_document, sequence
 from .._plan.wanted import Wanted
 from .._plan.whitelist import WhitelistError, parse
-from .._plan.whitelist_files import MOST_FILES, SUFFIXES
+from .._plan.whitelist_files import MOST_FILES, file_name
+from .._plan.whitelist_folder import MOST_ENTRIES, MOST_IN_ALL
 from .decision import AHEAD, node_of
 from .store import Store
 
@@ -62,21 +61,25 @@ class FileRecord:
     def from_json(cls, value: Any) -> FileRecord:
         """Read what ``to_json`` wrote. Raises NameProblem, WhitelistError."""
         told = mapping(value, "a file of the whitelist")
-        entries = sequence(told.get("entries"), "its entries", PEER_ENTRIES)
+        entries = sequence(told.get("entries"), "its entries", MOST_ENTRIES)
         wanted = tuple(parse(entries)) if entries else ()
         return cls(wanted, time_of(told.get("time")), node_of(told.get("node")), told.get("gone", False) is not False)
 
 
 Records = Mapping[str, FileRecord]
+#: What files of this node said, which no other node is told.
+Own = Mapping[str, "tuple[Wanted, ...]"]
+#: No file of a whitelist is called so.
+_OWN = "own"
 
 
 def records_of(value: Any) -> Records:
     """Return the record of each file from what ``to_json`` made of them. Raises NameProblem, WhitelistError."""
     found = {}
     for name, one in items(value, "the whitelist's files", 2 * MOST_FILES):
-        if Path(name).name != name or Path(name).suffix not in SUFFIXES or name.startswith(".") or len(name) > 255:
-            raise AnswerProblem(f"{shown(name)} is no name of a file of the whitelist")
-        found[name] = FileRecord.from_json(one)
+        found[file_name(name)] = FileRecord.from_json(one)
+    if sum(len(one.wanted) for one in found.values()) > MOST_IN_ALL * MOST_ENTRIES:
+        raise AnswerProblem(f"the whitelist's files have more than {MOST_IN_ALL * MOST_ENTRIES} entries together")
     return found
 
 
@@ -89,7 +92,8 @@ def read_records(store: Store) -> Records:
     """Return what files said. Raises MirrorError where that can't be read: nothing may be taken away then."""
     file = _file(store)
     try:
-        return records_of(read_document(file))
+        told = mapping(read_document(file), "it")
+        return records_of({name: one for name, one in told.items() if name != _OWN})
     except FileNotFoundError:
         return {}
     except (ValueError, WhitelistError) as problem:
@@ -99,22 +103,45 @@ def read_records(store: Store) -> Records:
         ) from problem
 
 
-def write_records(store: Store, records: Records) -> None:
-    """Write what files say. The run lock must be held."""
+def write_records(store: Store, records: Records, own: Own | None = None) -> None:
+    """Write what files say; ``own`` is what those of this node said, as before where it is None.
+
+    The run lock must be held.
+    """
     since = stamp(store.clock.now() - _REMEMBERED)
-    kept = {name: one for name, one in records.items() if one.wanted or one.time > since}
-    content = json.dumps(to_json(kept), ensure_ascii=False, sort_keys=True, indent=1).encode()
+    wanted = {name: one for name, one in records.items() if one.wanted}
+    gone = sorted((one.time, name) for name, one in records.items() if not one.wanted and one.time > since)
+    # no more of them than whoever reads this takes
+    kept = {**wanted, **{name: records[name] for _time, name in gone[-MOST_FILES:]}}
+    said = read_own(store) if own is None else own
+    told = {**to_json(kept), _OWN: {name: [_entry(one) for one in entries] for name, entries in said.items()}}
+    content = json.dumps(told, ensure_ascii=False, sort_keys=True, indent=1).encode()
     file = _file(store)
     if not _fs.has_content(file, content) and (file.exists() or kept):
         _fs.replace_file(store.fs, file, content, store.staging)
+
+
+def read_own(store: Store) -> Own:
+    """Return what files of this node said when that was noted last. What can't be read is as nothing."""
+    try:
+        told = mapping(mapping(read_document(_file(store)), "it").get(_OWN), "own files")
+        return {file_name(name): tuple(parse(entries)) if entries else () for name, entries in told.items()}
+    except (OSError, ValueError, WhitelistError):
+        return {}
 
 
 def merge_records(mine: Records, theirs: Records, now: float) -> dict[str, FileRecord]:
     """Return what both nodes come to have: of each file what was said last. ``now``: seconds."""
     latest = stamp(now + AHEAD)
     # of two that were said in one second all nodes choose the same
-    later = {name: one for name, one in theirs.items() if name not in mine or mine[name].said < one.said}
-    return {**mine, **{name: one for name, one in later.items() if name not in mine or one.time <= latest}}
+    later = {
+        name: one
+        for name, one in theirs.items()
+        if one.time <= latest and (name not in mine or mine[name].said < one.said)
+    }
+    room = 2 * MOST_FILES - len(mine)
+    new = [name for name in sorted(later) if name not in mine]
+    return {**mine, **{name: one for name, one in later.items() if name not in new[max(room, 0) :]}}
 
 
 def later(now: float, old: FileRecord | None) -> str:

@@ -44,10 +44,9 @@ def theirs(store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_user_can_t_go_back(theirs: Path, call: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = "import json, os; print(json.dumps({'ids': os.getresuid() + os.getresgid(), 'of': os.getgroups()}))"
+    program = "import json, os; print(json.dumps({'store': [*os.getresuid(), *os.getresgid(), *os.getgroups()]}))"
     monkeypatch.setattr(door, "_START", program)
-    answer = call(mirror_info)
-    assert answer["ids"] == [NOBODY] * 6 and answer["of"] == []
+    assert call(mirror_info)["store"] == [NOBODY] * 6
 
 
 @pytest.mark.parametrize(
@@ -58,6 +57,8 @@ def test_the_user_can_t_go_back(theirs: Path, call: Run, monkeypatch: pytest.Mon
         ("print('no JSON')", "ended without an answer (code 0)"),
         ("print('[1]')", "ended without an answer (code 0)"),
         ("print('[' * 100000)", "ended without an answer (code 0)"),
+        ("""print('{"warnings": 5}')""", "ended without an answer (code 0)"),
+        ("print('x' * (65 << 20))", "ended without an answer (code "),
     ],
 )
 def test_a_process_that_does_not_answer(
@@ -70,18 +71,19 @@ def test_a_process_that_does_not_answer(
 
 def test_an_answer_gives_ansible_no_orders(theirs: Path, call: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Facts say, for instance, which program is a host's Python, and root would run it next."""
-    told = {"ansible_facts": {"x": 1}, "_ansible_y": 1, "add_host": {}, "invocation": {}, "contents": 5}
+    told = {"ansible_facts": {"x": 1}, "_ansible_y": 1, "add_host": {}, "invocation": {}, "self": 1, "store": 5}
     monkeypatch.setattr(door, "_START", f"print({json.dumps(json.dumps(told))})")
-    assert call(mirror_info) == {"contents": 5}
+    assert call(mirror_info) == {"store": 5}
 
 
 def test_what_the_environment_says_of_proxies_counts(theirs: Path, call: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "http://someone:secret@proxy.example.org:3128")
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
-    monkeypatch.setattr(
-        door, "_START", "import json, sys; print(json.dumps({'given': json.load(sys.stdin)['environment']}))"
-    )
-    given = call(mirror_info)["given"]
+    told = "{'store': json.load(sys.stdin)['environment'], 'node': dict(os.environ)}"
+    monkeypatch.setattr(door, "_START", f"import json, os, sys; print(json.dumps({told}))")
+    answer = call(mirror_info)
+    given = answer["store"]
+    assert "hf_secret" not in str(answer["node"])  # nor anything else that is root's
     assert given.keys() <= {"https_proxy", "SSL_CERT_DIR", "SSL_CERT_FILE"}
     assert given == {**given, "https_proxy": "http://someone:secret@proxy.example.org:3128"}
 
@@ -90,15 +92,15 @@ def test_secrets_are_on_no_command_line(
     theirs: Path, hub: HubProcess, sync: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commands: list[Any] = []
-    real = subprocess.run
 
-    def run(command: Any, **more: Any) -> Any:
-        commands.append(command)
-        return real(command, **more)
+    class Popen(subprocess.Popen[bytes]):
+        def __init__(self, command: Any, **more: Any) -> None:
+            commands.append(command)
+            super().__init__(command, **more)
 
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "Popen", Popen)
     monkeypatch.setattr(
-        door, "_START", "import json, sys; print(json.dumps({'given': json.load(sys.stdin)['params']}))"
+        door, "_START", "import json, sys; print(json.dumps({'msg': str(json.load(sys.stdin)['params'])}))"
     )
     sync(TINY, token="hf_secret")
     assert len(commands) == 1 and "secret" not in str(commands)
@@ -107,11 +109,11 @@ def test_secrets_are_on_no_command_line(
 def test_in_a_unit_where_systemd_runs(theirs: Path, call: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What systemd makes of it is seen on hosts; here, that a unit of that prefix is asked for."""
     program = tmp_path / "systemd-run"
-    program.write_text('#!/bin/sh\necho "{\\"asked\\": \\"$*\\"}"\n')
+    program.write_text('#!/bin/sh\necho "{\\"store\\": \\"$*\\"}"\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setattr(door, "_SYSTEMD", tmp_path)
-    asked = call(mirror_info)["asked"]
+    asked = call(mirror_info)["store"]
     assert f"--property=User={NOBODY}" in asked and "--pipe --wait" in asked and "--unit=hf-mirror-run-" in asked
 
 
@@ -170,7 +172,9 @@ def test_a_file_s_error_is_told_by_the_module_as_well(config: Path, call: Run) -
     (config.parent / "models.d/team.yml").write_text("- repo_id: [")
     answer = call(mirror_models, store=None, config=str(config))
     assert (
-        answer["failed"] and "team.yml line 1: not YAML" in answer["msg"] and list(answer["failures"]) == ["whitelist"]
+        answer["failed"]
+        and "team.yml line 1: not YAML" in answer["msg"]
+        and list(answer["failures"]) == ["whitelist team.yml"]
     )
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ JOINED: dict[str, tuple[dict[str, Any], dict[str, list[Any]], list[str], str]] =
         {"1.yml": [A], "2.yml": [A_CONFIG, B]},
         {},
         [A],
-        "FILE line 1 (team/a@main): another file has team/a@main with other files or settings: join the two",
+        "2.yml (team/a@main): 1.yml has it with other files or settings: join the two",
     ),
     "entries that differ, of a file that was right": (
         {"1.yml": [A], "2.yml": [A_CONFIG, B]},
@@ -69,6 +70,48 @@ JOINED: dict[str, tuple[dict[str, Any], dict[str, list[Any]], list[str], str]] =
         [A],
         "view v would hold two files named m.onnx (team/a@main)",
     ),
+    # what a file has nobody takes from it, also where his sorts first
+    "an entry that another file had before": (
+        {"0.yml": [A_CONFIG, C], "1.yml": [A]},
+        {"1.yml": [A]},
+        [A],
+        "0.yml (team/a@main): 1.yml has it with other files or settings",
+    ),
+    "the same in another case": (
+        {"0.yml": ["Team/A"], "1.yml": [A]},
+        {"1.yml": [A]},
+        [A],
+        "0.yml (Team/A@main): 1.yml has it",
+    ),
+    "the same while the file that had it is wrong": (
+        {"0.yml": [A_CONFIG], "1.yml": WRONG},
+        {"1.yml": [A]},
+        [A],
+        "0.yml",
+    ),
+    "the same while the file that had it is gone": (
+        {"0.yml": [A_CONFIG]},
+        {"gone.yml": [A]},
+        [A],
+        "/d/gone.yml is gone",
+    ),
+    "a name in a view that another file had before": (
+        {
+            "0.yml": [{"repo_id": B, "files": ["x/m.onnx"], "views": ["v"]}],
+            "1.yml": [{"repo_id": A, "files": ["m.onnx"], "views": ["v"]}],
+        },
+        {"1.yml": [{"repo_id": A, "files": ["m.onnx"], "views": ["v"]}]},
+        [A],
+        "0.yml (team/b@main): view v would hold two files",
+    ),
+    "a copy of a file, of which one is changed": (
+        {"0.yml": [A_CONFIG], "1.yml": [A]},
+        {"0.yml": [A], "1.yml": [A]},
+        [A],
+        "0.yml (team/a@main): 1.yml has it",
+    ),
+    "an entry that its file gives away": ({"0.yml": [A_CONFIG], "1.yml": [B]}, {"1.yml": [A, B]}, [B, A], ""),
+    "too many entries": ({"1.yml": [f"team/x{number}" for number in range(5001)]}, {}, [], "more than 5000"),
     "a wrong file": ({"1.yml": [A], "2.yml": WRONG}, {"1.yml": [A], "2.yml": [B]}, [A, B], "not YAML"),
     "a wrong file that was never right": ({"1.yml": [A], "2.yml": WRONG}, {}, [A], "not YAML"),
     "a wrong entry": ({"1.yml": [A], "2.yml": ["no/such/name", C]}, {"2.yml": [B]}, [A, B], "FILE line 1"),
@@ -95,7 +138,7 @@ def test_files_are_joined(what: str) -> None:
         {name: parse(entries(*one)) if one else [] for name, one in last.items()},
         {"gone.yml": "/d/gone.yml"},
     )
-    assert [one.repo_id for one in found.wanted] == wanted
+    assert sorted(one.repo_id for one in found.wanted) == sorted(wanted)
     told = "; ".join(found.problems.values())
     assert (problem in told) if problem else not told
     # whatever was wrong, the next time it is known what stays
@@ -104,7 +147,7 @@ def test_files_are_joined(what: str) -> None:
         found.files,
         {"gone.yml": "/d/gone.yml"},
     )
-    assert again == found
+    assert (again.files, again.problems, {*again.wanted}) == (found.files, found.problems, {*found.wanted})
 
 
 RECORD = FileRecord(tuple(parse(entries(A_CONFIG, B))), "2026-11-30T02:00:00Z", "a" * 32)
@@ -195,14 +238,14 @@ def test_a_file_s_error_is_that_file_s_and_takes_nothing_away(host: Callable[[st
     (node.folder / "team.yml").write_text("- repo_id: [")
     node.write("ansible.yml", SWAPPER.repo_id, MANY)
     outcome = node.sync()
-    assert list(outcome.problems) == ["whitelist"]
-    assert "team.yml line 1: not YAML" in str(outcome.problems["whitelist"])
-    assert "What team.yml named before stays" in str(outcome.problems["whitelist"])
+    assert list(outcome.problems) == ["whitelist team.yml"]
+    assert "team.yml line 1: not YAML" in str(outcome.problems["whitelist team.yml"])
+    assert "What team.yml named before stays" in str(outcome.problems["whitelist team.yml"])
     assert node.repos == [SWAPPER.repo_id, MANY, TINY.repo_id]
-    assert node.pair.store("a").ledger.state().repos["whitelist"].failures == 1
+    assert node.pair.store("a").ledger.state().repos["whitelist team.yml"].failures == 1
     node.write("team.yml", TINY.repo_id)
     assert not node.sync().problems
-    assert node.pair.store("a").ledger.state().repos["whitelist"].failures == 0
+    assert node.pair.store("a").ledger.state().repos["whitelist team.yml"].failures == 0
 
 
 def test_a_file_that_is_gone_takes_nothing_away_until_somebody_says_so(host: Callable[[str], Host]) -> None:
@@ -213,7 +256,7 @@ def test_a_file_that_is_gone_takes_nothing_away_until_somebody_says_so(host: Cal
     (node.folder / "team.yml").unlink()
     for _time in range(2):
         outcome = node.sync()
-        assert "team.yml is gone. What it named stays" in str(outcome.problems["whitelist"])
+        assert "team.yml is gone. What it named stays" in str(outcome.problems["whitelist team.yml"])
         assert node.repos == [SWAPPER.repo_id, TINY.repo_id]
     node.write("team.yml")
     assert not node.sync().problems
@@ -229,7 +272,7 @@ def test_a_folder_without_files_takes_nothing_away(host: Callable[[str], Host]) 
     node.write("ansible.yml", SWAPPER.repo_id)
     node.sync()
     (node.folder / "ansible.yml").unlink()
-    assert "is gone" in str(node.sync().problems["whitelist"])
+    assert "is gone" in str(node.sync().problems["whitelist ansible.yml"])
     assert node.repos == [SWAPPER.repo_id]
     node.folder.rmdir()
     with pytest.raises(WhitelistError, match=r"a\.d can't be read"):
@@ -274,7 +317,7 @@ def test_a_file_of_one_node_counts_on_the_other(host: Callable[[str], Host]) -> 
     (b.folder / "team.yml").unlink()
     b.follow()
     a.follow()
-    assert "team.yml of another node is gone" in str(a.sync().problems["whitelist"])
+    assert "team.yml of another node is gone" in str(a.sync().problems["whitelist team.yml"])
     assert a.repos == [SWAPPER.repo_id, TINY.repo_id]
     # that node may never come back: any node can say that it may go
     a.write("team.yml")
@@ -302,6 +345,7 @@ def test_files_that_differ_on_both_nodes_settle(host: Callable[[str], Host]) -> 
     a, b = host("a"), host("b")
     a.write("ansible.yml", SWAPPER.repo_id)
     b.write("ansible.yml", TINY.repo_id)
+    os.utime(b.folder / "ansible.yml", (0, 0))
     a.sync()
     b.follow()
     a.follow()
@@ -309,6 +353,67 @@ def test_files_that_differ_on_both_nodes_settle(host: Callable[[str], Host]) -> 
     for node in (a, b, a, b):
         node.follow()
     assert read_records(a.pair.store("a")) == read_records(b.pair.store("b")) == before
-    # who syncs goes by its own
+    # the later one counts, whichever node syncs, and the older one is told
+    outcome = a.sync()
+    assert not outcome.problems and a.repos == [SWAPPER.repo_id]
+    assert "ansible.yml says something else here" in str(b.sync().plan.other_warnings)
+    assert b.repos == [SWAPPER.repo_id]
+    b.write("ansible.yml", MANY)
+    b.follow()
+    a.follow()
     a.sync()
-    assert a.repos == [SWAPPER.repo_id]
+    assert a.repos == [MANY]
+
+
+def test_a_whitelist_that_names_nothing_removes_nothing(host: Callable[[str], Host]) -> None:
+    node = host("a")
+    node.write("ansible.yml", SWAPPER.repo_id)
+    node.sync()
+    node.write("ansible.yml")
+    assert "names nothing, and nothing is removed" in str(node.sync().problems["max_delete"])
+    assert node.repos == [SWAPPER.repo_id]
+
+
+def test_odd_files_are_one_file_s_trouble_each(host: Callable[[str], Host], tmp_path: Path) -> None:
+    node = host("a")
+    node.write("ansible.yml", SWAPPER.repo_id)
+    os.mkfifo(node.folder / "pipe.yml")
+    (node.folder / "circle.yml").symlink_to("circle.yml")
+    (node.folder / "nowhere.yml").symlink_to(tmp_path / "nowhere")
+    (node.folder / "device.yml").symlink_to("/dev/zero")
+    (node.folder / "password.yml").symlink_to("/etc/passwd")
+    (node.folder / "deep.yml").write_text("- &a [" + "x, " * 900 + "]\n" + "- {repo_id: a/b, files: *a}\n" * 2)
+    Path(os.fsdecode(os.fsencode(node.folder) + b"/caf\xe9.yml")).write_text("[]")
+    (node.folder / "folder.yml").mkdir()
+    problems = node.sync().problems
+    names = {"pipe", "circle", "nowhere", "device", "password", "deep"}
+    assert {name.removesuffix(".yml") for name in problems} > {f"whitelist {name}" for name in names}
+    assert len(problems) == len(names) + 1 and all(str(problem).isprintable() for problem in problems.values())
+    assert "root:" not in str(problems["whitelist password.yml"])
+    assert node.repos == [SWAPPER.repo_id]
+
+
+def test_a_node_s_own_trouble_keeps_it_from_following_nobody(host: Callable[[str], Host]) -> None:
+    a, b = host("a"), host("b")
+    a.write("ansible.yml", SWAPPER.repo_id)
+    a.sync()
+    done = b.pair.engine("b").follow(b.whitelist)
+    assert "no file named" in str(done.problems["whitelist"]) and b.repos == [SWAPPER.repo_id]
+    (b.pair.store("b").root / "ledger/whitelist.json").write_text("{")
+    b.write("ansible.yml", SWAPPER.repo_id)
+    a.write("ansible.yml", SWAPPER.repo_id, TINY.repo_id)
+    a.sync()
+    assert "can't be read" in str(b.pair.engine("b").follow(b.whitelist).problems["whitelist"])
+    assert b.repos == [SWAPPER.repo_id, TINY.repo_id]
+
+
+def test_names_come_and_go_for_years(host: Callable[[str], Host]) -> None:
+    node = host("a")
+    for day in range(4):
+        for number in range(900):
+            (node.folder / f"{day}-{number}.yml").write_text("[]")
+        node.write("ansible.yml", SWAPPER.repo_id)
+        node.sync()
+        for number in range(900):
+            (node.folder / f"{day}-{number}.yml").unlink()
+    assert len(read_records(node.pair.store("a"))) <= 2000
