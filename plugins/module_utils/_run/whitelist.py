@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .._base.clock import seconds_of
+from .._base.clock import seconds_of, stamp
 from .._plan.wanted import Wanted
 from .._plan.whitelist import WhitelistError
 from .._plan.whitelist_files import SUFFIXES, Entries, read_folder
@@ -70,7 +70,9 @@ class WhitelistFolder:
                 if old and old.node == own and not old.is_gone and not is_here:
                     noted[name] = FileRecord(old.wanted, later(now, old), own, is_gone=True)
             elif old is None or ((is_here or old.node == own) and (old.wanted != entries or old.is_gone)):
-                noted[name] = FileRecord(entries, later(now, old), own)
+                # a file that is new here may be older than what another node tells of it
+                since = later(now, old) if old else stamp(min(now, _written(self.folder / name, now)))
+                noted[name] = FileRecord(entries, since, own)
         said.update({name: one for name, one in whitelist.said.items() if name not in whitelist.problems})
         write_records(store, noted, {name: entries for name, entries in said.items() if name in noted})
 
@@ -100,6 +102,13 @@ def _status(file: Path) -> object:
     except (OSError, RuntimeError) as problem:
         return str(problem)
     return status.st_ctime_ns, status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _written(file: Path, now: float) -> float:
+    try:
+        return max(file.stat().st_mtime, 0.0)
+    except OSError:
+        return now
 
 
 def _exists(file: Path) -> bool:
