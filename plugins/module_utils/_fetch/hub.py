@@ -135,7 +135,8 @@ class Hub:
         """Return headers for requests to the Hub's own origin, the token of that name included."""
         token = token if self._is_first else None
         if token is not None and token not in self._tokens:
-            raise MirrorError(f"there is no token named {token}: give it with the other tokens")
+            # its name is not shown: it may be the token itself
+            raise MirrorError("there is no token of the name that the entry gives: give it with the other tokens")
         return dict(build_hf_headers(token=self._tokens.get(token) or False))
 
     def url_of(self, action: Fetch) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
-from unit.engine.upstreams import SWAPPER, TINY, counts, told, urls
+from unit.engine.upstreams import SWAPPER, TINY, counts, repo_of, told, urls
 
 from hub.process import HubProcess
 from storecheck import check_store
@@ -58,6 +58,7 @@ def test_no_date_of_another_holds_back_the_first(
     new = edited(hub, "new")
     answer = telling(ENTRY, {"repo_id": TINY}, endpoint=both)
     assert not answer["failures"] and published() == new
+    assert published(TINY) == repo_of(hub, TINY)["main"], "other repositories come from the first as ever"
     check_store(store)
 
 
@@ -87,6 +88,14 @@ def test_a_stale_second_moves_nothing_back_while_the_first_is_away(
     away(hub)
     answer = telling(ENTRY, endpoint=urls(hub, other))
     assert not answer["failures"] and published() == newest and "is behind" in told(answer, other)
+
+
+def test_an_upstream_has_one_name(telling: Run, hub: HubProcess, store: Path) -> None:
+    """However it is written, what is known of it is kept under that."""
+    port = hub.url.rpartition(":")[2]
+    assert not telling(ENTRY, endpoint=[f"HTTP://LocalHost.:{port}/./", hub.url])["failures"]
+    told_by = next(store.glob("hub/*/.mirror/upstream/*.json")).read_text()
+    assert json.loads(told_by)["teller"] == f"http://localhost:{port}"
 
 
 # ---- closed, taken down

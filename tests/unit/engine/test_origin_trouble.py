@@ -74,7 +74,7 @@ def test_several_repositories_in_a_row_are_the_upstreams_trouble(
     answer = telling(*many, {"repo_id": SWAPPER}, endpoint=urls(hub, other), workers=1)
     assert not answer["failures"]
     assert "has trouble with 3 repositories in a row" in told(answer, hub)
-    asked = " ".join(one["path"] for one in hub.control("requests")["last"])
+    asked = " ".join(one["target"] for one in hub.control("requests")["last"])
     assert [name for name in "abcde" if f"some/{name}/" in asked] == ["a", "b", "c"]
     check_store(store)
 

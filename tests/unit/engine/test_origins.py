@@ -194,6 +194,18 @@ def test_a_token_stays_at_its_own_upstream(telling: Run, hub: HubProcess, other:
     assert not counts(hub)
 
 
+def test_the_entries_tokens_are_for_the_first_that_is_believed(
+    telling: Run, hub: HubProcess, other: HubProcess, store: Path
+) -> None:
+    """And not for one that is there for bytes alone, be it the first of the list."""
+    hub.control("access", {"repo_id": SWAPPER, "mode": "private", "token": "hf_x"})
+    both = [{"url": other.url, "listings": False}, hub.url]
+    for entry, options in (({}, {"token": "hf_x"}), ({"token": "entry"}, {"tokens": {"entry": "hf_x"}})):
+        assert not telling({"repo_id": SWAPPER, **entry}, endpoint=both, **options)["failures"]
+        (store / "hub/models--deepinsight--inswapper-128/.mirror/rev/main").unlink()
+    assert counts(other) and not any(one["authorization"] for one in other.control("requests")["last"])
+
+
 def test_an_upstream_has_a_bandwidth_of_its_own(
     telling: Run, hub: HubProcess, other: HubProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:

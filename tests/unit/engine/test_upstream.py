@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.health import Health
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.settings import Settings
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.upstream import (
     Upstream,
     tokens_for,
@@ -72,6 +75,11 @@ def test_what_is_right_is_read() -> None:
     assert upstreams_problem(f"{A}/") is None and upstreams_of(f"{A}/") == [Upstream(A)]
 
 
+def test_null_is_no_upstream(tmp_path: Path) -> None:
+    with pytest.raises(MirrorError, match="endpoint is null, it must have a value"):
+        Engine(Settings(tmp_path, endpoint=None))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("written", "meant"),
     [
@@ -110,7 +118,7 @@ def test_a_token_goes_to_its_own_upstream(endpoint: Any, tokens: list[Any]) -> N
 
 def test_a_token_that_is_not_there_is_named() -> None:
     """Not as it is written: it may be the token itself."""
-    with pytest.raises(MirrorError, match="upstream 2.* names a token that there is not") as told:
+    with pytest.raises(MirrorError, match=r"upstream 2\) names a token that there is not") as told:
         tokens_for([Upstream(A), Upstream(B, "hf_secret")], TOKENS)
     assert "hf_secret" not in str(told.value)
 
