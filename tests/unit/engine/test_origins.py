@@ -194,15 +194,16 @@ def test_a_token_stays_at_its_own_upstream(telling: Run, hub: HubProcess, other:
     assert not counts(hub)
 
 
+@pytest.mark.parametrize(
+    ("entry", "options"), [({}, {"token": "hf_x"}), ({"token": "entry"}, {"tokens": {"entry": "hf_x"}})]
+)
 def test_the_entries_tokens_are_for_the_first_that_is_believed(
-    telling: Run, hub: HubProcess, other: HubProcess, store: Path
+    telling: Run, hub: HubProcess, other: HubProcess, entry: dict[str, Any], options: dict[str, Any]
 ) -> None:
     """And not for one that is there for bytes alone, be it the first of the list."""
     hub.control("access", {"repo_id": SWAPPER, "mode": "private", "token": "hf_x"})
     both = [{"url": other.url, "listings": False}, hub.url]
-    for entry, options in (({}, {"token": "hf_x"}), ({"token": "entry"}, {"tokens": {"entry": "hf_x"}})):
-        assert not telling({"repo_id": SWAPPER, **entry}, endpoint=both, **options)["failures"]
-        (store / "hub/models--deepinsight--inswapper-128/.mirror/rev/main").unlink()
+    assert not telling({"repo_id": SWAPPER, **entry}, endpoint=both, **options)["failures"]
     assert counts(other) and not any(one["authorization"] for one in other.control("requests")["last"])
 
 
