@@ -37,6 +37,11 @@ class Upstreams:
     def __init__(self, hubs: Sequence[Hub], health: Health) -> None:
         self._hubs, self._health = hubs, health
 
+    def is_before(self, hub: Hub, teller: str) -> bool:
+        """Say whether an upstream stands before one in the list, so that its word counts where they differ."""
+        endpoints = [one.endpoint for one in self._hubs] if teller else []
+        return teller in endpoints and endpoints.index(hub.endpoint) < endpoints.index(teller)
+
     def ask(self, wanted: Wanted, ask: Ask, look: Look = lambda: None) -> Listing:
         """Return what one of them answers about an entry.
 
@@ -119,9 +124,10 @@ class _Question:
         """Raise KeptError where who told what is here has it no more: nobody else tells how it goes on."""
         if not self._latest or found.commit == self._latest.commit:
             return
-        teller = self._endpoints[self._latest.teller(self._endpoints)]
+        place = self._latest.teller(self._endpoints)
+        teller = self._endpoints[place]
         problem = self._problems.get(teller)
-        if isinstance(problem, MissingError):
+        if isinstance(problem, MissingError) and place < self._endpoints.index(hub.endpoint):
             new = f"although {hub.endpoint} names {shown(found.commit[:12])}"
             self._health.lacks(teller, f"{self._wanted}, {new} ({problem})", Lack.GONE)
             raise KeptError(f"{teller}: {problem}", self._latest)

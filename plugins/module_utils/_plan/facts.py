@@ -96,6 +96,7 @@ class Listing:
 
     ``refused`` has the names of files that can't be had, whoever wants them, and why. ``doubt`` says why what the peer
     told could not be compared with the Hub. ``teller`` is the upstream that listed it, empty where nobody knows.
+    ``confirms``: it was asked for although the commit is here, and its word counts more than that of who told it.
     """
 
     commit: Commit
@@ -105,6 +106,7 @@ class Listing:
     refused: Mapping[str, str] = field(default_factory=dict)
     doubt: str = ""
     teller: str = ""
+    confirms: bool = False
 
     @property
     def is_gated(self) -> bool:

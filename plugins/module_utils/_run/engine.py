@@ -285,7 +285,7 @@ class Engine:
         health, fs, segments = self._health(), self.store.fs, Segments(self.clock)
         from_peers = [Fetcher(Source(peer, self.clock), fs, self.clock, segments) for peer in peers]
         from_hubs = [Fetcher(source, fs, self.clock, segments) for source in map(self._source, hubs)]
-        believed = [hub.endpoint for hub in self._believed(hubs)]
+        believed = [one.url for one in self._upstreams if one.is_believed]
         fetchers = Fetchers(from_hubs, health, from_peers, is_patient, believed)
         try:
             yield fetchers, health

@@ -101,13 +101,16 @@ class Planner:
             commit = hub.head(repo, ref, min(facts.snapshots[known], key=len), wanted.token)
             if commit in facts.rejected.get(ref, ()):
                 return self._at_commit(wanted, facts, facts.refs[ref])
-            listing = self._seen(repo, facts, commit) if commit else None
+            listing = self._told(repo, facts, commit, hub) if commit else None
             if listing:
                 return listing
         commit, card = hub.info(repo, ref, wanted.token)
         if commit in facts.rejected.get(ref, ()):
             return self._at_commit(wanted, facts, facts.refs[ref])
-        return self._seen(repo, facts, commit) or hub.listing(repo, commit, card, wanted.token)
+        told = self._told(repo, facts, commit, hub)
+        if told:
+            return told
+        return dataclasses.replace(hub.listing(repo, commit, card, wanted.token), confirms=commit in facts.snapshots)
 
     def _latest(self, wanted: Wanted, facts: RepoFacts) -> Latest | None:
         """Return what is here of a ref."""
@@ -116,6 +119,11 @@ class Planner:
             return None
         read = partial(self._store.repository(wanted.repo).upstream, commit)
         return Latest(commit, facts.history.get(wanted.revision, ()), read, self._store.clock)
+
+    def _told(self, repo: Repo, facts: RepoFacts, commit: Commit, hub: Hub) -> Listing | None:
+        """Return the listing of a commit, unless one that this Hub stands before told it: that is to be compared."""
+        seen = self._seen(repo, facts, commit)
+        return None if seen and self._upstreams.is_before(hub, seen.teller) else seen
 
     def _seen(self, repo: Repo, facts: RepoFacts, commit: Commit) -> Listing | None:
         """Return the Hub's listing of a commit if it came from the Hub before."""

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
+from served import served
+from unit.engine.test_border import COMMIT, OddHub
 from unit.engine.upstreams import SWAPPER, TINY, counts, repo_of, told, urls
 
 from hub.process import HubProcess
@@ -88,6 +90,26 @@ def test_a_stale_second_moves_nothing_back_while_the_first_is_away(
     away(hub)
     answer = telling(ENTRY, endpoint=urls(hub, other))
     assert not answer["failures"] and published() == newest and "is behind" in told(answer, other)
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+def test_what_another_listed_is_compared_once_the_first_is_back(
+    telling: Run, published: Published, store: Path, is_right: bool
+) -> None:
+    """A commit's id says nothing of its files: who is believed less may list others of the same commit."""
+    first, second = (type("Handler", (OddHub,), {"odd": {}, "seen": []}) for _ in range(2))
+    second.content = OddHub.content if is_right else b"another file"
+    entry = {"repo_id": "odd/one"}
+    with served(first) as one, served(second) as two:
+        first.odd["/api/"] = lambda hub: hub.send(b"", {}, 500)
+        assert not telling(entry, endpoint=[one, two])["failures"] and published("odd/one") == COMMIT
+        first.odd.clear()
+        answer = telling(entry, endpoint=[one, two])
+        assert ("a commit never changes" in str(answer["failures"])) != is_right
+        first.seen.clear()
+        telling(entry, endpoint=[one, two])
+        assert any("/tree/" in path for path, _token in first.seen) != is_right, "once, where they agree"
+    check_store(store)
 
 
 def test_an_upstream_has_one_name(telling: Run, hub: HubProcess, store: Path) -> None:
