@@ -14,13 +14,17 @@ description:
     their numbers and addresses.
   - Fails with a sentence for each that is wrong otherwise, which shows no secret. Runs on the controller and asks
     nobody.
-positional: _input
+positional: _input, tokens
 options:
   _input:
     description:
       - Settings by the names of options of M(modelops.hf_mirror.mirror_models). What has no limits may be there, too.
     type: dict
     required: true
+  tokens:
+    description: The names of the tokens that there are. With them, an upstream that names another one is refused.
+    type: list
+    elements: str
 author:
   - modelops.hf_mirror contributors (@modelops)
 """
@@ -46,11 +50,15 @@ from typing import Any, Callable
 from ansible.errors import AnsibleFilterError
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.setting import problems_of
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._cli.config import ALERTS, ALL
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.upstream import unknown_token, upstreams_of
 
 
-def settings(values: Any) -> Any:
+def settings(values: Any, tokens: Any = None) -> Any:
     """Return ``values``, or raise AnsibleFilterError with what is wrong."""
     problems = problems_of({**ALL, **ALERTS}, values)
+    if not problems and tokens is not None and values.get("endpoint") is not None:
+        unknown = unknown_token(upstreams_of(values["endpoint"]), [str(name) for name in tokens])
+        problems = [f"endpoint {unknown}"] if unknown else []
     if problems:
         raise AnsibleFilterError("\n".join(problems))
     return values

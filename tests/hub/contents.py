@@ -160,9 +160,10 @@ def apply(changes: Changes, files: dict[str, File], blobs: BlobStore) -> dict[st
     return files
 
 
-def commit(title: str, files: dict[str, File], parent: Commit | None) -> Commit:
-    """Return the commit of these files, a day after its parent."""
-    time = parent.time + 86_400 if parent else EPOCH
+def commit(title: str, files: dict[str, File], parent: Commit | None, time: int | None = None) -> Commit:
+    """Return the commit of these files, a day after its parent where no time is given."""
+    if time is None:
+        time = parent.time + 86_400 if parent else EPOCH
     parent_id = parent.id if parent else None
     tree = objects.tree_ids({path: file.oid for path, file in files.items()})[""]
     return Commit(objects.commit_id(tree, parent_id, time, title), parent_id, time, title, files)

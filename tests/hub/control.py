@@ -9,7 +9,7 @@ huggingface.co has none of them. Orders are ``POST`` with a JSON object:
 ``move``          ``{"repo_id", "commit": id or index, "ref"?: "main"}``: point a ref elsewhere
 ``move_after``    the same with ``"requests": N``: N requests more, of any kind, are answered as before
 ``edit``          ``{"repo_id", "changes"?: {path: text or null}, "ref"?: "main", "drop_all"?: false, "title"?,
-                  "create"?: false}`` or ``{"edits": [...]}``: a new commit, a new repository
+                  "create"?: false, "time"?: SECONDS}`` or ``{"edits": [...]}``: a new commit, a new repository
 ``rename``        ``{"repo_id", "to": id}``: old URLs answer 307
 ``delete_repo``   ``{"repo_id"}``: gone
 ``access``        ``{"repo_id", "mode": "gated" or "private", "token"}``: who may read; mode null opens it again

@@ -25,7 +25,9 @@ def edit(library: Library, order: dict[str, Any]) -> str:
     parent = None if create else repo.commit(repo.refs.get(ref, "main"))
     before = {} if parent is None or order.get("drop_all", False) else parent.files
     blobs = contents.BlobStore(library.scratch, library.scratch)
-    commit = contents.commit(order.get("title", "Edit"), contents.apply(changes, before, blobs), parent)
+    commit = contents.commit(
+        order.get("title", "Edit"), contents.apply(changes, before, blobs), parent, order.get("time")
+    )
     if create:
         library.add(repo)
     repo.commits.append(commit)

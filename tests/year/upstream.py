@@ -10,6 +10,7 @@ from collections.abc import Generator, Mapping
 from typing import Any
 
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.body import Body
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.http import Haste
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import File, Repo
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import Fetch
 from unit.engine.machine.upstream import MemorySource, Upstream, UpstreamRepo, described
@@ -50,7 +51,7 @@ class YearUpstream(Upstream):
 class YearSource(MemorySource):
     """Gives each file at once."""
 
-    def body(self, action: Fetch, plain: bool = False, hasty: bool = False) -> Body:
+    def body(self, action: Fetch, plain: bool = False, haste: Haste = Haste.NONE) -> Body:
         self.upstream.requests += 1  # type: ignore[attr-defined]
         return _Whole(self, action)
 

@@ -9,17 +9,30 @@ secret. A proxy is the one address that may need a user and a password; it is na
 
 from __future__ import annotations
 
+import posixpath
 import re
 from urllib.parse import urlsplit
 
 #: The longest address; a longer one is none that a person meant.
 LONGEST = 2000
+_PORTS = {"http": 80, "https": 443}
+#: A host by its name or address.
+_HOST = re.compile(r"[A-Za-z0-9._-]*[A-Za-z0-9_-][.]?|[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?")
 _SECRET = re.compile(r"(https?://)[^/\s]*@", re.IGNORECASE)
 
 
 def masked(text: str) -> str:
     """Return a text without the users and passwords of the addresses in it."""
     return _SECRET.sub(r"\1***@", text) if "@" in text else text
+
+
+def normal(url: str) -> str:
+    """Return an endpoint without a problem as it is written only one way: two that are equal are one."""
+    parts = urlsplit(url)
+    host, scheme = str(parts.hostname).rstrip("."), parts.scheme
+    port = f":{parts.port}" if parts.port and parts.port != _PORTS[scheme] else ""
+    path = posixpath.normpath(f"/{parts.path.lstrip('/')}").rstrip("/")
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}{port}{path}"
 
 
 def endpoint_problem(url: object, instead: str) -> str | None:
@@ -63,4 +76,6 @@ def _problem(url: object) -> str | None:
         return wrong
     if parts.netloc.count("@") > 1:
         return "has more than one @: write one in a password as %40"
+    if is_web and not _HOST.fullmatch(str(parts.hostname)):
+        return "has a character in its host that no host has"
     return None if is_web else wrong

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._base.address import LONGEST
 from .._base.limits import LISTING_ENTRIES
-from .._base.names import PATH_BYTES, Commit, Etag, RepoPath, Size, clean
+from .._base.names import PATH_BYTES, Commit, Etag, RepoPath, Size, clean, is_plain
 from .._plan.facts import File, Listing
 from .hub import card_of
 from .json import AnswerProblem, items, mapping, sequence
@@ -32,7 +33,12 @@ def listing_of(value: Any) -> Listing:
             name[:PATH_BYTES]: clean(str(why))
             for name, why in items(document.get("refused", {}), "refused", LISTING_ENTRIES)
         },
+        teller=_address(document.get("teller")),
     )
+
+
+def _address(value: Any) -> str:
+    return value if isinstance(value, str) and len(value) <= LONGEST and is_plain(value) else ""
 
 
 def served_of(value: Any) -> dict[RepoPath, tuple[Etag, Size]]:

@@ -23,6 +23,10 @@ _LARGE, _ONE_LARGE = 4 << 20, threading.Lock()
 _LOOK = 0.5  # seconds between two looks whether the run is to end
 
 
+class LateProblem(AnswerProblem):
+    """It did not come in time."""
+
+
 def document(answer: Any, clock: Clock, seconds: float | None = None) -> Any:
     """Return what an answer's JSON says, and let its connection go. It has ``seconds`` to come.
 
@@ -62,7 +66,7 @@ def _body(answer: Any, clock: Clock, seconds: float, stack: contextlib.ExitStack
             stack.callback(_ONE_LARGE.release)
             until += clock.monotonic() - waited
         if clock.monotonic() > until:
-            raise AnswerProblem(f"it did not come in {seconds:.1f} seconds")
+            raise LateProblem(f"it did not come in {seconds:.1f} seconds")
     if told is not None and len(text) < told:
         raise http.client.IncompleteRead(b"", told - len(text))
     return bytes(text)

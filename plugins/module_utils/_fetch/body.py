@@ -21,7 +21,7 @@ class BrokenError(FetchError):
 
 
 class ClosedError(FetchError):
-    """The repository opens for some accounts only."""
+    """The repository opens for some accounts only, or was closed for all."""
 
 
 class WrongError(FetchError):

@@ -23,6 +23,7 @@ from .._base.fs import PAGE, Fs
 from .._plan.facts import File
 from .._plan.plan import Fetch
 from .body import Body, FetchError, WrongError
+from .http import Haste
 from .source import RangesIgnoredError, Source
 from .window import SEGMENT, Segments, Window
 
@@ -60,17 +61,17 @@ class Fetcher:
         """Let the threads go."""
         self._segments.close()
 
-    def fetch(self, action: Fetch, part: Path, hasty: bool = False) -> None:
+    def fetch(self, action: Fetch, part: Path, haste: Haste = Haste.NONE) -> None:
         """Complete ``part`` with the bytes of a file and verify it, or raise FetchError and leave a prefix of it.
 
         It is not durable yet (``Store.freeze``). Wrong content is thrown away and asked for once more from the start,
-        then HashMismatchError is raised. Who is ``hasty`` gets LimitedError where the source wants a wait.
+        then HashMismatchError is raised. Who is in ``haste`` has another source to ask.
         """
         file, name = action.file, f"{action.path} of {action.repo}@{action.commit[:12]}"
         with self._open(part, name) as target:
             for last_try in (False, True):
                 try:
-                    got = self._complete(action, target, last_try, hasty)
+                    got = self._complete(action, target, last_try, haste)
                 except OSError as problem:
                     if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
                         raise
@@ -96,7 +97,7 @@ class Fetcher:
             self._fs.truncate(target, size // PAGE * PAGE)
             yield target
 
-    def _complete(self, action: Fetch, target: BinaryIO, plain: bool, hasty: bool) -> str:
+    def _complete(self, action: Fetch, target: BinaryIO, plain: bool, haste: Haste) -> str:
         """Append to ``target`` until it has the file's size; return the hash of all of it."""
         file = action.file
         start = target.seek(0, os.SEEK_END)
@@ -105,7 +106,7 @@ class Fetcher:
             start = 0
         ranges = file.size - start > SEGMENT
         for last_try in (False, False, True):
-            body = self.source.body(action, plain, hasty)
+            body = self.source.body(action, plain, haste)
             try:
                 if not (ranges and body.has_ranges):
                     return self._stream(body, file, target, start)

@@ -9,29 +9,36 @@ byte to the last.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from .._base.clock import StoppedError
 from .._base.errors import MirrorError
 from .._plan.plan import Fetch
 from .body import BrokenError, ClosedError, FetchError, WrongError
 from .fetch import DiskFullError, Fetcher, HashMismatchError
-from .health import AWAY, FRUITLESS, WRONG, Health
-from .http import LimitedError, TransportError, UnreachableError
+from .health import AWAY, WRONG, Health, Lack
+from .http import Haste, LimitedError, TransportError, UnreachableError, is_unreachable
 
 
 class Fetchers:
     """The fetchers of a run, for all of its threads: one for each of the ``upstreams`` and of the ``peers``.
 
     ``is_patient``: an upstream that could not be reached is asked for the next content all the same, if it is the only
-    one.
+    one. ``believed`` has the endpoints of several whose word counts that a repository is closed.
     """
 
     def __init__(
-        self, upstreams: Sequence[Fetcher], health: Health, peers: Sequence[Fetcher] = (), is_patient: bool = True
+        self,
+        upstreams: Sequence[Fetcher],
+        health: Health,
+        peers: Sequence[Fetcher] = (),
+        is_patient: bool = True,
+        believed: Collection[str] = (),
     ) -> None:
         self._upstreams, self._health, self._peers, self._is_patient = upstreams, health, peers, is_patient
+        self._believed = believed
         self._away = set[Fetcher]()
         self._down: UnreachableError | None = None
 
@@ -83,41 +90,43 @@ class Fetchers:
 
     def _from_upstreams(self, action: Fetch, part: Path) -> None:
         problems: dict[Fetcher, MirrorError] = {}
-        order = self._health.order(self._upstreams, _name)
-        if any(self._try(fetcher, action, part, problems, hasty=True) for fetcher in order):
-            return
+        for fetcher in self._health.order(self._upstreams, _name, action.repo):
+            haste = Haste.MOST if self._health.is_away(_name(fetcher)) else Haste.SOME
+            if self._try(fetcher, action, part, problems, haste):
+                return
         # nobody else has it: now their limits are waited for
         limited = [fetcher for fetcher, problem in problems.items() if isinstance(problem, LimitedError)]
-        if any(self._try(fetcher, action, part, problems, hasty=False) for fetcher in limited):
+        if any(self._try(fetcher, action, part, problems, Haste.NONE) for fetcher in limited):
             return
         self._blame(action, problems, is_right=False)
         raise _joined(problems)
 
     def _try(
-        self, fetcher: Fetcher, action: Fetch, part: Path, problems: dict[Fetcher, MirrorError], hasty: bool
+        self, fetcher: Fetcher, action: Fetch, part: Path, problems: dict[Fetcher, MirrorError], haste: Haste
     ) -> bool:
         """Say whether an upstream has the content, or note in ``problems`` why not."""
         name = _name(fetcher)
+        if self._is_closed(fetcher, problems):
+            return False
         try:
-            fetcher.fetch(action, part, hasty)
+            fetcher.fetch(action, part, haste)
         except (StoppedError, DiskFullError):
             raise
         except LimitedError as problem:
             self._health.limited(name, problem.seconds)
             problems[fetcher] = problem
-        except TransportError as problem:
-            self._health.leave(name, AWAY, f"gives no answer ({problem})", is_away=True)
-            problems[fetcher] = problem
-        except BrokenError as problem:
-            self._health.leave(name, FRUITLESS, f"does not give its files ({problem})")
+        except (TransportError, BrokenError) as problem:
+            if isinstance(problem, TransportError) and is_unreachable(problem, name):
+                self._health.leave(name, AWAY, f"gives no answer ({problem})", is_away=True)
+            else:
+                self._health.trouble(name, action.repo, str(problem))
             problems[fetcher] = problem
         except MirrorError as problem:
-            # a cache is no way around that; the tokens are for the first one
-            if isinstance(problem, ClosedError) and fetcher is self._upstreams[0]:
-                raise
+            self._health.answered(name)
             problems[fetcher] = problem
         else:
             problems.pop(fetcher, None)
+            self._tell(action, problems)
             self._blame(action, problems, is_right=True)
             untold = fetcher.source.untold
             if untold and untold.file == action.file:
@@ -127,12 +136,24 @@ class Fetchers:
             return True
         return False
 
+    def _is_closed(self, fetcher: Fetcher, problems: Mapping[Fetcher, MirrorError]) -> bool:
+        """Say whether one before it in the list, that is believed, has closed it: this one is no way around."""
+        before = self._upstreams[: self._upstreams.index(fetcher)]
+        return any(isinstance(problems.get(one), ClosedError) and _name(one) in self._believed for one in before)
+
+    def _tell(self, action: Fetch, problems: Mapping[Fetcher, MirrorError]) -> None:
+        """Note who had trouble with a content that another one gave; who is left for it is told of otherwise."""
+        for one, problem in problems.items():
+            if isinstance(problem, (TransportError, BrokenError)) and not self._health.is_away(_name(one)):
+                self._health.lacks(_name(one), f"{_shown(action)} ({problem})", Lack.FILE)
+
     def _blame(self, action: Fetch, problems: Mapping[Fetcher, MirrorError], is_right: bool) -> None:
         """Leave who sent what is not listed; where two send the same and nobody what is listed, leave the lister."""
         wrong = {_name(one): problem for one, problem in problems.items() if isinstance(problem, WrongError)}
-        told = [problem.told for problem in wrong.values() if problem.told]
+        # two of one host are one witness
+        told = [one for one, _host in {(problem.told, urlsplit(name).hostname) for name, problem in wrong.items()}]
         lister = self._health.listed.get(action.commit)
-        if not is_right and any(told.count(one) > 1 for one in told):
+        if not is_right and any(one and told.count(one) > 1 for one in told):
             if lister:
                 self._health.leave(lister, WRONG, f"lists {_shown(action)} as something else than all send")
             return

@@ -21,6 +21,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
 from typing import Any, Callable
 from urllib.parse import unquote, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -86,6 +87,14 @@ class LimitedError(MirrorError):
         self.seconds = seconds
 
 
+class Haste(Enum):
+    """How much who asks would wait: with another one to ask, or only so that nobody is left out."""
+
+    NONE = "limits are waited for, and failures tried again"
+    SOME = "LimitedError is raised instead of a wait for a limit"
+    MOST = "and what fails is not tried again"
+
+
 class Http:
     """Requests for all threads of a run, over ``pool``. What comes in is counted by each of the ``limiters``."""
 
@@ -93,16 +102,21 @@ class Http:
         self.clock = clock
         self.rate_limits = RateLimits(clock)
         self._limiters = limiters
-        self._is_hasty = False
+        self._haste = Haste.NONE
         #: Called for each answer: listings may take as long as a run may be without progress.
         self.move: Callable[[], None] = lambda: None
         self._pool = pool or Pools()
 
-    def hasty(self) -> Http:
-        """Return the same for who has another one to ask, and would not wait: LimitedError is raised instead."""
+    def hasty(self, haste: Haste) -> Http:
+        """Return the same for who would not wait."""
         other = copy.copy(self)
-        other._is_hasty = True
+        other._haste = haste
         return other
+
+    @property
+    def attempts(self) -> int:
+        """Return how often a request is sent that fails."""
+        return 1 if self._haste is Haste.MOST else _ATTEMPTS
 
     def count(self, received: int) -> None:
         """Account for bytes that came in, and wait where they came too early."""
@@ -115,13 +129,15 @@ class Http:
         url: str,
         headers: Mapping[str, str],
         bucket: str | None = None,
-        attempts: int = _ATTEMPTS,
+        attempts: int | None = None,
     ) -> Any:
         """Send a request and return urllib3's answer, its body unread; whoever gets it closes it.
 
         ``bucket`` names the Hub's limit that the request counts against. Answers that pass by themselves (5xx) are
-        tried again, 429 is waited for, unless there is one attempt only. Raises TransportError when nothing helps.
+        tried again, 429 is waited for, unless ``attempts`` is one. Raises TransportError when nothing helps.
         """
+        attempts = attempts or self.attempts
+        waits = attempts > 1 or self._haste is Haste.MOST
         failures = refusals = 0
         while True:
             self.clock.check()
@@ -138,7 +154,7 @@ class Http:
             self.move()
             if bucket:
                 self.rate_limits.note(answer.headers)
-            if answer.status == 429 and refusals < _REFUSALS and attempts > 1:
+            if answer.status == 429 and refusals < _REFUSALS and waits:
                 refusals += 1
                 discard(answer)
                 self.rate_limits.refused(bucket or origin_name(url), answer.headers, refusals)
@@ -152,7 +168,7 @@ class Http:
 
     def _wait(self, bucket: str, url: str) -> None:
         """Wait until requests of a kind are let through."""
-        seconds = self.rate_limits.left(bucket) if self._is_hasty else 0
+        seconds = 0 if self._haste is Haste.NONE else self.rate_limits.left(bucket)
         if seconds > 0:
             raise LimitedError(origin_name(url), seconds)
         self.rate_limits.wait(bucket)
@@ -267,6 +283,11 @@ def unreachable(url: str, error: BaseException) -> UnreachableError:
     """Return what to say when an origin gives no answer."""
     where = origin_name(url)
     return UnreachableError(f"{where} can't be reached: {reason(error)}", where)
+
+
+def is_unreachable(problem: TransportError, endpoint: str) -> bool:
+    """Say whether no connection to an endpoint itself was made: whatever it is asked, nobody is there."""
+    return isinstance(problem, UnreachableError) and problem.where == origin_name(endpoint)
 
 
 def _no_answer(url: str, error: BaseException) -> TransportError:

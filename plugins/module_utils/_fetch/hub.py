@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urljoin, urlsplit
 
+from .._base.clock import Clock
 from .._base.errors import HeldError, MirrorError
 from .._base.limits import LISTING_PAGES, LISTING_SECONDS
 from .._base.names import Commit, NameProblem, repo_id, shown
@@ -23,11 +24,13 @@ from .._border.hub import Tree, info_of
 from .._border.json import AnswerProblem
 from .._plan.facts import Listing, Repo
 from .._plan.plan import Fetch
-from .answer import PLAIN, document
+from .answer import PLAIN, LateProblem, document
 from .http import (
     NETWORK_ERRORS,
+    Haste,
     Http,
     SilentError,
+    SlowError,
     TransportError,
     UnreachableError,
     discard,
@@ -52,20 +55,60 @@ _EXPAND = {
     "dataset": "author createdAt disabled gated lastModified private sha tags",
     "space": "author createdAt disabled lastModified private sdk sha tags",
 }
-_ATTEMPTS = 5
 _MAX_REDIRECTS = 5
 #: So many requests in a row, of whatever repository, that get no answer at all: nobody is there.
 _SILENCES = 8
+#: Seconds for which who is not there is not asked again.
+_ABSENCE_SECONDS = 60
 REDIRECTS = (301, 302, 303, 307, 308)
+#: What the Hub answers about what it has closed or taken down.
+CLOSED = (403, 410, 451)
 _NEXT = re.compile(r'<([^<>]*)>[^,<>]*;\s*rel="?next"?')
+
+
+class MissingError(MirrorError):
+    """The Hub does not have it, or does not show it."""
+
+
+class _Absence:
+    """Whether nobody is there, as all requests to an upstream know it, hasty ones and others.
+
+    Threads may count one silence too few, which costs a try more.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._problem: TransportError | None = None
+        self._until = 0.0
+        self._silences = 0
+
+    def check(self) -> None:
+        """Raise what was found a moment ago."""
+        problem = self._problem
+        if problem and self._clock.monotonic() < self._until:
+            raise problem
+
+    def silence(self, problem: SilentError) -> None:
+        """Note that no answer came over a connection that was made."""
+        self._silences += 1
+        if self._silences >= _SILENCES:
+            self.begin(problem)
+
+    def begin(self, problem: TransportError) -> None:
+        """Note that nobody is there."""
+        self._problem, self._until = problem, self._clock.monotonic() + _ABSENCE_SECONDS
+
+    def end(self) -> None:
+        """Note that an answer came."""
+        self._problem, self._silences = None, 0
 
 
 class Hub:
     """The upstream, or anything that answers as the Hub does.
 
     ``endpoint`` is a URL such as ``https://huggingface.co``. ``tokens`` has access tokens by name, under ``None`` the
-    one for entries that name none; they go to that origin only. ``is_first``: those that entries name are for it, and
-    not for another upstream.
+    one for entries that name none; they go to that origin only. ``is_first``: those that entries name are for it, the
+    first that is believed, and not for another upstream.
     """
 
     redirects = True
@@ -80,20 +123,20 @@ class Hub:
         # with telemetry, its first request goes to the public Hub, whatever the endpoint, to ask for names of AI agents
         huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY = True
         self._tokens, self._is_first = tokens or {}, is_first
-        self._down: TransportError | None = None
-        self._silences = 0
+        self._absence = _Absence(http.clock)
 
-    def hasty(self) -> Hub:
-        """Return the same for who has another one to ask: LimitedError is raised where this one wants a wait."""
+    def hasty(self, haste: Haste) -> Hub:
+        """Return the same for who would not wait; what one of them learns of who is away all of them know."""
         other = copy.copy(self)
-        other.http = self.http.hasty()
+        other.http = self.http.hasty(haste)
         return other
 
     def headers(self, token: str | None) -> dict[str, str]:
         """Return headers for requests to the Hub's own origin, the token of that name included."""
         token = token if self._is_first else None
         if token is not None and token not in self._tokens:
-            raise MirrorError(f"there is no token named {token}: give it with the other tokens")
+            # its name is not shown: it may be the token itself
+            raise MirrorError("there is no token of the name that the entry gives: give it with the other tokens")
         return dict(build_hf_headers(token=self._tokens.get(token) or False))
 
     def url_of(self, action: Fetch) -> str:
@@ -128,7 +171,7 @@ class Hub:
             raise MirrorError(f"{self.endpoint} names no commit for {repo}@{revision}: {problem}") from None
 
     def _missing(self, repo: Repo) -> MirrorError:
-        return MirrorError(f"{self.endpoint} has no {repo.repo_type} {repo.repo_id}, or the token does not open it")
+        return MissingError(f"{self.endpoint} has no {repo.repo_type} {repo.repo_id}, or the token does not open it")
 
     def info(self, repo: Repo, revision: str, token: str | None = None) -> tuple[Commit, Mapping[str, Any]]:
         """Return the commit that a revision means now, and the repository's card. One request."""
@@ -155,7 +198,7 @@ class Hub:
             except AnswerProblem as problem:
                 raise self._senseless(repo, commit, problem) from None
         tree.close()
-        return Listing(commit, tree.files, tree.folders, card, tree.refused)
+        return Listing(commit, tree.files, tree.folders, card, tree.refused, teller=self.endpoint)
 
     def _pages(self, repo: Repo, commit: Commit, token: str | None) -> Iterator[Any]:
         """Yield the pages of a listing, each once."""
@@ -173,7 +216,7 @@ class Hub:
             if not link:
                 return
             if self.http.clock.monotonic() > until:
-                raise MirrorError(f"{self.endpoint} does not list {repo} in {LISTING_SECONDS} seconds")
+                raise SlowError(f"{self.endpoint} does not list {repo} in {LISTING_SECONDS} seconds")
             # what follows is the same address with another question: wherever else the link may lead is not asked
             query = urlencode(parse_qsl(link[1].partition("?")[2].partition("#")[0], keep_blank_values=True))
         raise MirrorError(f"{self.endpoint} lists {repo} in pages that lead in a circle")
@@ -186,20 +229,16 @@ class Hub:
 
     def _open(self, method: str, url: str, headers: Mapping[str, str], bucket: str) -> Any:
         """Send a request, unless nobody was there already."""
-        if self._down:
-            raise self._down
+        self._absence.check()
         try:
             answer = self.http.open(method, url, headers, bucket=bucket)
         except UnreachableError as problem:
-            self._down = problem
+            self._absence.begin(problem)
             raise
         except SilentError as problem:
-            # threads may count one too few, which costs a try more
-            self._silences += 1
-            if self._silences >= _SILENCES:
-                self._down = problem
+            self._absence.silence(problem)
             raise
-        self._silences = 0
+        self._absence.end()
         return answer
 
     def _ask(
@@ -219,10 +258,12 @@ class Hub:
                 raise self._refusal(repo, revision, answer)
             try:
                 return document(answer, self.http.clock), answer.headers
+            except LateProblem as problem:
+                raise SlowError(f"{self.endpoint} answers about {repo}@{revision[:12]} too slowly: {problem}") from None
             except AnswerProblem as problem:
                 raise self._senseless(repo, revision, problem) from None
             except NETWORK_ERRORS as problem:
-                if attempt >= _ATTEMPTS:
+                if attempt >= self.http.attempts:
                     cause = f"{self.endpoint} breaks off its answers"
                     raise TransportError(f"{cause} about {repo}: {reason(problem)}", cause=cause) from problem
                 self.http.backoff(attempt)
@@ -252,7 +293,7 @@ class Hub:
         if code == "GatedRepo":
             return gated(repo)
         if code == "RevisionNotFound":
-            return MirrorError(f"{repo} has no revision {revision}")
+            return MissingError(f"{repo} has no revision {revision}")
         # unless it is known, the Hub does not tell what is missing from what is not for everybody
         if code == "RepoNotFound" or (status in (401, 404) and not code):
             return self._missing(repo)
@@ -260,7 +301,10 @@ class Hub:
         text, cause = f"{self.endpoint} answers {status} about {repo}", f"{self.endpoint} answers {status}"
         if status >= 500:
             return TransportError(text, cause=cause)
-        return MirrorError(f"{text}: {shown(words)}" if words else text, cause=cause)
+        text = f"{text}: {shown(words)}" if words else text
+        if status in CLOSED:
+            return HeldError(f"{text}: it is closed there, and held here", cause=cause)
+        return MirrorError(text, cause=cause)
 
 
 #: Characters of a header that names the next page.

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import re
@@ -109,7 +110,8 @@ class Peer:
     def listing(self, repo: Repo, commit: Commit) -> tuple[Listing, tuple[RepoPath, ...]]:
         """Return the Hub's listing of a commit as the peer knows it, and the paths that it serves. Raises PeerError."""
         try:
-            listing = listing_of(self._document(f"hub/{repo.folder}/upstream/{commit}.json"))
+            told = listing_of(self._document(f"hub/{repo.folder}/upstream/{commit}.json"))
+            listing = dataclasses.replace(told, teller="")  # of what upstreams say this node takes no peer's word
             served = served_of(self._document(f"hub/{repo.folder}/rev/{commit}/info.blobs.json"))
         except NameProblem as problem:
             raise PeerError(f"{self.endpoint}: {repo}@{commit[:12]} can't be understood: {problem}") from None

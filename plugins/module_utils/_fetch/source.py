@@ -17,8 +17,8 @@ from .._base.clock import Clock
 from .._base.names import clean, shown
 from .._plan.plan import Fetch
 from .body import Body, BrokenError, ClosedError, FetchError, WrongError
-from .http import NETWORK_ERRORS, Http, discard, moved_to, origin, origin_name, reason
-from .hub import REDIRECTS, check_same_repo
+from .http import NETWORK_ERRORS, Haste, Http, discard, moved_to, origin, origin_name, reason
+from .hub import CLOSED, REDIRECTS, check_same_repo
 from .origin import Origin
 from .xet import Xet, XetError, XetFile, xet_file
 
@@ -62,12 +62,12 @@ class Source:
         """Return what the origin is called."""
         return self.origin.endpoint
 
-    def body(self, action: Fetch, plain: bool = False, hasty: bool = False) -> Body:
+    def body(self, action: Fetch, plain: bool = False, haste: Haste = Haste.NONE) -> Body:
         """Return the bytes of a file, not asked for yet; over HTTP alone where they are to be ``plain``.
 
-        Who is ``hasty`` has another origin to ask, and gets LimitedError where this one wants a wait.
+        Who is in ``haste`` has another origin to ask.
         """
-        over_http = HttpBody(self, action, self.origin.http.hasty() if hasty else self.origin.http)
+        over_http = HttpBody(self, action, self.origin.http.hasty(haste))
         if self._xet and action.file.sha256 and not plain:
             found = xet_file(over_http.headers(), action.file.size, self.origin.endpoint)
             if found:
@@ -275,7 +275,8 @@ class HttpBody(Body):
             answer.close()
             code = clean(headers.get("X-Error-Code", "no reason given"))
             cause = f"{self._origin.endpoint} answers {answer.status} ({code})"
-            raise (BrokenError if answer.status >= 500 else FetchError)(f"{self._name}: {cause}", cause)
+            kind = BrokenError if answer.status >= 500 else ClosedError if answer.status in CLOSED else FetchError
+            raise kind(f"{self._name}: {cause}", cause)
         told = headers.get("X-Repo-Commit")
         etag = _etag(answer, "X-Linked-Etag")
         size = headers.get("X-Linked-Size")

@@ -37,7 +37,7 @@ _TOKENS: Mapping[str, tuple[str, str]] = {
     "token": (
         "str",
         "Access token for the Hub, for entries that name none of O(tokens). It is sent to O(endpoint) only, of several"
-        " to the first.",
+        " to the first that is believed.",
     ),
     "tokens": ("dict", "Access tokens by name, for entries with C(token)."),
 }

@@ -95,7 +95,8 @@ class Listing:
     """All files of a repository at one commit, folders with their tree ids, and what its card says.
 
     ``refused`` has the names of files that can't be had, whoever wants them, and why. ``doubt`` says why what the peer
-    told could not be compared with the Hub.
+    told could not be compared with the Hub. ``teller`` is the upstream that listed it, empty where nobody knows.
+    ``confirms``: it was asked for although the commit is here, and its word counts more than that of who told it.
     """
 
     commit: Commit
@@ -104,6 +105,8 @@ class Listing:
     info: Mapping[str, Any] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
     doubt: str = ""
+    teller: str = ""
+    confirms: bool = False
 
     @property
     def is_gated(self) -> bool:
@@ -118,7 +121,8 @@ class Listing:
             "folders": dict(sorted(self.folders.items())),
             "info": dict(self.info),
         }
-        return {**value, "refused": dict(sorted(self.refused.items()))} if self.refused else value
+        more = {"refused": dict(sorted(self.refused.items())), "teller": self.teller}
+        return {**value, **{name: told for name, told in more.items() if told}}
 
 
 #: The files of a commit: path -> etag.

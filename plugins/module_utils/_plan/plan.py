@@ -50,8 +50,8 @@ class CommitPlan:
 
     It is done as a whole or not at all; ``entries`` are the whitelist's entries that want it. ``list_it``: it stays for
     as long as the whitelist names it by its id. ``dropped``, ``added``: paths that leave
-    its listing, and that come into it. ``confirm``: the peer told what is sealed, and the Hub says so, too.
-    ``tokens``: path -> the name of the token of an entry that wants it.
+    its listing, and that come into it. ``confirm``: a peer, or a later upstream, told what is sealed,
+    and the Hub says so, too. ``tokens``: path -> the name of the token of an entry that wants it.
     """
 
     repo: Repo
@@ -223,7 +223,7 @@ def plan_repo(
         commit.entries.append(wanted)
         commit.paths = tuple(sorted({*commit.paths, *paths}))
         commit.tokens.update({path: commit.tokens.get(path) or wanted.token for path in paths})
-        commit.confirm = answer.commit in facts.second_hand and not answer.doubt
+        commit.confirm = answer.confirms or (answer.commit in facts.second_hand and not answer.doubt)
         if answer.doubt:
             plan.warnings.append(
                 f"{wanted}: the peer told what commit {answer.commit[:12]} is made of, and that can't be compared with"

@@ -45,7 +45,7 @@ from .recovery import recover, settle
 from .removal_plan import MaxDeleteError, named, surplus
 from .settings import Settings
 from .sync import Options, Sync
-from .upstream import Upstream, tokens_for, upstreams_of
+from .upstream import Upstream, first_believed, tokens_for, upstreams_of
 from .watchdog import GiveUp, Watchdog, end_process
 from .whitelist import WhitelistFolder
 
@@ -291,7 +291,8 @@ class Engine:
         health, fs, segments = self._health(), self.store.fs, Segments(self.clock)
         from_peers = [Fetcher(Source(peer, self.clock), fs, self.clock, segments) for peer in peers]
         from_hubs = [Fetcher(source, fs, self.clock, segments) for source in map(self._source, hubs)]
-        fetchers = Fetchers(from_hubs, health, from_peers, is_patient)
+        believed = [one.url for one in self._upstreams if one.is_believed]
+        fetchers = Fetchers(from_hubs, health, from_peers, is_patient, believed)
         try:
             yield fetchers, health
         finally:
@@ -336,7 +337,7 @@ class Engine:
             pools = Pools(proxies, self._reach(one, proxies).check)
             http = Http(self.clock, pools, [limit, BandwidthLimit(one.bandwidth, self.clock)])
             http.move = self.progress.move
-            hubs.append(Hub(one.url, http, tokens, is_first=not hubs))
+            hubs.append(Hub(one.url, http, tokens, is_first=one is first_believed(self._upstreams)))
         self.progress.is_told_to_wait = lambda: any(hub.http.rate_limits.is_closed() for hub in hubs)
         return hubs
 

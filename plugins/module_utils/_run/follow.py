@@ -211,6 +211,8 @@ class Follower:
         self._fetch(repo, listing, paths)
         from_hub = None if commit in facts.second_hand else repository.upstream(commit)
         is_news = from_hub is None or from_hub.files != listing.files
+        if from_hub and not is_news:
+            listing = dataclasses.replace(listing, teller=from_hub.teller)
         with repository.locked():
             seal(self._store, repository, listing, paths, about, second_hand=is_news or None)
         return True

@@ -15,7 +15,8 @@ from .._base.errors import MirrorError, as_problem
 from .._base.names import Commit
 from .._base.progress import Progress
 from .._fetch.hub import Hub
-from .._fetch.upstreams import BehindError, Upstreams
+from .._fetch.latest import Latest
+from .._fetch.upstreams import KeptError, Upstreams
 from .._plan.facts import Listing, Repo, RepoFacts, Snapshot
 from .._plan.lockfile import LockFile
 from .._plan.plan import CommitPlan, Plan, Upstream, plan_repo
@@ -87,10 +88,10 @@ class Planner:
             return self._at_commit(wanted, facts, facts.refs[ref])
         try:
             return self._upstreams.ask(
-                str(wanted), partial(self._ask_hub, wanted, facts), partial(self._is_behind, wanted, facts)
+                wanted, partial(self._ask_hub, wanted, facts), partial(self._latest, wanted, facts)
             )
-        except BehindError:  # which is told
-            return self._at_commit(wanted, facts, facts.refs[ref])
+        except KeptError as kept:  # which is told
+            return self._at_commit(wanted, facts, kept.commit)
 
     def _ask_hub(self, wanted: Wanted, facts: RepoFacts, hub: Hub) -> Listing:
         """Return what a Hub says of a ref now."""
@@ -100,24 +101,29 @@ class Planner:
             commit = hub.head(repo, ref, min(facts.snapshots[known], key=len), wanted.token)
             if commit in facts.rejected.get(ref, ()):
                 return self._at_commit(wanted, facts, facts.refs[ref])
-            listing = self._seen(repo, facts, commit) if commit else None
+            listing = self._told(repo, facts, commit, hub) if commit else None
             if listing:
                 return listing
         commit, card = hub.info(repo, ref, wanted.token)
         if commit in facts.rejected.get(ref, ()):
             return self._at_commit(wanted, facts, facts.refs[ref])
-        return self._seen(repo, facts, commit) or hub.listing(repo, commit, card, wanted.token)
+        told = self._told(repo, facts, commit, hub)
+        if told:
+            return told
+        return dataclasses.replace(hub.listing(repo, commit, card, wanted.token), confirms=commit in facts.snapshots)
 
-    def _is_behind(self, wanted: Wanted, facts: RepoFacts, listing: Listing) -> bool:
-        """Say whether what is published is newer: it came from somebody who is ahead."""
-        published = facts.refs.get(wanted.revision)
-        if published in (None, listing.commit):
-            return False
-        if listing.commit in facts.history.get(wanted.revision, ()):
-            return True
-        before = self._store.repository(wanted.repo).upstream(published)
-        dates = [str(one.info.get("lastModified") or "") for one in (listing, before) if one]
-        return len(dates) == 2 and all(dates) and dates[0] < dates[1]
+    def _latest(self, wanted: Wanted, facts: RepoFacts) -> Latest | None:
+        """Return what is here of a ref."""
+        commit = _newest(wanted, facts)
+        if not commit:
+            return None
+        read = partial(self._store.repository(wanted.repo).upstream, commit)
+        return Latest(commit, facts.history.get(wanted.revision, ()), read, self._store.clock)
+
+    def _told(self, repo: Repo, facts: RepoFacts, commit: Commit, hub: Hub) -> Listing | None:
+        """Return the listing of a commit, unless one that this Hub stands before told it: that is to be compared."""
+        seen = self._seen(repo, facts, commit)
+        return None if seen and self._upstreams.is_before(hub, seen.teller) else seen
 
     def _seen(self, repo: Repo, facts: RepoFacts, commit: Commit) -> Listing | None:
         """Return the Hub's listing of a commit if it came from the Hub before."""
@@ -129,7 +135,7 @@ class Planner:
         if seen:
             return seen
         try:
-            return self._upstreams.ask(str(wanted), partial(self._hub_at_commit, wanted, commit))
+            return self._upstreams.ask(wanted, partial(self._hub_at_commit, wanted, commit))
         except StoppedError:
             raise
         except MirrorError as problem:
@@ -182,6 +188,12 @@ def _coming(commits: Iterable[CommitPlan], wanted: Wanted) -> CommitPlan | None:
         if wanted in commit.entries and (moves or wanted.is_commit):
             return commit
     return None
+
+
+def _newest(wanted: Wanted, facts: RepoFacts) -> Commit | None:
+    """Return the newest commit of a ref that is here: where a person publishes, the one that waits."""
+    waiting = facts.pending.get(wanted.revision) if wanted.publish == "manual" else None
+    return waiting or facts.refs.get(wanted.revision)
 
 
 def _last_success(state: State, wanted: Wanted) -> float:

@@ -65,10 +65,10 @@ class Settings:
         "Each of a list is a URL or a mapping with C(url). The first that answers is believed about commits and hashes,"
         " unless it has C(listings) V(false). Bytes come from any of them, for they are verified.",
         "C(token) there is the name of one of the tokens, which then goes to that upstream alone. Tokens that entries"
-        " name, and the one for those that name none, go to the first upstream only.",
+        " name, and the one for those that name none, go only to the first upstream that is believed.",
         "C(proxy) there is that upstream's own, without a password, and empty for a direct connection; without the key"
         " it is O(proxy). C(bandwidth) is its own limit in bytes a second, beside that of all together.",
-        "One that is away, limited, behind or wrong is asked after the others for a while, and a warning says so.",
+        "One that is away, limited or wrong is asked after the others for a while, and a warning says so.",
         default="https://huggingface.co",
         type="raw",
         check=upstreams_problem,
@@ -204,7 +204,10 @@ class Settings:
     lock: LockFile | None = None
 
     def check(self) -> None:
-        """Raise MirrorError where something is not within its limits."""
+        """Raise MirrorError where something is not within its limits, or has no value that needs one."""
+        for name, one in SETTINGS.items():
+            if one.default is not None and vars(self)[name] is None:
+                raise MirrorError(f"{name} is null, it must have a value")
         check(SETTINGS, {name: value for name, value in vars(self).items() if name != "store"})
 
     @property

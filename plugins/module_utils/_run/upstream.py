@@ -6,18 +6,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .._base.address import endpoint_problem, proxy_problem
+from .._base.address import endpoint_problem, normal, proxy_problem
 from .._base.errors import MirrorError
 from .._base.names import kind_of, listed, shown
 
 #: Bytes a second: with less, what is fetched would be taken for stalled.
 LEAST_BANDWIDTH, MOST_BANDWIDTH = 10_000, 10**12
 _MOST = 10  # upstreams; each of them may have to be asked for each file
+#: Several URLs, or hosts, in one text.
+_SEVERAL = re.compile(r"[\s,;|]+https?:|^https?://[^/]*[,;|]", re.IGNORECASE)
+#: A token's name; what looks otherwise may be a secret.
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _NUMBER = re.compile("[0-9]{1,13}")
+_TOKENS = "tokens (mirror_sync_tokens)"
 _WHERE = (
     "give an access token as token or tokens (mirror_sync_token, mirror_sync_tokens), the command by its tokens_file"
 )
@@ -43,13 +48,13 @@ class Upstream:
 def upstreams_of(endpoint: Any) -> list[Upstream]:
     """Return the upstreams that a setting without a problem names, in order."""
     items = endpoint if isinstance(endpoint, (list, tuple)) else [endpoint]
-    return [Upstream(item.rstrip("/")) if isinstance(item, str) else _of_mapping(item) for item in items]
+    return [Upstream(normal(item)) if isinstance(item, str) else _of_mapping(item) for item in items]
 
 
 def _of_mapping(item: Mapping[str, Any]) -> Upstream:
     given = {name: value for name, value in item.items() if value is not None}
     return Upstream(
-        given["url"].rstrip("/"),
+        normal(given["url"]),
         given.get("token") or None,
         given.get("proxy"),
         int(given.get("bandwidth", 0)),
@@ -60,7 +65,7 @@ def _of_mapping(item: Mapping[str, Any]) -> Upstream:
 def upstreams_problem(endpoint: Any) -> str | None:
     """Return what is wrong with the setting, without showing what may be a secret, or None."""
     if isinstance(endpoint, str):
-        if endpoint.lstrip().startswith("["):
+        if endpoint.lstrip().startswith("[") or _SEVERAL.search(endpoint):
             return f"""is a text; a list is written as [URL, URL], on the command line as JSON: {_ON_COMMAND_LINE}"""
         return endpoint_problem(endpoint, _WHERE)
     if not isinstance(endpoint, (list, tuple)):
@@ -102,7 +107,9 @@ def _item_problem(item: Any) -> str | None:
 def _token(value: Any) -> str | None:
     if not isinstance(value, str):
         return f"is {kind_of(value)}, it must be the name of a token"
-    return "must not be default: that token goes to the first upstream" if value == "default" else None
+    if value and not _NAME.fullmatch(value):
+        return "must be the name of a token, of letters, digits and . _ -"
+    return "must not be default: that token goes to the first upstream that is believed" if value == "default" else None
 
 
 def _proxy(value: Any) -> str | None:
@@ -136,18 +143,36 @@ _KEYS: Mapping[str, Callable[[Any], str | None]] = {
 
 
 def tokens_for(upstreams: list[Upstream], tokens: Mapping[str | None, str]) -> list[Mapping[str | None, str]]:
-    """Return the tokens for each upstream: what entries name is for the first one, to the others goes their own alone.
+    """Return the tokens for each upstream: its own, and for the first that is believed all that is nobody else's.
 
     Raises MirrorError where one names a token that there is not.
     """
-    for one in upstreams:
-        if one.token and one.token not in tokens:
-            told = f"{one.url} names the token {shown(one.token)}, which there is not: give it in tokens"
-            raise MirrorError(f"{told} (mirror_sync_tokens)")
-    first, *others = upstreams
-    taken = {one.token for one in others if one.token}
+    problem = unknown_token(upstreams, tokens)
+    if problem:
+        raise MirrorError(f"endpoint {problem}")
+    first = first_believed(upstreams)
+    taken = {one.token for one in upstreams if one.token and one is not first}
     for_first = {name: token for name, token in tokens.items() if name not in taken or name == first.token}
     if first.token:
         for_first[None] = tokens[first.token]
-    own: list[Mapping[str | None, str]] = [{None: tokens[one.token]} if one.token else {} for one in others]
-    return [for_first, *own]
+    return [for_first if one is first else _own(one, tokens) for one in upstreams]
+
+
+def _own(upstream: Upstream, tokens: Mapping[str | None, str]) -> Mapping[str | None, str]:
+    return {None: tokens[upstream.token]} if upstream.token else {}
+
+
+def first_believed(upstreams: list[Upstream]) -> Upstream:
+    """Return the upstream that entries' tokens are for."""
+    return next(one for one in upstreams if one.is_believed)
+
+
+def unknown_token(upstreams: list[Upstream], names: Container[str | None]) -> str | None:
+    """Return what is wrong where an upstream names a token that there is not, or None.
+
+    What is named is not shown: it may be the token itself.
+    """
+    for number, one in enumerate(upstreams, 1):
+        if one.token and one.token not in names:
+            return f"(upstream {number}) names a token that there is not: give it with that name in {_TOKENS}"
+    return None

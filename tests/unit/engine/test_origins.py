@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.rate_limit import BandwidthLimit
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._cli.ledger_text import tell
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._cli.ledger_text import describe
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch import http as _http
 from unit.engine.upstreams import FILE, SWAPPER, TINY, Odd, counts, repo_of, told, urls
 
@@ -54,11 +54,11 @@ def test_who_is_away_is_asked_once_and_the_others_have_it(
     assert not answer["failures"]
     assert tries == [1, 2, 3, 4], "one request's attempts, and not one of each repository and file"
     (warning,) = answer["warnings"]
-    assert warning.startswith(f"{NOBODY} gives no answer (") and ": it is not asked until 20" in warning
+    assert warning.startswith(f"{NOBODY} gives no answer (") and ": it is asked last until 20" in warning
     (line,) = [
         line for line in (store / "ledger").glob("2*.jsonl").__next__().read_text().splitlines() if "upst" in line
     ]
-    assert json.loads(line)["upstreams"] == [warning] and warning in str(tell(json.loads(line)))
+    assert json.loads(line)["upstreams"] == [warning] and warning in str(describe(json.loads(line)))
     check_store(store)
 
 
@@ -86,6 +86,9 @@ def test_who_is_behind_moves_nothing_back(
     telling: Run, hub: HubProcess, odd: Odd, published: Callable[[], str | None]
 ) -> None:
     behind, both = odd
+    hub.control("move", {"repo_id": SWAPPER, "commit": 0})
+    assert not telling({"repo_id": SWAPPER})["failures"]
+    hub.control("move", {"repo_id": SWAPPER, "commit": 1})
     assert not telling({"repo_id": SWAPPER})["failures"]
     newest = published()
     behind.control("move", {"repo_id": SWAPPER, "commit": 0})
@@ -189,6 +192,19 @@ def test_a_token_stays_at_its_own_upstream(telling: Run, hub: HubProcess, other:
     named = [hub.url, {"url": other.url, "token": "other"}]
     assert not telling({"repo_id": SWAPPER, "token": "other"}, endpoint=named, tokens=tokens)["failures"]
     assert not counts(hub)
+
+
+@pytest.mark.parametrize(
+    ("entry", "options"), [({}, {"token": "hf_x"}), ({"token": "entry"}, {"tokens": {"entry": "hf_x"}})]
+)
+def test_the_entries_tokens_are_for_the_first_that_is_believed(
+    telling: Run, hub: HubProcess, other: HubProcess, entry: dict[str, Any], options: dict[str, Any]
+) -> None:
+    """And not for one that is there for bytes alone, be it the first of the list."""
+    hub.control("access", {"repo_id": SWAPPER, "mode": "private", "token": "hf_x"})
+    both = [{"url": other.url, "listings": False}, hub.url]
+    assert not telling({"repo_id": SWAPPER, **entry}, endpoint=both, **options)["failures"]
+    assert counts(other) and not any(one["authorization"] for one in other.control("requests")["last"])
 
 
 def test_an_upstream_has_a_bandwidth_of_its_own(

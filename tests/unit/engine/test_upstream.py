@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.health import Health
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import Engine
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.settings import Settings
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.upstream import (
     Upstream,
     tokens_for,
@@ -25,6 +29,13 @@ WRONG: list[tuple[Any, str]] = [
     ([], "has 0 upstreams"),
     ([A] * 11, "has 11 upstreams, it must have 1 to 10"),
     ([A, f"{A}/"], "names an upstream twice"),
+    ([A, "HTTPS://A.example.com.:443/x/.././"], "names an upstream twice"),
+    ([f"{A}/x", f"{A}//x/."], "names an upstream twice"),
+    (f"{A},{B}", "is a text; a list is written as [URL, URL]"),
+    (f"{A}, {B}", "is a text; a list is written as [URL, URL]"),
+    ("https://a.example.com,b.example.com", "is a text; a list is written as [URL, URL]"),
+    ([f"{A},{B}"], "has a character in its host that no host has"),
+    ([A, {"url": B, "token": "hf_secret of mine"}], "(upstream 2) token must be the name of a token"),
     ([A, None], "(upstream 2) is null, it must be a URL or a mapping"),
     ([A, ["b"]], "(upstream 2) is a list, it must be a URL or a mapping"),
     ([A, "b"], "(upstream 2) must be an address"),
@@ -64,6 +75,24 @@ def test_what_is_right_is_read() -> None:
     assert upstreams_problem(f"{A}/") is None and upstreams_of(f"{A}/") == [Upstream(A)]
 
 
+def test_null_is_no_upstream(tmp_path: Path) -> None:
+    with pytest.raises(MirrorError, match="endpoint is null, it must have a value"):
+        Engine(Settings(tmp_path, endpoint=None))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("HTTPS://Hub.Example.com.:443/", "https://hub.example.com"),
+        ("http://hub.example.com:80/./hf//x/", "http://hub.example.com/hf/x"),
+        ("https://hub.example.com:80", "https://hub.example.com:80"),
+        ("http://[FE80::1]:8080/x/.", "http://[fe80::1]:8080/x"),
+    ],
+)
+def test_a_url_is_written_one_way(written: str, meant: str) -> None:
+    assert upstreams_problem(written) is None and upstreams_of([written]) == [Upstream(meant)]
+
+
 TOKENS = {None: "hf_default", "one": "hf_one", "b": "hf_b"}
 
 
@@ -75,6 +104,12 @@ TOKENS = {None: "hf_default", "one": "hf_one", "b": "hf_b"}
         ([A, {"url": B, "token": "b"}], [{None: "hf_default", "one": "hf_one"}, {None: "hf_b"}]),
         ([{"url": A, "token": "one"}, B], [{**TOKENS, None: "hf_one"}, {}]),
         ([{"url": A, "token": "b"}, {"url": B, "token": "b"}], [{**TOKENS, None: "hf_b"}, {None: "hf_b"}]),
+        # what is believed for no listing gets its own alone
+        ([{"url": A, "listings": False}, B], [{}, TOKENS]),
+        (
+            [{"url": A, "listings": False, "token": "b"}, {"url": B, "token": "one"}, C],
+            [{None: "hf_b"}, {None: "hf_one", "one": "hf_one"}, {}],
+        ),
     ],
 )
 def test_a_token_goes_to_its_own_upstream(endpoint: Any, tokens: list[Any]) -> None:
@@ -82,11 +117,15 @@ def test_a_token_goes_to_its_own_upstream(endpoint: Any, tokens: list[Any]) -> N
 
 
 def test_a_token_that_is_not_there_is_named() -> None:
-    with pytest.raises(MirrorError, match="names the token 'x', which there is not: give it in tokens"):
-        tokens_for([Upstream(A), Upstream(B, "x")], TOKENS)
+    """Not as it is written: it may be the token itself."""
+    with pytest.raises(MirrorError, match=r"upstream 2\) names a token that there is not") as told:
+        tokens_for([Upstream(A), Upstream(B, "hf_secret")], TOKENS)
+    assert "hf_secret" not in str(told.value)
 
 
 # ---- health
+
+ONE = Repo("model", "some/one")
 
 
 class Turning(StandingClock):
@@ -95,7 +134,7 @@ class Turning(StandingClock):
 
 
 def order(health: Health) -> str:
-    return "".join(health.order(["a", "b", "c"], str))
+    return "".join(health.order(["a", "b", "c"], str, ONE))
 
 
 def test_the_order_is_the_lists_but_for_who_is_left() -> None:
@@ -105,28 +144,41 @@ def test_the_order_is_the_lists_but_for_who_is_left() -> None:
     health.leave("a", 3600, "is behind")
     assert order(health) == "bca"
     health.leave("b", 300, "gives no answer", is_away=True)
-    assert order(health) == "ca"
+    assert order(health) == "cab"
     health.limited("c", 60)
-    assert order(health) == "ac"
+    assert order(health) == "acb"
     clock.turn(61)
-    assert order(health) == "ca"
+    assert order(health) == "cab"
     clock.turn(240)
     assert order(health) == "bca"
     clock.turn(3600)
     assert order(health) == "abc"
 
 
-def test_where_all_are_away_one_is_asked() -> None:
-    clock = Turning()
-    health = Health(clock)
+def test_who_is_away_and_answers_is_back() -> None:
+    health = Health(Turning())
     for name in "cab":
         health.leave(name, 300, "gives no answer", is_away=True)
-        clock.turn(1)
-    assert order(health) == "c"
+    assert order(health) == "abc" and health.is_away("c")
     health.fine("c")
-    assert order(health) == "c"
-    clock.turn(300)
-    assert order(health) == "abc"
+    assert order(health) == "cab" and not health.is_away("c")
+
+
+def test_several_repositories_in_a_row_are_the_upstreams_trouble() -> None:
+    """And one repository's is its own, however often it has it."""
+    health = Health(Turning())
+    repos = [Repo("model", f"some/{name}") for name in "xyz"]
+    for _time in range(5):
+        health.trouble("a", ONE, "500")
+    assert order(health) == "bca" and not health.is_away("a")
+    for repo in repos:
+        health.trouble("a", repo, "500")
+        health.answered("a")
+    assert "".join(health.order("abc", str, Repo("model", "some/other"))) == "abc" and not health.warnings
+    for repo in repos:
+        health.trouble("a", repo, "500")
+    assert "".join(health.order("abc", str, Repo("model", "some/other"))) == "bca" and health.is_away("a")
+    assert health.warnings[0].startswith("a has trouble with 3 repositories in a row (500): it is asked last until")
 
 
 def test_who_fails_again_is_left_for_longer_and_who_gives_is_not() -> None:
@@ -151,7 +203,7 @@ def test_the_graver_reason_counts() -> None:
     health.limited("a", 10)
     assert health.to_remember()["a"].message == "lies"
     health.leave("a", 300, "gives no answer", is_away=True)
-    assert order(health) == "bc"
+    assert order(health) == "bca" and health.is_away("a")
 
 
 def test_what_an_earlier_run_learned_is_told_and_no_clock_makes_it_years() -> None:

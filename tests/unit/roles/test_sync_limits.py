@@ -66,13 +66,21 @@ UPSTREAMS = [
     (None, "mirror_sync_endpoint must be a value, not null."),
     ({"url": "https://a.example.com"}, "endpoint is a mapping, it must be a URL, or a list"),
     (["https://a.example.com", {"url": "https://b.example.com", "token": ["x"]}], "endpoint (upstream 2) token is a"),
+    (["https://a.example.com", {"url": "https://b.example.com", "token": "here"}], ""),
+    (
+        ["https://a.example.com", {"url": "https://b.example.com", "token": "hf_secret"}],
+        "names a token that there is not",
+    ),
+    ("https://a.example.com,https://b.example.com", "endpoint is a text; a list is written as [URL, URL]"),
 ]
 
 
 @pytest.mark.parametrize(("given", "words"), UPSTREAMS, ids=str)
 def test_upstreams_are_a_url_or_a_list(tmp_path: Path, given: Any, words: str) -> None:
-    done = local_role.run(tmp_path, "mirror_sync", "preflight", **FINE, mirror_sync_endpoint=given)
+    known = {"mirror_sync_tokens": {"here": "hf_x"}}
+    done = local_role.run(tmp_path, "mirror_sync", "preflight", **FINE, **known, mirror_sync_endpoint=given)
     assert done.is_good == (not words) and words in " ".join(done.said.split()), done.said
+    assert "hf_secret" not in done.said
 
 
 def test_the_night_asks_whom_the_play_asks() -> None:

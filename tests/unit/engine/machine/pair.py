@@ -15,6 +15,7 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.body imp
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.fetch import Fetcher
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.fetchers import Fetchers
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.health import Health
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.http import Haste
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.peer import Peer, PeerError
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import Fetch
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.compare import differences
@@ -57,7 +58,7 @@ class DiskSource(MemorySource):
         self.received = 0
         self.warnings: list[str] = []
 
-    def body(self, action: Fetch, plain: bool = False, hasty: bool = False) -> Body:
+    def body(self, action: Fetch, plain: bool = False, haste: Haste = Haste.NONE) -> Body:
         return _DiskBody(self._pool / action.file.etag)
 
 

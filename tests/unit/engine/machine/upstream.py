@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.clock import Clock
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.body import Body, FetchError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.http import Haste
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.hub import gated
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import File, Listing, Repo
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.plan import Fetch
@@ -112,7 +113,7 @@ class MemorySource:
         self.received = 0
         self.warnings: list[str] = []
 
-    def body(self, action: Fetch, plain: bool = False, hasty: bool = False) -> Body:
+    def body(self, action: Fetch, plain: bool = False, haste: Haste = Haste.NONE) -> Body:
         return _MemoryBody(self, action)
 
     def close(self) -> None:
