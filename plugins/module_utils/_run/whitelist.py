@@ -50,7 +50,8 @@ class WhitelistFolder:
 
         def is_older(name: str, entries: tuple[Wanted, ...]) -> bool:
             one = known[name]
-            if name in self._instead or one.node == own or one.wanted == entries:
+            # where it is gone, whoever has it again, or emptied it, did so since
+            if name in self._instead or one.node == own or one.is_gone or one.wanted == entries:
                 return False
             if name in said:  # what it said before another node said otherwise
                 return said[name] == entries
