@@ -10,14 +10,13 @@ import re
 from datetime import datetime
 from typing import Any
 
+from .._base.clock import LATEST
 from .._base.limits import PEER_HISTORY, PEER_REFS
 from .._base.names import Commit, Ref, is_plain, shown
 from .json import AnswerProblem, items, mapping, sequence
 
 #: Characters of who did it, and of why.
 _ACTOR, _NOTE = 200, 2_000
-#: The last time that is believed: there is room for one more after it.
-LATEST = "9998-12-31T23:59:59Z"
 #: What JSON's numbers can count.
 _MOST = (1 << 53) - 1
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)

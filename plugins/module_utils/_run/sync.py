@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Callable
 
-from .._base.clock import LimitError, StoppedError, stamp
+from .._base.clock import LimitError, StoppedError
 from .._base.errors import Besides, HeldError, MirrorError, as_problem, join
 from .._base.names import Ref
 from .._base.progress import Progress
@@ -28,7 +28,6 @@ from .._plan.plan import CommitPlan, Fetch, Plan, Removal
 from .._plan.wanted import Wanted
 from .._store.catalogue import write_catalogue
 from .._store.decision import decide
-from .._store.history import Mark
 from .._store.ledger import LONGEST_DELAY, RepoState, State
 from .._store.store import Store
 from .._store.view_update import are_noted, note_entries, update_views
@@ -163,7 +162,7 @@ class Sync:
             self._wait_for_peers(commit)
         with repository.locked():
             if commit.list_it:
-                repository.mark({"listed": {commit.listing.commit: self._mark()}})
+                repository.mark({"listed": {commit.listing.commit: {"actor": self._options.actor}}})
             for publish in commit.publishes:
                 move: dict[str, Any] = {
                     "ref": publish.ref,
@@ -190,9 +189,6 @@ class Sync:
             problem = peer.wait_for(commit.repo, name, digest, max(until - self._clock.monotonic(), 0))
             if problem and problem not in self.warnings:
                 self.warnings.append(problem)
-
-    def _mark(self) -> Mark:
-        return {"time": stamp(self._clock.now()), "actor": self._options.actor}
 
     def _inspect(self, commit: CommitPlan) -> None:
         """Look into what was verified: nothing but what the entries' formats and the lock file say."""

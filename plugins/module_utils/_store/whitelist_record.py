@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .._base import fs as _fs
-from .._base.clock import seconds_of, stamp
+from .._base.clock import stamp, stamp_after
 from .._base.errors import MirrorError
 from .._base.limits import PEER_ENTRIES
 from .._base.names import shown
@@ -119,8 +119,7 @@ def merge_records(mine: Records, theirs: Records, now: float) -> dict[str, FileR
 
 def later(now: float, old: FileRecord | None) -> str:
     """Return a time for what a file says now that is later than what it said before, whatever the clock says."""
-    before = seconds_of(old.time) + 1 if old and old.time <= stamp(now + AHEAD) else 0.0
-    return stamp(max(now, before))
+    return stamp_after(old.time if old and old.time <= stamp(now + AHEAD) else "", now)
 
 
 def _entry(one: Wanted) -> dict[str, Any]:
