@@ -25,7 +25,7 @@ from .._fetch.peer import Peer
 from .._plan.facts import Listing, Repo
 from .._plan.plan import Fetch
 from .._store.catalogue import Catalogue, Piece, write_catalogue
-from .._store.decision import adopt
+from .._store.decision import Standing, adopt, note_seen
 from .._store.history import Entry, History, Mark, merge_history
 from .._store.purged import read_purged
 from .._store.store import Store
@@ -106,7 +106,7 @@ class Follower:
             done.removed += Purge(self._store, str(self._about["actor"])).apply(purges)
         self._whitelist(theirs.whitelist)
         mine = write_catalogue(self._store)
-        leads = theirs.decision.leads(theirs.node, mine.decision, self._store.clock.now())
+        leads = self._leads(theirs.standing, mine.standing, done)
         known = {**{repo: Piece(history) for repo, history in mine.removed.items()}, **mine.pieces}
         told = {**theirs.removed, **{repo: piece.history for repo, piece in theirs.pieces.items()}}
         believed = {repo for repo, history in told.items() if self._is_possible(repo, known, history, done)}
@@ -124,10 +124,20 @@ class Follower:
         gone = {repo: history for repo, history in theirs.removed.items() if repo in mine.pieces and repo in believed}
         self._all([plan_removal(repo, mine.pieces[repo], history) for repo, history in gone.items()], theirs, done)
         if leads and not done.problems:
-            adopt(self._store, theirs.decision)
+            adopt(self._store, theirs.standing.last)
         write_catalogue(self._store)
         done.fetched = self._downloads.received
         return done
+
+    def _leads(self, theirs: Standing, mine: Standing, done: Followed) -> bool:
+        """Say whether what the peer decided counts here, and note that it was told."""
+        try:
+            theirs.last.check(mine.last)
+        except MirrorError as problem:
+            done.problems[Besides.VIEWS.value] = problem
+            return False
+        note_seen(self._store, theirs.last)
+        return theirs.leads(mine, self._store.clock.now())
 
     def _whitelist(self, theirs: Records) -> None:
         """Know what files of the whitelist name that only another node has: this one may be next to sync."""

@@ -27,7 +27,7 @@ from .._plan.lockfile import LockFile
 from .._plan.plan import CommitPlan, Fetch, Plan, Removal
 from .._plan.wanted import Wanted
 from .._store.catalogue import write_catalogue
-from .._store.decision import decide
+from .._store.decision import begin, decide, read_standing
 from .._store.ledger import LONGEST_DELAY, RepoState, State
 from .._store.store import Store
 from .._store.view_update import are_noted, note_entries, update_views
@@ -92,8 +92,7 @@ class Sync:
         self._downloads.begin(plan.fetches, state.bad)
         self._problems = dict(plan.problems)
         if commits or plan.changes or not are_noted(self._store, plan.upstream):
-            # before it changes anything, or this node's own follower would take it back
-            self._attempt(Besides.LEDGER, lambda: decide(self._store))
+            self._attempt(Besides.LEDGER, lambda: begin(self._store))
         with ThreadPoolExecutor(self._options.workers) as pool:
             # a list, so that what a job raises comes out
             list(pool.map(lambda job: job(), [job for commit in commits for job in self._jobs(commit)]))
@@ -103,6 +102,7 @@ class Sync:
         self._remove(plan)
         self._attempt(Besides.VIEWS, lambda: note_entries(self._store, plan.upstream))
         self._retain(plan, state)
+        self._attempt(Besides.LEDGER, self._decide)
         self._attempt(Besides.CATALOGUE, lambda: write_catalogue(self._store))
         self._attempt(Besides.LEDGER, lambda: self._close(plan, state, self._clock.monotonic() - started))
         return self._problems
@@ -222,6 +222,19 @@ class Sync:
         problems = self._collector().execute(plan, plan.upstream, state.age_at(self._clock.now()), self._progress.move)
         if problems:
             self._fail(Besides.RETENTION.value, join(problems))
+
+    def _decide(self) -> None:
+        """Let what this run did count, or one that died, and all nodes follow it."""
+        standing = read_standing(self._store)
+        if not standing.is_deciding:
+            return
+        if self._problems and standing.is_behind(self._clock.now()):
+            self.warnings.append(
+                "another node has decided what this one could not take over yet, and this run failed in part: what it"
+                " decided does not count for the other nodes"
+            )
+            return
+        decide(self._store)
 
     def _collector(self) -> GarbageCollector:
         about = {"run": self._run, "actor": self._options.actor}

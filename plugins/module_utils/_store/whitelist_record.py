@@ -25,7 +25,8 @@ from .._border.json import AnswerProblem, items, mapping, read_document, sequenc
 from .._plan.wanted import Wanted
 from .._plan.whitelist import WhitelistError, parse
 from .._plan.whitelist_files import MOST_FILES, SUFFIXES
-from .decision import AHEAD, node_of
+from .decision import AHEAD
+from .node import node_of
 from .store import Store
 
 #: Seconds for which it is known that a file is no more, so that no other node brings it back.
