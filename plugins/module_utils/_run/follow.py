@@ -10,7 +10,7 @@ All commits are sealed before any ref moves, and that is told in this node's own
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -116,13 +116,15 @@ class Follower:
             if repo in believed and not is_removed(mine.removed.get(repo, {}), piece.history)
         ]
         self._all(plans, theirs, done)
-        # before a repository goes, or what it had would still have a name there
-        if not leads:
-            self._views(mine, done)
-        elif "views" not in theirs.problems:  # half of what is told would take the other half away
-            self._views(theirs, done)
         gone = {repo: history for repo, history in theirs.removed.items() if repo in mine.pieces and repo in believed}
-        self._all([plan_removal(repo, mine.pieces[repo], history) for repo, history in gone.items()], theirs, done)
+        removals = [plan_removal(repo, mine.pieces[repo], history) for repo, history in gone.items()]
+        # before a repository goes, or what it had would still have a name there
+        going = {plan.repo for plan in removals if plan}
+        if not leads:
+            self._views(mine, going, done)
+        elif "views" not in theirs.problems:  # half of what is told would take the other half away
+            self._views(theirs, going, done)
+        self._all(removals, theirs, done)
         if leads and not done.problems:
             adopt(self._store, theirs.standing.last)
         write_catalogue(self._store)
@@ -283,9 +285,9 @@ class Follower:
             freed = RepositoryCollector(self._store, repository).collect(collect)
             self._store.ledger.append("collected", durable=False, **about, commits=collect, bytes=freed)
 
-    def _views(self, theirs: Catalogue, done: Followed) -> None:
-        """Have the peer's views of what is published here."""
-        wanted = theirs.views
+    def _views(self, theirs: Catalogue, going: Container[Repo], done: Followed) -> None:
+        """Have the views that one of both has of what is published here, without repositories that are ``going``."""
+        wanted = [one for one in theirs.views if one.repo not in going]
         names = {view for one in wanted for view in one.views}
         shown = Views(self._store)
         # a peer that lost its store must not take the views with it

@@ -102,9 +102,12 @@ def begins_and_dies(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     def die(_store: Store, _wanted: Any) -> None:
         raise KeyboardInterrupt
 
+    ahead = time.time() + 60
+    monkeypatch.setattr(Clock, "now", lambda _clock: ahead)
+
     monkeypatch.setattr(_sync, "update_views", die)
     with pytest.raises(KeyboardInterrupt):
-        pair.engine("b").run(parse([*NEWS, {"repo_id": "stand-in/tiny-canonical"}]))
+        pair.engine("b").run(parse([BOTH[0], {"repo_id": "stand-in/tiny-canonical"}]))
     monkeypatch.undo()
     assert read_standing(pair.store("b")).is_deciding
     write_catalogue(pair.store("b"))  # as a person's change does
@@ -137,6 +140,21 @@ def test_who_is_behind_decides_nothing_away(
     pair.assert_equal()
     for name in "ab":
         assert (views(pair, name), waiting(pair, name)) == (["heads"], ["main"])
+
+
+@pytest.mark.parametrize("last", ["a", "b"])
+def test_a_view_goes_with_a_repository_that_another_one_removed(pair: Pair, last: str) -> None:
+    """They don't see each other: the one removes a repository, the other one, whichever decides last, shows it."""
+    pair.sync("a")
+    pair.follow("b")
+    wanted = {"a": [BOTH[1]], "b": [BOTH[0], {"repo_id": TINY.repo_id, "views": ["tiny"]}]}
+    for name in ("b" if last == "a" else "a", last):
+        pair.sync(name, wanted[name], "exact")
+    pair.sync(last, [*wanted[last][:-1], {"repo_id": TINY.repo_id, "views": ["more"]}], "exact")
+    for name in "baba":
+        pair.follow(name)
+    pair.assert_equal()
+    assert "faces" not in views(pair, "b")
 
 
 def test_whoever_is_left_decides(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
