@@ -21,12 +21,13 @@ from .._base.names import Commit, Ref, RepoPath
 from .._base.progress import Progress
 from .._fetch.download import Downloads
 from .._fetch.fetchers import Fetchers
-from .._fetch.peer import Peer
+from .._fetch.peer import Peer, PeerError
 from .._plan.facts import Listing, Repo
 from .._plan.plan import Fetch
 from .._store.catalogue import Catalogue, Piece, write_catalogue
 from .._store.decision import Standing, adopt, note_seen
 from .._store.history import Entry, History, Mark, merge_history
+from .._store.node import own_node
 from .._store.purged import read_purged
 from .._store.store import Store
 from .._store.view_update import gate, note_entries, noted_entries, update_views
@@ -95,6 +96,8 @@ class Follower:
         """Make one pass. Raises PeerError where the peer can't be asked."""
         self._grow_older()
         theirs = self._peer.catalogue()
+        if theirs.standing.node == own_node(self._store):
+            raise PeerError(f"{self._peer.endpoint} is this node itself: take it off its own peers (mirror_sync_peers)")
         done = Followed(
             problems={
                 name: MirrorError(f"{self._peer.endpoint} tells of {name} what can't be right: {why}")

@@ -225,8 +225,8 @@ def test_what_is_decided_at_once_is_the_same_everywhere(
         assert found[1] == found[2]
         told, barrier = Peer.catalogue, threading.Barrier(2)
 
-        def both_look(peer: Peer, seconds: float | None = None) -> Any:
-            answer = told(peer, seconds)
+        def both_look(peer: Peer) -> Any:
+            answer = told(peer)
             barrier.wait(20)
             return answer
 
