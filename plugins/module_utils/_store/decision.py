@@ -4,9 +4,10 @@
 """Which node last decided what nodes can't merge: whose files views hold, what waits for a person, what is retired.
 
 Refs have serials and marks have times, so that nodes merge them whichever looks first. For the rest one decision counts
-as a whole, and the rule is: **a run decides once it has done what it was to do, its number is one more than the highest
-that its node knows of, and the highest number counts.** So whoever knows of less decides nothing away, whatever its
-clock says. Of decisions that nodes made apart from each other under one number the later one counts, of one second that
+as a whole, and the rule is: **a run decides when it ends, its decision has a number one higher than any that its node
+was told of, the highest number counts, and where its node could not take over what another one decided, it decides only
+if nothing of it failed.** So whoever is behind decides nothing away, whatever its clock says, and whoever is left alone
+can decide. Of decisions that nodes made apart from each other under one number the later one counts, of one second that
 of the node with the higher id.
 
 Until its run ends a node decides on top of what counted before: those for whom the same counts follow it already.

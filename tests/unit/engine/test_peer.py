@@ -96,5 +96,5 @@ def test_of_all_that_wait_one_asks(node: Node, peer: _peer.Peer, monkeypatch: py
     monkeypatch.setattr(_peer, "_LOOK", 1000.0)
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _number: peer._recent(5.0), range(8)))
-    assert {one.node for one in found} == {"a" * 32}
+    assert {one.standing.node for one in found} == {"a" * 32}
     assert node.asked == ["catalogue-digest.json", "catalogue.json"]
