@@ -40,9 +40,11 @@ _raw:
   elements: str
 """
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
+from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 
 
@@ -55,12 +57,15 @@ class LookupModule(LookupBase):
         of, here = self.get_option("of"), variables["inventory_hostname"]
         names = [*dict.fromkeys([*(variables["groups"].get("mirrors") or []), here])]
         hosts = {name: variables["hostvars"][name] for name in names}
-        own = _address(hosts[here])
-        known = {_address(host): name for name, host in hosts.items() if _address(host)}
-        nodes = [str(one) for one in hosts[here].get("mirror_keepalived_nodes") or known]
+        addresses = {name: _address(name, host) for name, host in hosts.items()}
+        own, known = addresses[here], {address: name for name, address in addresses.items() if address}
+        is_floating = bool(_text(here, hosts[here], "mirror_keepalived_address"))
+        if is_floating:
+            _refuse_one_address(addresses)
+        nodes = _nodes(here, hosts[here]) or [*known]
         if of == "all":
             return nodes
-        if not hosts[here].get("mirror_keepalived_address"):
+        if not is_floating:
             return []
         peers = [node for node in nodes if node != own]
         if of == "peers":
@@ -68,18 +73,55 @@ class LookupModule(LookupBase):
         return [_url(peer, known.get(peer, peer), hosts[known.get(peer, here)]) for peer in peers]
 
 
-def _address(host: Mapping[str, Any]) -> str:
+def _address(name: str, host: Mapping[str, Any]) -> str:
     fact = (host.get("ansible_facts") or {}).get("default_ipv4") or {}
-    return str(host.get("mirror_keepalived_node_address") or fact.get("address") or "")
+    return _text(name, host, "mirror_keepalived_node_address") or str(fact.get("address") or "")
+
+
+def _refuse_one_address(addresses: Mapping[str, str]) -> None:
+    for (one, its), (other, others) in itertools.combinations(addresses.items(), 2):
+        if its and its == others:
+            raise AnsibleError(
+                f"{one} and {other} have the same address {its}: give each of them, as mirror_keepalived_node_address,"
+                " one of its own by which the other nodes reach it"
+            )
+
+
+# Whoever asks may be any role, before the one whose argument spec has the variable.
+
+
+def _text(name: str, host: Mapping[str, Any], variable: str) -> str:
+    """Return a variable of a host, empty where it is not set. Raises AnsibleError where it is no text."""
+    value = host.get(variable)
+    if not isinstance(value, (str, type(None))):
+        raise AnsibleError(f"{variable} of {name} must be a text with one address, not {value!r}")
+    return str(value or "")
+
+
+def _nodes(name: str, host: Mapping[str, Any]) -> list[str]:
+    value = host.get("mirror_keepalived_nodes") or []
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise AnsibleError(
+            f"mirror_keepalived_nodes of {name} must be a list of addresses such as ['10.0.0.1', '10.0.0.2'],"
+            f" not {value!r}"
+        )
+    return [str(one) for one in value]
+
+
+def _port(name: str, host: Mapping[str, Any], variable: str, usual: int) -> int:
+    value = host.get(variable, usual)
+    if isinstance(value, bool) or not str(value).isdecimal() or not 0 < int(value) < 65536:
+        raise AnsibleError(f"{variable} of {name} must be a number from 1 to 65535, not {value!r}")
+    return int(value)
 
 
 def _url(address: str, name: str, host: Mapping[str, Any]) -> str:
     """Return the URL of a node, whose settings are those of ``host``."""
     tls = host.get("mirror_nginx_tls", "off")
     if tls in (False, "off"):
-        scheme, usual, port = "http", 80, host.get("mirror_nginx_port", 80)
+        scheme, usual, port = "http", 80, _port(name, host, "mirror_nginx_port", 80)
     else:
-        scheme, usual, port = "https", 443, host.get("mirror_nginx_tls_port", 443)
+        scheme, usual, port = "https", 443, _port(name, host, "mirror_nginx_tls_port", 443)
         # the role's own CA names the address, and somebody else's the host
         address = address if tls == "own_ca" else name
-    return f"{scheme}://{address}" if int(port) == usual else f"{scheme}://{address}:{port}"
+    return f"{scheme}://{address}" if port == usual else f"{scheme}://{address}:{port}"

@@ -11,6 +11,9 @@ from datetime import datetime, timezone
 
 from .errors import MirrorError
 
+#: The last time that is believed: there is room for one more after it.
+LATEST = "9998-12-31T23:59:59Z"
+
 
 class StoppedError(MirrorError):
     """The run was asked to end (SIGTERM, Ctrl-C); what is under way stays resumable."""
@@ -63,6 +66,15 @@ class Clock:
 def stamp(seconds: float) -> str:
     """Return a wall time as people and other programs read it: ``2026-11-25T02:00:00Z``."""
     return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def stamp_after(known: str, now: float) -> str:
+    """Return the wall time ``now``, or the first after a known one (empty: none) where that is not over yet.
+
+    Of two things that were noted of one name the later one holds, and the clocks of nodes differ and go back.
+    """
+    # nobody can be later than the last time of all
+    return max(stamp(now), min(stamp(seconds_of(known) + 1), LATEST)) if known else stamp(now)
 
 
 def seconds_of(text: str) -> float:

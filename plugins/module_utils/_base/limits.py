@@ -13,6 +13,8 @@ ANSWER_VALUES = 2_500_000
 HEADER_SECONDS, ANSWER_SECONDS = 60, 300
 #: The peer is near, and a publish waits for it.
 PEER_HEADER_SECONDS = 10
+#: Seconds for what a peer's catalogue hashes to, and for all of it: one that drips must not keep a node from others.
+PEER_DIGEST_SECONDS, PEER_CATALOGUE_SECONDS = 20, 60
 #: Pages of one listing, none of which is asked for twice; the Hub's have a thousand entries.
 LISTING_PAGES = 2_000
 #: Files and folders of one commit.

@@ -10,14 +10,13 @@ import re
 from datetime import datetime
 from typing import Any
 
+from .._base.clock import LATEST
 from .._base.limits import PEER_HISTORY, PEER_REFS
 from .._base.names import Commit, Ref, is_plain, shown
 from .json import AnswerProblem, items, mapping, sequence
 
 #: Characters of who did it, and of why.
 _ACTOR, _NOTE = 200, 2_000
-#: The last time that is believed: there is room for one more after it.
-LATEST = "9998-12-31T23:59:59Z"
 #: What JSON's numbers can count.
 _MOST = (1 << 53) - 1
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
@@ -34,7 +33,7 @@ def history_of(value: Any) -> dict[Ref, list[dict[str, Any]]]:
 def _entry(value: Any) -> dict[str, Any]:
     told = mapping(value, "an entry of a history")
     entry = {
-        "serial": _number(told.get("serial"), "serial", least=1),
+        "serial": number_of(told.get("serial"), "serial", least=1),
         # empty where the ref was withdrawn
         "commit": "" if told.get("commit") == "" else Commit(told.get("commit")),
         "time": time_of(told.get("time")),
@@ -61,7 +60,7 @@ def _mark(value: Any, needs: str) -> dict[str, Any]:
         if name in told:
             mark[name] = _line(told[name], name, most)
     if "age" in told:
-        mark["age"] = _number(told["age"], "age", least=0, fraction=True)
+        mark["age"] = number_of(told["age"], "age", least=0, fraction=True)
     if told.get("off"):
         mark["off"] = True
     if needs not in mark:
@@ -85,7 +84,8 @@ def _line(value: Any, what: str, most: int) -> str:
     return "".join(one if is_plain(one) else " " for one in value[:most])
 
 
-def _number(value: Any, what: str, least: int, fraction: bool = False) -> Any:
+def number_of(value: Any, what: str, least: int, fraction: bool = False) -> Any:
+    """Return a number that JSON can count. Raises AnswerProblem."""
     fine = isinstance(value, (int, float) if fraction else int) and not isinstance(value, bool)
     if not fine or not least <= value <= _MOST:
         raise AnswerProblem(f"{what} is {shown(value)} and no number from {least} to {_MOST}")

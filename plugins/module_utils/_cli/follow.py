@@ -10,7 +10,9 @@ import os
 from pathlib import Path
 
 from .._base.clock import StoppedError
-from .._base.errors import as_problem
+from .._base.errors import as_problem, join
+from .._fetch.peer import PeerError
+from .._run.compare import Difference
 from .._run.compare import compare as differences
 from .arguments import FAILED, FINE
 from .service import tell_status
@@ -69,15 +71,27 @@ def _caught_up() -> None:
 
 
 def compare(session: Session) -> int:
-    """Say what differs between this store and the peers'."""
+    """Say what differs between this store and the peers'. What could not be compared is a difference, too."""
     store = session.store()
-    found = {peer.endpoint: differences(store, peer) for peer in session.peers()}
+    found, away = dict[str, list[Difference]](), list[PeerError]()
+    for peer in session.peers():
+        try:
+            found[peer.endpoint] = differences(store, peer)
+        except PeerError as problem:
+            away.append(problem)
+    if not found and away:
+        raise PeerError(str(join(away)))
+    for one_away in away:
+        complain(str(one_away))
     session.terminal.data(
         [{"peer": peer, **dataclasses.asdict(one)} for peer, several in found.items() for one in several]
     )
     rows = [[one.name, one.what, one.here, one.there, peer] for peer, several in found.items() for one in several]
-    if not rows:
+    if not rows and not away:
         session.terminal.say("both stores are equal" if len(found) == 1 else "all stores are equal")
         return FINE
-    session.terminal.table(["NAME", "WHAT", "HERE", "THERE", "PEER"], rows)
+    if rows:
+        session.terminal.table(["NAME", "WHAT", "HERE", "THERE", "PEER"], rows)
+    else:
+        session.terminal.say(f"nothing differs from {', '.join(found)}")
     return FAILED

@@ -14,7 +14,7 @@ from typing import Any
 
 from .._base.clock import Clock, StoppedError
 from .._base.errors import MirrorError
-from .._base.limits import PEER_HEADER_SECONDS
+from .._base.limits import PEER_CATALOGUE_SECONDS, PEER_DIGEST_SECONDS, PEER_HEADER_SECONDS
 from .._base.names import Commit, NameProblem, RepoPath, shown
 from .._border.listing import listing_of, served_of
 from .._plan.facts import Listing, Repo
@@ -62,17 +62,17 @@ class Peer:
         """Return the headers of a request."""
         return {"User-Agent": "hf-mirror"}
 
-    def catalogue(self, seconds: float | None = None) -> Catalogue:
-        """Return what it has, in so many seconds; ``told`` changes when that does. Raises PeerError.
+    def catalogue(self, seconds: float = PEER_CATALOGUE_SECONDS) -> Catalogue:
+        """Return what it has, in so many seconds at most; ``told`` changes when that does. Raises PeerError.
 
         All of it is asked for only where its digest says that it changed.
         """
         with self._asking:
-            digest = self._digest(seconds)
+            digest = self._digest(min(seconds, PEER_DIGEST_SECONDS))
             clock = self.http.clock
             is_old = clock.monotonic() - self._read > _LONGEST
             if self._known is None or digest is None or digest != self.told or is_old:
-                value = self._document(CATALOGUE, seconds)
+                value = self._document(CATALOGUE, min(seconds, PEER_CATALOGUE_SECONDS))
                 try:
                     self._known = Catalogue.from_json(value)
                 except NameProblem as problem:
@@ -84,7 +84,7 @@ class Peer:
             self._looked = clock.monotonic()
             return self._known
 
-    def _digest(self, seconds: float | None) -> str | None:
+    def _digest(self, seconds: float) -> str | None:
         """Return what its catalogue hashes to, None where it does not say: an older version has no such document."""
         try:
             value = self._document(DIGEST, seconds)
@@ -170,6 +170,7 @@ class Peer:
         # the plain port of a node with TLS
         moved = answer.headers.get("Location", "")
         is_tls = moved.startswith("https://") and is_web(moved)
-        hint = f"give {origin_name(moved)} as the peer" if is_tls else "is this node among its peers?"
+        hint = "has it synced yet, and is this node among its peers (mirror_nginx_peers)?"
+        hint = f"give {origin_name(moved)} as the peer" if is_tls else hint
         kind = AbsentError if answer.status == 404 else PeerError
         raise kind(f"{url} answers {answer.status}: {hint}")

@@ -36,7 +36,6 @@ from .._plan.plan import Plan
 from .._plan.wanted import Wanted
 from .._plan.whitelist_folder import Whitelist
 from .._store.catalogue import CATALOGUE, write_catalogue
-from .._store.decision import decide
 from .._store.store import Store, StoreError
 from .follow import Followed, Follower
 from .gc import GarbageCollector, plan_gc
@@ -246,8 +245,6 @@ class Engine:
             recover(self.store, about, grace_seconds)
             plan = self._plan_collection(wanted)
             age = self.store.ledger.state().age_at(self.clock.now())
-            if plan.changes:
-                decide(self.store)
             problems = collector.execute(plan, wanted, age)
             try:
                 write_catalogue(self.store)

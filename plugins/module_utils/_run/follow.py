@@ -10,7 +10,7 @@ All commits are sealed before any ref moves, and that is told in this node's own
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,12 +21,13 @@ from .._base.names import Commit, Ref, RepoPath
 from .._base.progress import Progress
 from .._fetch.download import Downloads
 from .._fetch.fetchers import Fetchers
-from .._fetch.peer import Peer
+from .._fetch.peer import Peer, PeerError
 from .._plan.facts import Listing, Repo
 from .._plan.plan import Fetch
 from .._store.catalogue import Catalogue, Piece, write_catalogue
-from .._store.decision import adopt
+from .._store.decision import Standing, adopt, note_seen
 from .._store.history import Entry, History, Mark, merge_history
+from .._store.node import own_node
 from .._store.purged import read_purged
 from .._store.store import Store
 from .._store.view_update import gate, note_entries, noted_entries, update_views
@@ -95,6 +96,8 @@ class Follower:
         """Make one pass. Raises PeerError where the peer can't be asked."""
         self._grow_older()
         theirs = self._peer.catalogue()
+        if theirs.standing.node == own_node(self._store):
+            raise PeerError(f"{self._peer.endpoint} is this node itself: take it off its own peers (mirror_sync_peers)")
         done = Followed(
             problems={
                 name: MirrorError(f"{self._peer.endpoint} tells of {name} what can't be right: {why}")
@@ -109,7 +112,7 @@ class Follower:
         except MirrorError as problem:
             done.problems[Besides.WHITELIST.value] = problem
         mine = write_catalogue(self._store)
-        leads = theirs.decision.leads(theirs.node, mine.decision, self._store.clock.now())
+        leads = self._leads(theirs.standing, mine.standing, done)
         known = {**{repo: Piece(history) for repo, history in mine.removed.items()}, **mine.pieces}
         told = {**theirs.removed, **{repo: piece.history for repo, piece in theirs.pieces.items()}}
         believed = {repo for repo, history in told.items() if self._is_possible(repo, known, history, done)}
@@ -119,18 +122,30 @@ class Follower:
             if repo in believed and not is_removed(mine.removed.get(repo, {}), piece.history)
         ]
         self._all(plans, theirs, done)
-        # before a repository goes, or what it had would still have a name there
-        if not leads:
-            self._views(mine, done)
-        elif "views" not in theirs.problems:  # half of what is told would take the other half away
-            self._views(theirs, done)
         gone = {repo: history for repo, history in theirs.removed.items() if repo in mine.pieces and repo in believed}
-        self._all([plan_removal(repo, mine.pieces[repo], history) for repo, history in gone.items()], theirs, done)
+        removals = [plan_removal(repo, mine.pieces[repo], history) for repo, history in gone.items()]
+        # before a repository goes, or what it had would still have a name there
+        going = {plan.repo for plan in removals if plan}
+        if not leads:
+            self._views(mine, going, done)
+        elif "views" not in theirs.problems:  # half of what is told would take the other half away
+            self._views(theirs, going, done)
+        self._all(removals, theirs, done)
         if leads and not done.problems:
-            adopt(self._store, theirs.decision)
+            adopt(self._store, theirs.standing.last)
         write_catalogue(self._store)
         done.fetched = self._downloads.received
         return done
+
+    def _leads(self, theirs: Standing, mine: Standing, done: Followed) -> bool:
+        """Say whether what the peer decided counts here, and note that it was told."""
+        try:
+            theirs.last.check(mine.last)
+        except MirrorError as problem:
+            done.problems[Besides.VIEWS.value] = problem
+            return False
+        note_seen(self._store, theirs.last)
+        return theirs.leads(mine, self._store.clock.now())
 
     def _whitelist(self, theirs: Records) -> None:
         """Know what files of the whitelist name that only another node has: this one may be next to sync."""
@@ -278,9 +293,9 @@ class Follower:
             freed = RepositoryCollector(self._store, repository).collect(collect)
             self._store.ledger.append("collected", durable=False, **about, commits=collect, bytes=freed)
 
-    def _views(self, theirs: Catalogue, done: Followed) -> None:
-        """Have the peer's views of what is published here."""
-        wanted = theirs.views
+    def _views(self, theirs: Catalogue, going: Container[Repo], done: Followed) -> None:
+        """Have the views that one of both has of what is published here, without repositories that are ``going``."""
+        wanted = [one for one in theirs.views if one.repo not in going]
         names = {view for one in wanted for view in one.views}
         shown = Views(self._store)
         # a peer that lost its store must not take the views with it

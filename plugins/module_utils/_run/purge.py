@@ -12,10 +12,9 @@ import re
 from collections.abc import Iterable
 from typing import Any, Union
 
-from .._base.clock import seconds_of, stamp
+from .._base.clock import stamp_after
 from .._base.errors import Besides, MirrorError
 from .._base.names import ETAG, Commit, Etag, NameProblem, RepoPath, shown
-from .._border.history import LATEST
 from .._plan import ref_order as _order
 from .._plan.facts import Repo
 from .._plan.refs import RefError
@@ -60,7 +59,7 @@ class Purge:
 
     def __init__(self, store: Store, actor: str, note: str = "", is_lifted: bool = False, check: bool = False) -> None:
         self._store, self._actor, self._check = store, actor, check
-        self._mark: Mark = {"time": stamp(store.clock.now()), "actor": actor, "note": note}
+        self._mark: Mark = {"actor": actor, "note": note}
         if is_lifted:
             self._mark["off"] = True
 
@@ -104,11 +103,9 @@ class Purge:
         return is_noted and (is_lifted or not self._foreseen(purged))
 
     def _mark_after(self, known: Mark | None) -> Mark:
-        """Return the mark, later than one that is known: of two the later one holds, and clocks go back."""
-        if not known or known["time"] < self._mark["time"]:
-            return self._mark
-        # a time that nobody can be later than is a peer's that was taken over; of equal ones what was taken down holds
-        return {**self._mark, "time": min(stamp(seconds_of(known["time"]) + 1), LATEST)}
+        """Return the mark, later than one that is known."""
+        # of two at the last time of all, which only a peer tells that was taken over, what was taken down holds
+        return {**self._mark, "time": stamp_after(known["time"] if known else "", self._store.clock.now())}
 
     def apply(self, purged: Purged) -> list[str]:
         """Note it, and take down what is here of it. Purges that are known already do no harm."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Callable
 
-from .._base.clock import stamp
 from .._base.errors import Besides, MirrorError
 from .._plan.facts import Repo, RepoFacts
 from .._plan.plan import Publish
@@ -61,7 +60,7 @@ def make_change(store: Store, repo: Repo, decide: Decide, actor: str, note: str 
             repository.publish(change, actor)
             store.ledger.append(**happened)
         elif change:
-            mark = {"time": stamp(store.clock.now()), "actor": actor, "note": note}
+            mark = {"actor": actor, "note": note}
             repository.mark({change.kind: {change.name: mark if change.is_set else None}})
             store.ledger.append(**record(change, actor, note))
     try:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Callable
 
-from .._base.clock import LimitError, StoppedError, stamp
+from .._base.clock import LimitError, StoppedError
 from .._base.errors import Besides, HeldError, MirrorError, as_problem, join
 from .._base.names import Ref
 from .._base.progress import Progress
@@ -27,8 +27,7 @@ from .._plan.lockfile import LockFile
 from .._plan.plan import CommitPlan, Fetch, Plan, Removal
 from .._plan.wanted import Wanted
 from .._store.catalogue import write_catalogue
-from .._store.decision import decide
-from .._store.history import Mark
+from .._store.decision import begin, decide, read_standing
 from .._store.ledger import LONGEST_DELAY, RepoState, State
 from .._store.store import Store
 from .._store.view_update import are_noted, note_entries, update_views
@@ -93,8 +92,7 @@ class Sync:
         self._downloads.begin(plan.fetches, state.bad)
         self._problems = dict(plan.problems)
         if commits or plan.changes or not are_noted(self._store, plan.upstream):
-            # before it changes anything, or this node's own follower would take it back
-            self._attempt(Besides.LEDGER, lambda: decide(self._store))
+            self._attempt(Besides.LEDGER, lambda: begin(self._store))
         with ThreadPoolExecutor(self._options.workers) as pool:
             # a list, so that what a job raises comes out
             list(pool.map(lambda job: job(), [job for commit in commits for job in self._jobs(commit)]))
@@ -104,6 +102,7 @@ class Sync:
         self._remove(plan)
         self._attempt(Besides.VIEWS, lambda: note_entries(self._store, plan.upstream))
         self._retain(plan, state)
+        self._attempt(Besides.LEDGER, self._decide)
         self._attempt(Besides.CATALOGUE, lambda: write_catalogue(self._store))
         self._attempt(Besides.LEDGER, lambda: self._close(plan, state, self._clock.monotonic() - started))
         return self._problems
@@ -163,7 +162,7 @@ class Sync:
             self._wait_for_peers(commit)
         with repository.locked():
             if commit.list_it:
-                repository.mark({"listed": {commit.listing.commit: self._mark()}})
+                repository.mark({"listed": {commit.listing.commit: {"actor": self._options.actor}}})
             for publish in commit.publishes:
                 move: dict[str, Any] = {
                     "ref": publish.ref,
@@ -190,9 +189,6 @@ class Sync:
             problem = peer.wait_for(commit.repo, name, digest, max(until - self._clock.monotonic(), 0))
             if problem and problem not in self.warnings:
                 self.warnings.append(problem)
-
-    def _mark(self) -> Mark:
-        return {"time": stamp(self._clock.now()), "actor": self._options.actor}
 
     def _inspect(self, commit: CommitPlan) -> None:
         """Look into what was verified: nothing but what the entries' formats and the lock file say."""
@@ -226,6 +222,19 @@ class Sync:
         problems = self._collector().execute(plan, plan.upstream, state.age_at(self._clock.now()), self._progress.move)
         if problems:
             self._fail(Besides.RETENTION.value, join(problems))
+
+    def _decide(self) -> None:
+        """Let what this run did count, or one that died, and all nodes follow it."""
+        standing = read_standing(self._store)
+        if not standing.is_deciding:
+            return
+        if self._problems and standing.is_behind(self._clock.now()):
+            self.warnings.append(
+                "another node has decided what this one could not take over yet, and this run failed in part: what it"
+                " decided does not count for the other nodes"
+            )
+            return
+        decide(self._store)
 
     def _collector(self) -> GarbageCollector:
         about = {"run": self._run, "actor": self._options.actor}

@@ -16,7 +16,7 @@ from .._plan.wanted import Wanted
 from .._plan.whitelist import WhitelistError
 from .._plan.whitelist_files import SUFFIXES, Entries, read_folder
 from .._plan.whitelist_folder import Whitelist, join_files
-from .._store.decision import own_node, read_decision
+from .._store.node import known_node, own_node
 from .._store.store import Store
 from .._store.whitelist_record import FileRecord, later, read_own, read_records, write_records
 
@@ -36,7 +36,7 @@ class WhitelistFolder:
 
         Raises WhitelistError where no file says or ever said anything, or the folder can't be read.
         """
-        read, known, own = read_folder(self.folder), read_records(store), read_decision(store)[1]
+        read, known, own = read_folder(self.folder), read_records(store), known_node(store)
         for name, given in self._instead.items():
             entries = Entries()
             entries.extend(given)

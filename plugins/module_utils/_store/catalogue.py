@@ -27,7 +27,7 @@ from .._border.history import history_of
 from .._border.json import AnswerProblem, items, mapping, read_document, sequence
 from .._plan.facts import Repo
 from .._plan.wanted import Wanted
-from .decision import Decision, node_of, read_decision
+from .decision import Standing, read_standing
 from .history import History, Mark
 from .purged import Purged, read_purged
 from .repository import Repository
@@ -113,8 +113,7 @@ class Catalogue:
 
     ``views`` are the entries whose files views hold; ``removed`` has the histories of repositories that
     were taken away; ``purged`` is what must not come back; ``whitelist`` is what its files name. ``problems`` names
-    what could not be read, and why. ``decision`` is the last that counts on this ``node``, whose id is empty where it
-    never decided.
+    what could not be read, and why. ``standing`` says which node it is, and whose decision counts there.
     """
 
     pieces: Mapping[Repo, Piece] = field(default_factory=dict)
@@ -122,8 +121,7 @@ class Catalogue:
     removed: Mapping[Repo, History] = field(default_factory=dict)
     purged: Purged = field(default_factory=Purged)
     problems: Mapping[str, str] = field(default_factory=dict)
-    decision: Decision = field(default_factory=Decision)
-    node: str = ""
+    standing: Standing = field(default_factory=Standing)
     whitelist: Records = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -134,8 +132,7 @@ class Catalogue:
             "views": [dataclasses.asdict(one) for one in self.views],
             "removed": {repo.folder: history for repo, history in self.removed.items()},
             "purged": self.purged.to_json(),
-            "decision": self.decision.to_json(),
-            "node": self.node,
+            **self.standing.to_json(),
             "whitelist": records_to_json(self.whitelist),
         }
 
@@ -152,8 +149,7 @@ class Catalogue:
             dict(_by_repo(told.get("removed"), history_of, problems)),
             Purged.from_json(told.get("purged")),
             problems,
-            Decision.from_json(told.get("decision", {})),
-            node_of(told["node"]) if told.get("node") else "",
+            Standing.from_json(told),
             _read_whitelist(told.get("whitelist", {}), problems),
         )
 
@@ -244,14 +240,12 @@ def _with_repo(store: Store, catalogue: Catalogue, repo: Repo) -> Catalogue:
 
 
 def _catalogue(store: Store, pieces: Mapping[Repo, Piece]) -> Catalogue:
-    decision, node = read_decision(store)
     return Catalogue(
         pieces,
         tuple(noted_entries(store)),
         _removed(store, pieces),
         read_purged(store),
-        decision=decision,
-        node=node,
+        standing=read_standing(store),
         whitelist=_records(store),
     )
 

@@ -1,24 +1,32 @@
 # Copyright: modelops.hf_mirror contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which node last decided what a pair can't merge: whose files views hold, what waits for a person, what is retired.
+"""Which node last decided what nodes can't merge: whose files views hold, what waits for a person, what is retired.
 
-Refs have serials and marks have times, so that nodes merge them whichever looks first. For the rest the later decision
-counts as a whole: a node that follows one which is behind takes back nothing of what a run here has just decided.
+Refs have serials and marks have times, so that nodes merge them whichever looks first. For the rest one decision counts
+as a whole, and the rule is: **a run decides when it ends, its decision has a number one higher than any that its node
+was told of, the highest number counts, and where its node could not take over what another one decided, it decides only
+if nothing of it failed.** So whoever is behind decides nothing away, whatever its clock says, and whoever is left alone
+can decide. Of decisions that nodes made apart from each other under one number the later one counts, of one second that
+of the node with the higher id.
+
+Until its run ends a node decides on top of what counted before: those for whom the same counts follow it already.
 """
 
 from __future__ import annotations
 
 import json
-import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from .._base import fs as _fs
-from .._base.clock import seconds_of, stamp
-from .._border.history import time_of
-from .._border.json import AnswerProblem, mapping, read_document
+from .._base.clock import stamp, stamp_after
+from .._base.errors import MirrorError
+from .._base.limits import PEER_AHEAD
+from .._border.history import number_of, time_of
+from .._border.json import mapping, read_document
+from .node import known_node, node_of, own_node
 from .store import Store
 
 #: A clock that is wrong by more must not have the last word for years.
@@ -27,75 +35,122 @@ AHEAD = 86400
 
 @dataclass(frozen=True)
 class Decision:
-    """When somebody last decided, and on which node; both are empty where nobody has yet."""
+    """What was decided last: its number, when, and on which node, which is empty where nobody has decided yet."""
 
+    number: int = 0
     time: str = ""
     node: str = ""
 
-    def to_json(self) -> dict[str, str]:
+    def to_json(self) -> dict[str, Any]:
         """Return a value that ``from_json`` understands."""
-        return {"time": self.time, "node": self.node}
+        return {"number": self.number, "time": self.time, "node": self.node}
 
     @classmethod
     def from_json(cls, value: Any) -> Decision:
         """Read what ``to_json`` wrote. Raises NameProblem."""
         told = mapping(value, "a decision")
-        return cls(time_of(told.get("time")), node_of(told.get("node"))) if told.get("time") else cls()
+        if not told.get("time"):
+            return cls()
+        # older versions count no decisions
+        number = number_of(told.get("number", 0), "the number of a decision", least=0)
+        return cls(number, time_of(told["time"]), node_of(told.get("node")))
 
-    def leads(self, teller: str, mine: Decision, now: float) -> bool:
-        """Say whether what the node ``teller`` tells counts more than what is decided here. ``now``: seconds."""
-        theirs, ours = (one.time if one.time <= stamp(now + AHEAD) else "" for one in (self, mine))
-        # who decided goes on deciding under the same time until its run ends
-        return theirs > ours or (theirs == ours and self.node == teller)
+    def beats(self, other: Decision, now: float) -> bool:
+        """Say whether this one counts and not the other one. ``now``: seconds."""
+        if not (self.node and other.node):
+            return bool(self.node) and not other.node
+        if self.number and other.number:
+            return (self.number, self.time, self.node) > (other.number, other.time, other.node)
+        latest = stamp(now + AHEAD)
+        mine, others = ((one.time if one.time <= latest else "", one.node) for one in (self, other))
+        return mine > others
+
+    def check(self, known: Decision) -> None:
+        """Raise MirrorError where it can't be what came after a known one: there is an end to what can be counted."""
+        if self.number > known.number + PEER_AHEAD:
+            raise MirrorError(f"the peer tells of decision {self.number}, which can't be right: it is not followed")
 
 
-def node_of(value: Any) -> str:
-    """Return the id of a node. Raises AnswerProblem."""
-    if not isinstance(value, str) or len(value) != 32 or not value.isalnum():
-        raise AnswerProblem("the id of a node is 32 letters and digits")
-    return value
+@dataclass(frozen=True)
+class Standing:
+    """Where a node stands: its id, empty where it has none yet, and the decision that counts there.
 
-
-def read_decision(store: Store) -> tuple[Decision, str]:
-    """Return the last decision that counts here, and this node's id, empty where it never decided.
-
-    What can't be read is as nothing: the next run decides anew.
+    ``is_deciding``: a run of it is under way, or died, that decides on top of that. ``seen``: the highest decision that
+    any node told it, which it may not have been able to follow.
     """
+
+    node: str = ""
+    last: Decision = field(default_factory=Decision)
+    is_deciding: bool = False
+    seen: Decision = field(default_factory=Decision)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what other nodes are told; ``from_json`` understands it."""
+        return {"node": self.node, "decision": {**self.last.to_json(), "deciding": self.is_deciding}}
+
+    @classmethod
+    def from_json(cls, told: Any) -> Standing:
+        """Read what ``to_json`` wrote. Raises NameProblem."""
+        last = mapping(told.get("decision", {}), "a decision")
+        node = node_of(told["node"]) if told.get("node") else ""
+        return cls(node, Decision.from_json(last), last.get("deciding", False) is True)
+
+    def leads(self, mine: Standing, now: float) -> bool:
+        """Say whether what this node has counts more than what the own one has. ``now``: seconds."""
+        if self.last != mine.last:
+            return self.last.beats(mine.last, now)
+        # who decided goes on under the same number: what gc retires there is of that decision
+        return self.is_deciding or self.last.node in ("", self.node)
+
+    def is_behind(self, now: float) -> bool:
+        """Say whether it lacks what another node has decided. ``now``: seconds."""
+        return self.seen.beats(self.last, now)
+
+
+def read_standing(store: Store) -> Standing:
+    """Return where this node stands. What can't be read is as nothing: the next run decides anew."""
+    node = known_node(store)
     try:
         told = mapping(read_document(_file(store)), "it")
-        return Decision.from_json(told), node_of(told["self"]) if told.get("self") else ""
+        known = Standing.from_json({"node": node, "decision": told.get("decision", {})})
+        return replace(known, seen=Decision.from_json(told.get("seen", {})))
     except (OSError, ValueError):
-        return Decision(), ""
+        return Standing(node)
 
 
-def own_node(store: Store) -> str:
-    """Return this node's id, which it gets here where it has none yet. The run lock must be held."""
-    last, own = read_decision(store)
-    if not own:
-        own = uuid.uuid4().hex
-        _write(store, last, own)
-    return own
+def begin(store: Store) -> None:
+    """Note that a run is about to change what is decided. The run lock must be held."""
+    own_node(store)
+    known = read_standing(store)
+    _write(store, known, replace(known, is_deciding=True))
 
 
 def decide(store: Store) -> None:
-    """Note that a run is about to decide. The run lock must be held."""
-    last = read_decision(store)[0]
-    own = own_node(store)
-    now = store.clock.now()
-    later = seconds_of(last.time) + 1 if last.time and last.time <= stamp(now + AHEAD) else 0.0
-    _write(store, Decision(stamp(max(now, later)), own), own)
+    """Note that what was begun is done, and counts. The run lock must be held."""
+    known, now = read_standing(store), store.clock.now()
+    # older versions go by the time
+    before = known.last.time if known.last.time <= stamp(now + AHEAD) else ""
+    number = max(known.last.number, known.seen.number) + 1
+    _write(store, known, Standing(last=Decision(number, stamp_after(before, now), own_node(store)), seen=known.seen))
+
+
+def note_seen(store: Store, told: Decision) -> None:
+    """Note what another node has decided, before it is followed. The run lock must be held."""
+    known = read_standing(store)
+    if told.beats(known.seen, store.clock.now()):
+        _write(store, known, replace(known, seen=told))
 
 
 def adopt(store: Store, decision: Decision) -> None:
-    """Note that all of what another node decided is here."""
-    last, own = read_decision(store)
-    if decision != last:
-        _write(store, decision, own)
+    """Note that all of what another node decided is here. The run lock must be held."""
+    known = read_standing(store)
+    _write(store, known, replace(known, last=decision, is_deciding=False))
 
 
-def _write(store: Store, decision: Decision, own: str) -> None:
-    content = json.dumps({**decision.to_json(), "self": own}).encode()
-    _fs.replace_file(store.fs, _file(store), content, store.staging)
+def _write(store: Store, known: Standing, new: Standing) -> None:
+    if (known.last, known.is_deciding, known.seen) != (new.last, new.is_deciding, new.seen):
+        told = {"decision": new.to_json()["decision"], "seen": new.seen.to_json()}
+        _fs.replace_file(store.fs, _file(store), json.dumps(told).encode(), store.staging)
 
 
 def _file(store: Store) -> Path:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from .._base import fs as _fs
-from .._base.clock import Clock, stamp
+from .._base.clock import Clock, stamp, stamp_after
 from .._base.fs import Fs
 from .._base.limits import ANSWER_BYTES
 from .._base.lock import locked
@@ -205,15 +205,23 @@ class Repository(RepositoryReader):
             self._write("pending.json", dict(pending), build)
 
     def mark(self, changes: Mapping[str, Mapping[str, Mark | None]]) -> None:
-        """Change marks: kind -> commit or ref -> the new mark, or None to take it away."""
+        """Change marks: kind -> commit or ref -> the new mark, or None to take it away.
+
+        Those that all nodes have get their time here.
+        """
         marks = self.marks()
         for kind, changed in changes.items():
-            off = {"off": True, "time": stamp(self._clock.now())} if kind in SHARED_MARKS else None
-            merged = {**marks.get(kind, {}), **{name: mark or off for name, mark in changed.items()}}
-            marks[kind] = {name: mark for name, mark in merged.items() if mark is not None}
+            known = marks.get(kind, {})
+            if kind in SHARED_MARKS:
+                changed = {name: self._later(mark, known.get(name)) for name, mark in changed.items()}
+            marks[kind] = {name: mark for name, mark in {**known, **changed}.items() if mark is not None}
         newest = sorted(marks.get("collected", {}).items(), key=lambda one: (one[1]["time"], one[0]))[-LENGTH:]
         marks["collected"] = dict(newest)
         self._write_marks(marks)
+
+    def _later(self, mark: Mark | None, known: Mark | None) -> Mark:
+        """Return a mark, or that it was taken away, later than one that is known."""
+        return {**(mark or {"off": True}), "time": stamp_after(known["time"] if known else "", self._clock.now())}
 
     def merge_marks(self, theirs: Mapping[str, Mapping[str, Mark]]) -> bool:
         """Take over the other node's marks that are newer, and say whether there were any."""

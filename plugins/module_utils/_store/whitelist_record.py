@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .._base import fs as _fs
-from .._base.clock import seconds_of, stamp
+from .._base.clock import stamp, stamp_after
 from .._base.errors import MirrorError
 from .._border.history import time_of
 from .._border.json import AnswerProblem, items, mapping, read_document, sequence
@@ -24,7 +24,8 @@ from .._plan.wanted import Wanted
 from .._plan.whitelist import WhitelistError, parse
 from .._plan.whitelist_files import MOST_FILES, file_name
 from .._plan.whitelist_folder import MOST_ENTRIES, MOST_IN_ALL
-from .decision import AHEAD, node_of
+from .decision import AHEAD
+from .node import node_of
 from .store import Store
 
 #: Seconds for which it is known that a file is no more, so that no other node brings it back.
@@ -146,8 +147,7 @@ def merge_records(mine: Records, theirs: Records, now: float) -> dict[str, FileR
 
 def later(now: float, old: FileRecord | None) -> str:
     """Return a time for what a file says now that is later than what it said before, whatever the clock says."""
-    before = seconds_of(old.time) + 1 if old and old.time <= stamp(now + AHEAD) else 0.0
-    return stamp(max(now, before))
+    return stamp_after(old.time if old and old.time <= stamp(now + AHEAD) else "", now)
 
 
 def _entry(one: Wanted) -> dict[str, Any]:

@@ -35,8 +35,18 @@ def networks(interface: str) -> list[ipaddress.IPv4Interface]:
 
 
 def fits(address: str, known: Iterable[ipaddress.IPv4Interface]) -> bool:
-    """Say whether an address with its prefix belongs to one of these networks."""
-    return any(ipaddress.IPv4Interface(address).network.subnet_of(one.network) for one in known)
+    """Say whether an address with its prefix is one that a host of one of these networks can have."""
+    mine = ipaddress.IPv4Interface(address)
+    return is_host(mine) and any(
+        mine.network.subnet_of(one.network) and is_host(ipaddress.IPv4Interface((mine.ip, one.network.prefixlen)))
+        for one in known
+    )
+
+
+def is_host(address: ipaddress.IPv4Interface) -> bool:
+    """Say whether an address is neither that of its network nor the one that reaches all of it."""
+    ends = (address.network.network_address, address.network.broadcast_address)
+    return address.network.prefixlen > 30 or address.ip not in ends
 
 
 def rivals(interface: str, router_id: int, nodes: list[str]) -> list[str]:

@@ -60,6 +60,20 @@ def test_compare_tells_what_differs(cli: Cli, other: Cli, peer: Node) -> None:
     ]
 
 
+@pytest.mark.parametrize("order", [1, -1], ids=["away first", "away last"])
+@pytest.mark.parametrize("differs", [True, False])
+def test_compare_with_one_away(cli: Cli, other: Cli, peer: Node, hub: HubProcess, order: int, differs: bool) -> None:
+    other("follow")
+    if differs:
+        assert cli("freeze", f"{TINY}@main").code == 0
+    away = "http://127.0.0.1:9"
+    peers = [word for url in [away, peer.url][::order] for word in ("--peer", url)]
+    compared = Cli(cli.folder, ["--store", "other", "--endpoint", hub.url, *peers], cli.inside)("compare")
+    assert compared.code == 1 and away in compared.err
+    assert ("frozen" if differs else f"nothing differs from {peer.url}") in compared.out
+    assert "equal" not in compared.out
+
+
 def test_follow_goes_on_until_it_is_stopped_and_past_trouble(cli: Cli, other: Cli, peer: Node, hub: HubProcess) -> None:
     process = other.start("follow", "--interval", "1")
     until_said(process, "moved")

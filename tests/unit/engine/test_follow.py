@@ -9,6 +9,7 @@ import contextlib
 import json
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from urllib.request import urlopen
 import pytest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.clock import StoppedError
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.fsck import fsck
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch import peer as _peer
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.download import Downloads
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.http import Http
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch.peer import Peer, PeerError
@@ -333,10 +335,9 @@ def test_a_peer_that_is_away_holds_nothing_up(pair: Pair) -> None:
     assert any("published without a peer" in warning for warning in outcome.plan.warnings)
 
 
-@pytest.mark.parametrize(
-    "begin", ["HTTP/1.1 404 Not Found\r\nContent-Length: 60000\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"]
-)
-def test_a_peer_that_drips_holds_nothing_up(pair: Pair, begin: str) -> None:
+def dripping(begin: str) -> AbstractContextManager[str]:
+    """Run a peer whose answers begin so, and never end."""
+
     class Dripping(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.close_connection = True
@@ -349,7 +350,34 @@ def test_a_peer_that_drips_holds_nothing_up(pair: Pair, begin: str) -> None:
         def log_message(self, *arguments: Any) -> None:
             """Say nothing."""
 
-    with serving(Dripping) as url:
+    return serving(Dripping)
+
+
+def test_a_peer_that_drips_keeps_nobody_from_the_others(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_peer, "PEER_DIGEST_SECONDS", 1)
+    pair.sync("a")
+    with dripping("200 OK\r\n\r\n") as url:
+        done = pair.engine("b", peers=[url, pair.nodes["a"].url]).follow()
+    assert list(done.away) == [url]
+    pair.assert_equal()
+
+
+def test_a_node_among_its_own_peers_is_nobody(pair: Pair) -> None:
+    pair.sync("a")
+    both = [node.url for node in pair.nodes.values()]
+    pair.engine("b", peers=both).follow()
+    done = pair.engine("b", peers=both).follow()
+    assert list(done.away) == [pair.nodes["b"].url] and "this node itself" in str(done.away[pair.nodes["b"].url])
+    pair.nodes["a"].kill()
+    with pytest.raises(PeerError):
+        pair.engine("b", peers=both).follow()
+
+
+@pytest.mark.parametrize(
+    "begin", ["HTTP/1.1 404 Not Found\r\nContent-Length: 60000\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"]
+)
+def test_a_peer_that_drips_holds_nothing_up(pair: Pair, begin: str) -> None:
+    with dripping(begin) as url:
         outcome = pair.engine("a", peers=[url], peer_wait=1).run(parse(BOTH))
     assert not outcome.problems and outcome.plan.repos[0].publishes
     assert any("published without a peer" in warning for warning in outcome.plan.warnings)

@@ -16,6 +16,7 @@ import pytest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.clock import Clock
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._fetch import peer as _peer
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.catalogue import Catalogue
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.decision import Standing
 
 
 class Node:
@@ -29,7 +30,7 @@ class Node:
 
     @property
     def content(self) -> bytes:
-        return json.dumps(Catalogue(node=self.node).to_json()).encode()
+        return json.dumps(Catalogue(standing=Standing(self.node)).to_json()).encode()
 
     def answer(self, path: str) -> bytes | None:
         self.asked.append(path.rpartition("/")[2])
@@ -64,12 +65,12 @@ def peer(node: Node) -> Iterator[_peer.Peer]:
 
 def test_all_of_it_is_asked_for_when_it_changed(node: Node, peer: _peer.Peer) -> None:
     for _time in range(3):
-        assert peer.catalogue().node == "a" * 32
+        assert peer.catalogue().standing.node == "a" * 32
     told = peer.told
     assert node.asked.count("catalogue.json") == 1
     node.node = "b" * 32
     for _time in range(3):
-        assert peer.catalogue().node == "b" * 32
+        assert peer.catalogue().standing.node == "b" * 32
     assert node.asked.count("catalogue.json") == 2 and peer.told != told
 
 
@@ -79,21 +80,21 @@ def test_a_node_that_tells_no_digest_is_asked_for_all_of_it(node: Node, peer: _p
     told = set()
     for name in "aab":
         node.node = name * 32
-        assert peer.catalogue().node == name * 32
+        assert peer.catalogue().standing.node == name * 32
         told.add(peer.told)
     assert node.asked.count("catalogue.json") == 3 and len(told) == 2
 
 
 def test_one_that_is_written_between_both_questions_is_asked_for_again(node: Node, peer: _peer.Peer) -> None:
     node.digest = json.dumps(hashlib.sha256(b"before").hexdigest()).encode()
-    assert peer.catalogue().node == "a" * 32
+    assert peer.catalogue().standing.node == "a" * 32
     node.digest, node.node = b"", "b" * 32
-    assert peer.catalogue().node == "b" * 32
+    assert peer.catalogue().standing.node == "b" * 32
 
 
 def test_of_all_that_wait_one_asks(node: Node, peer: _peer.Peer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_peer, "_LOOK", 1000.0)
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _number: peer._recent(5.0), range(8)))
-    assert {one.node for one in found} == {"a" * 32}
+    assert {one.standing.node for one in found} == {"a" * 32}
     assert node.asked == ["catalogue-digest.json", "catalogue.json"]

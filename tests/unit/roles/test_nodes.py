@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
+import runpy
 from typing import Any
 
 import pytest
+from ansible.errors import AnsibleError
 from ansible.template import trust_as_template
 from ansible_collections.modelops.hf_mirror.plugins.lookup.nodes import LookupModule
-from unit.roles.role_variables import templar, variables_of
+from unit.roles.role_variables import TOP, templar, variables_of
 
 FLOATING = {"mirror_keepalived_address": "10.0.0.100/24"}
 
@@ -74,6 +78,96 @@ def test_who_is_a_node_and_how_it_is_called(
     assert ask("all", **hosts) == nodes
     assert ask("urls", **hosts) == peers
     assert ask("peers", **hosts) == [node for node in nodes if node != "10.0.0.1"]
+
+
+WRONG: dict[str, tuple[dict[str, dict[str, Any]], str]] = {
+    "two hosts, one address": (
+        {"a": ONE, "b": TWO, "c": host(mirror_keepalived_node_address="10.0.0.2")},
+        "b and c have the same address 10.0.0.2: give each of them, as mirror_keepalived_node_address",
+    ),
+    "the address of every virtual machine": (
+        {"a": host("10.0.2.15"), "b": host("10.0.2.15")},
+        "a and b have the same address 10.0.2.15",
+    ),
+    "nodes as a text": (
+        {"a": host("10.0.0.1", mirror_keepalived_nodes="10.0.0.1"), "b": TWO},
+        "mirror_keepalived_nodes of a must be a list of addresses",
+    ),
+    "nodes of another type": (
+        {"a": host("10.0.0.1", mirror_keepalived_nodes=["10.0.0.1", 2]), "b": TWO},
+        "mirror_keepalived_nodes of a must be a list of addresses",
+    ),
+    "a port that is none": (
+        {"a": ONE, "b": host("10.0.0.2", mirror_nginx_port="abc")},
+        "mirror_nginx_port of b must be a number from 1 to 65535, not 'abc'",
+    ),
+    "a port beyond": (
+        {"a": ONE, "b": host("10.0.0.2", mirror_nginx_tls="files", mirror_nginx_tls_port=84430)},
+        "mirror_nginx_tls_port of b must be a number from 1 to 65535, not 84430",
+    ),
+    "floating addresses": (
+        {"a": host("10.0.0.1", mirror_keepalived_address=["10.0.0.100/24"]), "b": TWO},
+        "mirror_keepalived_address of a must be a text with one address",
+    ),
+    "addresses of a node": (
+        {"a": ONE, "b": host(mirror_keepalived_node_address=["10.0.0.2"])},
+        "mirror_keepalived_node_address of b must be a text with one address",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_is_wrong_is_said(what: str) -> None:
+    hosts, words = WRONG[what]
+    with pytest.raises(AnsibleError, match=re.escape(words)):
+        ask("urls", **hosts)
+
+
+@pytest.mark.parametrize(
+    ("peer", "is_wrong"),
+    [
+        ("http://10.0.0.2", False),
+        ("https://two.example.com:8443", False),
+        ("http://10.0.0.1", True),
+        ("http://10.0.0.1:8080/", True),
+        ("http://192.168.7.1", True),
+        ("http://10.0.0.100", True),
+        ("https://ONE.example.com", True),
+        ("http://one", True),
+        ("http://localhost:80", True),
+        ("http://127.0.0.1", True),
+        ("http://[::1]", True),
+        ("http://[fd00::100]", True),
+    ],
+)
+def test_nobody_follows_oneself(peer: str, is_wrong: bool) -> None:
+    peers = ["http://10.0.0.3", peer]
+    about = variables_of(
+        "mirror_sync", mirror_sync_peers=peers, mirror_keepalived_address_v6="fd00::100/64", **FLOATING
+    )
+    about["ansible_facts"] = {**about["ansible_facts"], "all_ipv4_addresses": ["10.0.0.1", "192.168.7.1"]}
+    found = templar(about).template(trust_as_template("{{ __mirror_sync_wrong_peers }}"))
+    assert found == ([peer] if is_wrong else [])
+
+
+@pytest.mark.parametrize(
+    ("address", "fits"),
+    [
+        ("10.0.0.100/24", True),
+        ("10.0.0.100/32", True),
+        ("10.0.0.100/25", True),
+        ("10.0.0.0/24", False),
+        ("10.0.0.255/24", False),
+        ("10.0.0.255/32", False),
+        ("10.0.0.127/25", False),
+        ("10.0.1.100/24", False),
+        ("10.9.0.1/31", True),
+    ],
+)
+def test_a_floating_address_is_one_that_a_host_can_have(address: str, fits: bool) -> None:
+    probe = runpy.run_path(str(TOP / "roles/mirror_keepalived/files/probe.py"))
+    known = [ipaddress.IPv4Interface("10.0.0.1/24"), ipaddress.IPv4Interface("10.9.0.0/31")]
+    assert probe["fits"](address, known) is fits
 
 
 def test_without_a_floating_address_nobody_has_peers() -> None:

@@ -38,7 +38,7 @@ class DiskPeer(Peer):
     def __init__(self, root: Path) -> None:
         self.endpoint, self._root = "the peer", root
 
-    def catalogue(self, seconds: float | None = None) -> Catalogue:
+    def catalogue(self, seconds: float = 0) -> Catalogue:
         return Catalogue.from_json(self._document(CATALOGUE))
 
     def _document(self, name: str, seconds: float | None = None) -> Any:

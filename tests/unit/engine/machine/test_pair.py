@@ -9,8 +9,11 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import uuid
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
@@ -34,6 +37,9 @@ class Pair(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.stack = contextlib.ExitStack()
+        # by which nodes agree on what they decided at once: the same ones each time
+        ids = itertools.count(1)
+        self.stack.enter_context(patch.object(uuid, "uuid4", lambda: uuid.UUID(int=next(ids))))
         self.upstream, self.clock = Upstream(), StandingClock()
         self.mirrors = {}
         for name in ("a", "b"):
