@@ -126,5 +126,9 @@ def test_a_folder_that_its_owner_may_not_write(place: Run, folder: Path, tmp_pat
     folder.chmod(0o555)
     for one in (tmp_path, *list(tmp_path.parents)[:-1]):
         one.chmod(one.stat().st_mode | 0o011)
-    answer = place(SWAPPER)
+    os.seteuid(NOBODY)
+    try:
+        answer = place(SWAPPER)
+    finally:
+        os.seteuid(0)
     assert answer["failed"] and f"Permission denied. Let the user with id {NOBODY} write in {folder}" in answer["msg"]
