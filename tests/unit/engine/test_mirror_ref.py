@@ -8,13 +8,12 @@ from __future__ import annotations
 import json
 import os
 import pwd
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import ad_hoc
 import memory
 import pytest
 from ansible_collections.modelops.hf_mirror.plugins.modules import mirror_ref
@@ -157,25 +156,7 @@ def test_root_works_as_the_owner_and_still_answers(store: Path, two: list[str]) 
     with tempfile.TemporaryDirectory(dir=memory.folder()) as folder:
         Path(folder).chmod(0o755)  # pytest's own is for root alone
         open_to_all = store.rename(Path(folder) / "store")
-        answer = _ad_hoc(open_to_all, two[0])
+        answer = ad_hoc.run("mirror_ref", store=str(open_to_all), repo_id=TINY, state="rolled_back", commit=two[0])
         assert "localhost | CHANGED" in answer, answer
         assert main_of(open_to_all) == two[0]
         assert not [path for path in open_to_all.rglob("*") if path.lstat().st_uid != nobody.pw_uid]
-
-
-def _ad_hoc(store: Path, commit: str) -> str:
-    """Roll back as ``ansible -m`` does, and return what it says."""
-    arguments = {"store": str(store), "repo_id": TINY, "state": "rolled_back", "commit": commit}
-    # one that every user can read, which that of the tests may not be
-    interpreter = json.dumps({"ansible_python_interpreter": "/usr/bin/python3"})
-    return subprocess.run(
-        [
-            *(str(Path(sys.executable).parent / "ansible"), "localhost", "-i", "localhost,", "-c", "local"),
-            *("-e", interpreter, "-m", "modelops.hf_mirror.mirror_ref", "-a", json.dumps(arguments)),
-        ],
-        cwd=TOP,
-        env={**os.environ, "ANSIBLE_CONFIG": str(TOP / "ansible.cfg")},
-        check=False,
-        capture_output=True,
-        text=True,
-    ).stdout
