@@ -9,7 +9,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Iterator
-from itertools import cycle
+from itertools import cycle, product
 from pathlib import Path
 
 import memory
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _cuts(root: Path, count: int, seed: str) -> Iterator[Cut]:
-    """Cut on each file system in turn, in each stage in turn."""
+    """Cut on each file system in turn, in each stage in turn, with and without a disk's cache."""
     story.contents(TOP / ".cache/powercut/contents")
     now = int(time.time())
     with tempfile.TemporaryDirectory(dir=memory.folder()) as scratch:
@@ -54,9 +54,9 @@ def _cuts(root: Path, count: int, seed: str) -> Iterator[Cut]:
         for one in disks:
             one.prepare()
         done = 0
-        for number, stage in enumerate(cycle(STAGES)):
+        for number, (stage, is_cached) in enumerate(cycle(product(STAGES, (False, True)))):
             for one in disks:
-                for cut in one.cuts(f"{seed}/{number}", stage):
+                for cut in one.cuts(f"{seed}/{number}", stage, is_cached):
                     yield cut
                     done += 1
             if done >= count:

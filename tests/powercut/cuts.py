@@ -23,25 +23,43 @@ _SIZE = 400 << 20
 #: Seconds between a call of the engine and the cut at most: some calls are slow, and none of them is the only one.
 _LATEST = 0.03
 #: What makes a file system, and what finds out whether it is sound when it is not mounted.
-_MAKE = {"ext4": ["mkfs.ext4", "-q", DISK], "xfs": ["mkfs.xfs", "-q", DISK]}
+_MAKE = {"ext4": ["mkfs.ext4", "-q", "-b", "4096", DISK], "xfs": ["mkfs.xfs", "-q", "-s", "size=4096", DISK]}
 _CHECK = {"ext4": ["e2fsck", "-f", "-n", DISK], "xfs": ["xfs_repair", "-n", DISK]}
 FILE_SYSTEMS = tuple(_MAKE)
 #: The options by which a file system is mounted, in turn: one that writes back at once, too.
 _OPTIONS = {"ext4": ("defaults", "commit=1"), "xfs": ("defaults", "wsync")}
 
+#: How much of what no flush has forced out of a disk's cache reached the disk all the same.
+_SHARES = (0.0, 0.5, 0.9)
+_NO_CACHE = "none"
+
+
+@dataclass(frozen=True)
+class Aim:
+    """When to cut: so many seconds after so many calls of the engine, of a stage or of any."""
+
+    stage: str | None
+    call: int
+    delay: float
+
+    def is_met(self, seen: Counter[str]) -> bool:
+        return (seen[self.stage] if self.stage else sum(seen.values())) >= self.call
+
 
 @dataclass
 class Cut:
-    """One cut: where it was aimed at, where it came, and what was found."""
+    """One cut: where it came, and what was found."""
 
     file_system: str
     seed: str
-    #: What the engine was at, None when its run was over.
-    stage: str | None
-    calls: int
-    told: int
+    #: Whether the disk had a cache that the cut emptied.
+    is_cached: bool
     #: How many cuts there were before on the same disk, in runs that heal.
     earlier: int
+    #: What the engine was at, None when its run was over.
+    stage: str | None = None
+    calls: int = 0
+    told: int = 0
     #: What it left and nothing uses.
     left: int = 0
     problems: list[str] = field(default_factory=list)
@@ -51,7 +69,8 @@ class Cut:
         where = f"in a {self.stage}" if self.stage else "after the end"
         again = f", in healing run {self.earlier}" if self.earlier else ""
         found = f"{self.calls} calls, {self.told} told, {self.left} left over"
-        return f"{self.seed} {self.file_system}: {where}{again}, {found}"
+        disk = f"{self.file_system} on a disk with{'' if self.is_cached else 'out'} a cache"
+        return f"{self.seed} {disk}: {where}{again}, {found}"
 
 
 class Disks:
@@ -81,16 +100,18 @@ class Disks:
                 self.calls[rest.split()[0]] += 1
         self._see_that_it_is_sound()
 
-    def cuts(self, seed: str, first: str) -> Iterator[Cut]:
+    def cuts(self, seed: str, first: str, is_cached: bool) -> Iterator[Cut]:
         """Cut a run, for the first time in a stage; often also the run that heals, then let one come to its end."""
         random = Random(seed)
         self._copy()
         told: list[Any] = []
         options = random.choice(_OPTIONS[self._file_system])
+        cache = f"{random.choice(_SHARES)}:{seed}" if is_cached else _NO_CACHE
         stage: str | None = first
         for earlier in range(3):
-            call = random.randint(1, self.calls[stage] if stage else sum(self.calls.values()) // 3)
-            cut = self._cut(f"{seed}", stage, call, random.uniform(0, _LATEST), told, options, earlier)
+            aim = Aim(stage, random.randint(1, self._count(stage)), random.uniform(0, _LATEST))
+            cut = Cut(self._file_system, seed, is_cached, earlier)
+            self._cut(cut, aim, told, options, cache)
             is_last = earlier == 2 or random.random() < 0.7
             self._heal(cut, "finish" if is_last else "look", options)
             yield cut
@@ -98,35 +119,36 @@ class Disks:
                 return
             stage = None
 
-    def _cut(
-        self, seed: str, stage: str | None, call: int, delay: float, told: list[Any], options: str, earlier: int
-    ) -> Cut:
-        kernel = Kernel(self._root, self._checkout, self._exchange, ["run", self._file_system, str(self._now), options])
+    def _count(self, stage: str | None) -> int:
+        """Return how many calls a run has in a stage; those of one that heals are the first of a whole run."""
+        return self.calls[stage] if stage else sum(self.calls.values()) // 3
+
+    def _cut(self, cut: Cut, aim: Aim, told: list[Any], options: str, cache: str) -> None:
+        kernel = self._start("run", options, cache)
         seen: Counter[str] = Counter()
-        cut = Cut(self._file_system, seed, None, 0, 0, earlier)
-        is_cut = False
+        is_over = False
         for word, rest in kernel.lines():
-            if word == CALL and not is_cut:
-                at = rest.split()[0]
-                seen[at] += 1
-                cut.stage = at
-                if (seen[stage] if stage else sum(seen.values())) == call:
-                    time.sleep(delay)  # the instant is what is tried here
+            if word == CALL:
+                # what is said between the aim and the cut counts as well
+                cut.stage = rest.split()[0]
+                seen[cut.stage] += 1
+                if not is_over and aim.is_met(seen):
+                    time.sleep(aim.delay)  # the instant is what is tried here
                     kernel.cut()
-                    is_cut = True
-            elif word == CALL:
-                cut.stage = rest.split()[0]  # what came in the time until the cut
+                    is_over = True
             elif word == TOLD:
                 told.append(json.loads(rest))
             elif word == DONE:
                 cut.stage = None
                 kernel.cut()
+                is_over = True
             elif word == PROBLEM:
                 cut.problems.append(json.loads(rest))
         kernel.wait()
+        if not is_over:
+            cut.problems.append("the run was neither cut nor did it come to its end")
         cut.calls, cut.told = sum(seen.values()), len(told)
         self._write_told(told)
-        return cut
 
     def _heal(self, cut: Cut, work: str, options: str) -> None:
         try:
@@ -139,7 +161,7 @@ class Disks:
 
     def _all_of(self, work: str, options: str = "defaults") -> list[tuple[str, str]]:
         """Start the machine, and let it do its work to the end."""
-        kernel = Kernel(self._root, self._checkout, self._exchange, [work, self._file_system, str(self._now), options])
+        kernel = self._start(work, options, _NO_CACHE)
         lines = list(kernel.lines())
         kernel.wait()
         problems = [str(json.loads(rest)) for word, rest in lines if word == PROBLEM]
@@ -147,6 +169,10 @@ class Disks:
         assert not problems, "\n".join(problems)
         assert (DONE, work) in lines, f"the machine did not come to the end of its work: {said}"
         return lines
+
+    def _start(self, work: str, options: str, cache: str) -> Kernel:
+        arguments = [work, self._file_system, str(self._now), options, cache]
+        return Kernel(self._root, self._checkout, self._exchange, arguments)
 
     def _see_that_it_is_sound(self) -> None:
         self._host(_CHECK[self._file_system])

@@ -1,7 +1,9 @@
 # Copyright: modelops.hf_mirror contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The first process of the user-mode kernel: ``python -m powercut.guest WORK FILE_SYSTEM NOW MOUNT_OPTIONS``.
+"""The first process of the user-mode kernel: ``python -m powercut.guest WORK FILE_SYSTEM NOW MOUNT_OPTIONS CACHE``.
+
+``CACHE`` is share and seed of a disk with a cache (``powercut.disk``), or ``none``.
 
 It mounts the disk, does its work, says so, and waits for somebody to cut the power, if nobody did before.
 """
@@ -19,11 +21,14 @@ import sys
 import traceback
 from pathlib import Path
 
+import polling
+
 from hub.process import HubProcess
 from powercut import story
+from powercut.disk import DEVICE, SERVED
 from powercut.look import finished, found_after_cut, left_over, remember
 from powercut.telling import engine, say
-from powercut.words import CHECKOUT, DONE, END, EXCHANGE, LEFT, PROBLEM
+from powercut.words import CHECKOUT, DISK, DONE, END, EXCHANGE, LEFT, PROBLEM
 
 _STORE = Path("/mnt/store")
 _CONTENTS = Path(CHECKOUT, ".cache/powercut/contents")
@@ -32,12 +37,12 @@ _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 
 def main() -> None:
     """Do what the kernel's command line says, and end the machine."""
-    work, file_system, now, options = sys.argv[1:5]  # the kernel adds words of its own
+    work, file_system, now, options, cache = sys.argv[1:6]  # the kernel adds words of its own
     try:
         _mount("proc", "proc", "/proc")
         _mount("tmpfs", "tmpfs", "/tmp")  # noqa: S108 - of this machine alone
         _mount("hostfs", "none", EXCHANGE, f"hostfs={EXCHANGE}")
-        _mount(file_system, "/dev/ubda", "/mnt", options)
+        _mount(file_system, "/dev/ubda" if cache == "none" else _with_cache(cache), "/mnt", options)
         _loopback_up()
         _WORKS[work](float(now))
         if work != "run":  # what is cut is cut while all is mounted
@@ -51,6 +56,14 @@ def main() -> None:
 
 def _mount(file_system: str, device: str, folder: str, options: str = "defaults") -> None:
     subprocess.run(["mount", "-t", file_system, "-o", options, device, folder], check=True)
+
+
+def _with_cache(cache: str) -> str:
+    """Serve the same disk behind a cache, and return its name."""
+    _mount("sysfs", "sysfs", "/sys")
+    subprocess.Popen([sys.executable, "-m", "powercut.disk", DISK, *cache.split(":", 1)])
+    polling.until(SERVED.exists)
+    return DEVICE
 
 
 def _loopback_up() -> None:

@@ -43,7 +43,7 @@ class Kernel:
         self._limit.start()
 
     def lines(self) -> Iterator[tuple[str, str]]:
-        """Yield what the guest says, a word and the rest of a line, until the power is cut, at the end at the latest."""
+        """Yield what the guest says, a word and the rest of a line, until the power is cut: at its end by itself."""
         assert self._process.stdout
         for line in self._process.stdout:
             word, _space, rest = line.rstrip("\r\n").partition(" ")

@@ -1,7 +1,7 @@
 # Copyright: modelops.hf_mirror contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is mirrored when the power goes: repositories with three commits each, and a store with commits that are due to go.
+"""What is mirrored when the power goes: repositories with three commits each, the first of which are due to go.
 
 One run of the engine then does all that changes a store: it fetches the third commits and a repository that is new,
 publishes them, and collects the first ones.
