@@ -5,7 +5,7 @@ SHELL := /bin/bash
 # molecule and others call their neighbours by name
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full bench year failover render lint docs release clean setup lock
+.PHONY: help demo test test-full bench year failover powercut render lint docs release clean setup lock
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | column -t -s "$$(printf '\t')"
@@ -28,6 +28,9 @@ year: setup ## a year of 500 repositories in minutes, write docs/year.md
 
 failover: setup ## takeovers of a pair on hosts while clients download, write docs/failover.md
 	@tests/setup/failover.sh
+
+powercut: setup ## cut the power of a real kernel in a sync, a publish and a collection, write docs/powercut.md
+	@tests/setup/powercut.sh
 
 render: setup ## write what is said of the settings into the role and the docs
 	@PYTHONPATH=collections:tests python tests/render.py

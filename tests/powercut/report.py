@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from powercut.words import STAGES
 
 _HEAD = """# Power cuts
 
-`make powercut` repeats it. This page is what it wrote: {cuts} cuts, {found}. It ran on {versions}.
+`make powercut` repeats it. This page is what it wrote: {cuts} cuts, {found}. It ran with {versions}.
 
 The [crash machine](reliability.md#the-machine-misbehaves) tries the engine on a model of a disk. This tries it on the
 file systems themselves: the engine works in a user-mode Linux kernel, on a store in an image that is the kernel's disk,
@@ -22,26 +23,27 @@ and the kernel is killed with SIGKILL. What it had not handed to its disk by the
 run that is cut does all that changes a store: it fetches new commits from the stand-in Hub, publishes them, a
 repository that is new among them, and collects commits that were retired.
 
-A cut comes up to 30 ms after a call of the engine to its disk, which is chosen at random among all of a stage. The
-image is mounted again, which replays its journal. Often the run that heals is cut, too, up to two times.
+A cut comes up to 30 ms after a call of the engine to its disk, which is chosen at random among all of a stage. Half of
+the disks have a cache of their own. It is lost, too: what no flush forced out of it, but for a random share of none, a
+half, or nine tenths of its blocks, which got to the disk in another order. The image is mounted again, which replays
+its journal. Often the run that heals is cut, too, up to two times.
 
 """
 _NOTES = """
-*In the next run* are cuts of a run that heals what another cut left; *after the end*, that the run was over before.
+*In healing* are cuts of a run that heals what another cut left, *after* those that came when the run was over. *Told*
+are the records that the engine had told to be durable, *left* what `fsck` found that a next sync does by itself.
 
 Looked at right after a cut, before anything heals, with none of the engine's own code:
 
-- each ref names a commit that is complete: documents, links, contents; each content has the hash that its name says,
-  and the one that the Hub declares. Views hold what their names say. `hf-mirror fsck` finds nothing but leftovers
-- nothing that was published is gone, but for what was due to be collected
-- the ledger has every record that the engine had told to be durable, by a line on the console; refs name what was told
-  as published, and what was told as collected is gone
+- Each ref names a commit that is complete: documents, links, contents. Each content has the hash that its name says,
+  which is the one that the Hub declares. Views hold what their names say.
+- Nothing that was published is gone, but for what was due to be collected.
+- The ledger has every record that was told to be durable, by a line on the console. Refs name what was told as
+  published, and what was told as collected is gone.
+- `hf-mirror fsck` finds nothing that needs a hand.
 
-Then a run is let through, and the store is the same as one that was never cut, byte for byte, times and modes and hard
-links too, but for the ledger. `fsck` finds nothing at all, and so does `e2fsck -f -n` or `xfs_repair -n`.
-
-What it does not show: the image has no cache of its own, as a disk has that may lose what no flush has forced out of
-it. When the engine asks for a flush is what the crash machine is for, which loses any part of what was not synced.
+Then a run is let through. `fsck` finds nothing at all after it, nor do `e2fsck -f -n` and `xfs_repair -n`. The store is
+the same as one that was never cut: all but its ledger, byte for byte, with modes, hard links, and contents' times.
 """
 
 
@@ -57,17 +59,15 @@ def write(docs: Path, cuts: Sequence[Cut], versions: str) -> None:
 
 
 def table(cuts: Sequence[Cut]) -> str:
-    """Return a row for each file system and stage."""
-    text = (
-        "| file system | cut | cuts | in the next run | records told before | leftovers | harm |\n" + "|---" * 7 + "|\n"
-    )
-    for file_system in FILE_SYSTEMS:
-        for stage in (*STAGES, None):
-            some = [cut for cut in cuts if (cut.file_system, cut.stage) == (file_system, stage)]
-            if some:
-                text += (
-                    f"| {file_system} | {f'in a {stage}' if stage else 'after the end'} | {len(some)} |"
-                    f" {sum(cut.earlier > 0 for cut in some)} | {sum(cut.told for cut in some)} |"
-                    f" {sum(cut.left for cut in some)} | {sum(bool(cut.problems) for cut in some)} |\n"
-                )
+    """Return a row for each kind of disk."""
+    stages: dict[str | None, str] = {**{stage: f"in a {stage}" for stage in STAGES}, None: "after"}
+    columns = ["file system", "disk", "cuts", *stages.values(), "in healing", "told", "left", "harm"]
+    text = f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|\n"
+    for file_system, is_cached in itertools.product(FILE_SYSTEMS, (False, True)):
+        some = [cut for cut in cuts if (cut.file_system, cut.is_cached) == (file_system, is_cached)]
+        counts = [len(some), *(sum(cut.stage == stage for cut in some) for stage in stages)]
+        counts += [sum(cut.earlier > 0 for cut in some), sum(cut.told for cut in some), sum(cut.left for cut in some)]
+        counts.append(sum(bool(cut.problems) for cut in some))
+        disk = "with a cache" if is_cached else "without a cache"
+        text += f"| {file_system} | {disk} | {' | '.join(map(str, counts))} |\n"
     return text
