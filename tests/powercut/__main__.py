@@ -61,3 +61,7 @@ def _cuts(root: Path, count: int, seed: str) -> Iterator[Cut]:
                     done += 1
             if done >= count:
                 return
+
+
+if __name__ == "__main__":
+    main()

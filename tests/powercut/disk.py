@@ -27,11 +27,11 @@ _MODULE = f"/usr/lib/uml/modules/{os.uname().release}/kernel/drivers/block/nbd.k
 _FINIT_MODULE = 313  # on x86-64
 _SET_SOCK, _SET_BLKSIZE, _DO_IT, _SET_SIZE_BLOCKS, _SET_FLAGS = 0xAB00, 0xAB01, 0xAB03, 0xAB07, 0xAB0A
 _HAS_FLAGS, _SEND_FLUSH, _SEND_FUA = 1, 4, 8
-_READ, _WRITE, _DISCONNECT, _FLUSH = range(4)
-_FUA = 1 << 16
-_REQUEST, _REPLY = struct.Struct(">IIQQI"), struct.Struct(">IIQ")
+READ, WRITE, DISCONNECT, FLUSH = range(4)
+FUA = 1 << 16
+REQUEST, REPLY = struct.Struct(">IIQQI"), struct.Struct(">IIQ")
 _REPLY_MAGIC = 0x67446698
-_BLOCK = 4096
+BLOCK = 4096
 
 
 def main() -> None:
@@ -42,15 +42,15 @@ def main() -> None:
     kernel, server = socket.socketpair()
     backing = os.open(file, os.O_RDWR)
     device = os.open(DEVICE, os.O_RDWR)
-    fcntl.ioctl(device, _SET_BLKSIZE, _BLOCK)
-    fcntl.ioctl(device, _SET_SIZE_BLOCKS, os.fstat(backing).st_size // _BLOCK)
+    fcntl.ioctl(device, _SET_BLKSIZE, BLOCK)
+    fcntl.ioctl(device, _SET_SIZE_BLOCKS, os.fstat(backing).st_size // BLOCK)
     fcntl.ioctl(device, _SET_FLAGS, _HAS_FLAGS | _SEND_FLUSH | _SEND_FUA)
     fcntl.ioctl(device, _SET_SOCK, kernel.fileno())
     threading.Thread(target=fcntl.ioctl, args=(device, _DO_IT, 0), daemon=True).start()
-    _Cached(backing, float(share), Random(seed)).serve(server)
+    Cached(backing, float(share), Random(seed)).serve(server)
 
 
-class _Cached:
+class Cached:
     """A file behind a cache of blocks."""
 
     def __init__(self, backing: int, share: float, random: Random) -> None:
@@ -60,22 +60,22 @@ class _Cached:
     def serve(self, kernel: socket.socket) -> None:
         with kernel.makefile("rb") as requests:
             while True:
-                _magic, what, cookie, start, length = _REQUEST.unpack(requests.read(_REQUEST.size))
+                _magic, what, cookie, start, length = REQUEST.unpack(requests.read(REQUEST.size))
                 answer = b""
-                if what & 0xFFFF == _READ:
-                    answer = b"".join(self._read(at) for at in range(start, start + length, _BLOCK))
-                elif what & 0xFFFF == _WRITE:
+                if what & 0xFFFF == READ:
+                    answer = b"".join(self._read(at) for at in range(start, start + length, BLOCK))
+                elif what & 0xFFFF == WRITE:
                     content = requests.read(length)
-                    for at in range(0, length, _BLOCK):
-                        self._write(start + at, content[at : at + _BLOCK], bool(what & _FUA))
-                elif what & 0xFFFF == _FLUSH:
+                    for at in range(0, length, BLOCK):
+                        self._write(start + at, content[at : at + BLOCK], bool(what & FUA))
+                elif what & 0xFFFF == FLUSH:
                     self._flush()
                 else:
                     return
-                kernel.sendall(_REPLY.pack(_REPLY_MAGIC, 0, cookie) + answer)
+                kernel.sendall(REPLY.pack(_REPLY_MAGIC, 0, cookie) + answer)
 
     def _read(self, at: int) -> bytes:
-        return self._cache.get(at) or os.pread(self._backing, _BLOCK, at)
+        return self._cache.get(at) or os.pread(self._backing, BLOCK, at)
 
     def _write(self, at: int, block: bytes, must: bool) -> None:
         if must or self._random.random() < self._share:

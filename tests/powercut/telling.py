@@ -20,7 +20,7 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine imp
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.settings import Settings
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.ledger import Ledger, Record
 
-from powercut.words import CALL, COLLECTION, PUBLISH, SYNC, TOLD
+from powercut.words import CALL, COLLECTION, PUBLISH, STAGES, SYNC, TOLD
 
 #: All that a disk is asked to do, but for reading.
 _CALLS = (
@@ -63,24 +63,35 @@ class StandingClock(Clock):
 
 
 class TellingFs(Fs):
-    """Says before each call what the engine is at: publishing, collecting, or anything else in a sync."""
+    """Says before each call what the engine is at: collecting, publishing, or anything else in a sync.
+
+    Several threads fetch and publish at once: a publish is under way while one of them is at it.
+    """
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
-        self._top, self._stage = str(root), SYNC
+        self._top = str(root)
+        self._stages: dict[int, str] = {}
         self.is_collecting = False
 
     def tell(self, call: str, path: str) -> None:
-        self._stage = self._stage_of(call, path.removeprefix(self._top).split("/")[1:2])
-        say(CALL, f"{self._stage} {call}")
+        thread, under_way = threading.get_ident(), self._stages
+        under_way[thread] = self._stage_of(call, path, under_way.get(thread, SYNC))
+        stage = max(list(under_way.values()), key=STAGES.index)
+        say(CALL, f"{stage} {call}")
 
-    def _stage_of(self, call: str, folder: list[str]) -> str:
-        name = folder[0] if folder else ""
-        if name == "ledger":  # a record belongs to what it tells of
-            return self._stage
-        if name == "trash" or (self.is_collecting and name in ("hub", "pool")):
+    def end(self) -> None:
+        """Take note that what a thread was at is done."""
+        self._stages[threading.get_ident()] = SYNC
+
+    def _stage_of(self, call: str, path: str, before: str) -> str:
+        name = path.removeprefix(self._top).split("/")[1:2]
+        if name == ["ledger"]:  # a record belongs to what it tells of
+            return before
+        if name == ["trash"] or (self.is_collecting and name in (["hub"], ["pool"])):
             return COLLECTION
-        return PUBLISH if name in ("hub", "names", "views") or (name, call) == ("pool", "sync_dir") else SYNC
+        is_publish = name in (["hub"], ["names"], ["views"]) or (name == ["pool"] and call == "sync_dir")
+        return PUBLISH if is_publish else SYNC
 
 
 def _telling(name: str) -> Callable[..., Any]:
@@ -108,6 +119,8 @@ class TellingLedger(Ledger):
         record = super().append(kind, durable, **fields)
         if durable:
             say(TOLD, json.dumps(record))
+        if kind in ("publish", "collected"):
+            self._disk.end()
         return record
 
 

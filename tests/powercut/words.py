@@ -7,6 +7,7 @@ from __future__ import annotations
 
 CALL, TOLD, LEFT, PROBLEM, DONE, END = "call", "told", "left", "problem", "done", "end"
 SYNC, PUBLISH, COLLECTION = "sync", "publish", "collection"
+#: In the order in which the one that is further on counts, where several are under way.
 STAGES = (SYNC, PUBLISH, COLLECTION)
 #: Where the guest finds what it shares with the host, and its disk.
 EXCHANGE, CHECKOUT, DISK = "/exchange", "/checkout", "/exchange/disk"
