@@ -38,7 +38,7 @@ def main() -> None:
         print(cut.line(), flush=True)
         for problem in cut.problems:
             print(f"  {problem}", flush=True)
-    report.write(options.docs, cuts, versions(root))
+    report.write(options.docs, cuts, options.seed, versions(root))
     print(report.table(cuts))
     print(f"all of it took {(time.monotonic() - started) / 60:.1f} minutes; wrote {options.docs}/powercut.md")
     if any(cut.problems for cut in cuts):

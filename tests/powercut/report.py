@@ -15,7 +15,9 @@ from powercut.words import STAGES
 
 _HEAD = """# Power cuts
 
-`make powercut` repeats it. This page is what it wrote: {cuts} cuts, {found}. It ran with {versions}.
+`make powercut` repeats it. This page is what it wrote: {cuts} cuts, {found}.
+With `.venv/bin` in the PATH `tests/setup/powercut.sh --seed {seed}` aims the same ones again, at instants that never
+come quite the same. It ran with {versions}.
 
 The [crash machine](reliability.md#the-machine-misbehaves) tries the engine on a model of a disk. This tries it on the
 file systems themselves: the engine works in a user-mode Linux kernel, on a store in an image that is the kernel's disk,
@@ -47,11 +49,11 @@ the same as one that was never cut: all but its ledger, byte for byte, with mode
 """
 
 
-def write(docs: Path, cuts: Sequence[Cut], versions: str) -> None:
+def write(docs: Path, cuts: Sequence[Cut], seed: str, versions: str) -> None:
     """Write powercut.md."""
     harmful = sum(bool(cut.problems) for cut in cuts)
     found = f"{harmful} of which did harm" if harmful else "none of which did harm"
-    text = _HEAD.format(cuts=len(cuts), found=found, versions=versions) + table(cuts) + _NOTES
+    text = _HEAD.format(cuts=len(cuts), found=found, seed=seed, versions=versions) + table(cuts) + _NOTES
     docs.mkdir(exist_ok=True)
     file, owner = docs / "powercut.md", docs.stat()
     file.write_text(text, encoding="utf-8")

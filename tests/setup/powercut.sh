@@ -7,6 +7,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
+[ "$(uname -m)" = x86_64 ] || {
+    echo "skipped: there is no user-mode Linux but for x86-64"
+    exit 0
+}
+
 # The first release of Debian whose user-mode Linux starts on processors with AMX (6.13), and is fast (seccomp, 6.16).
 codename=forky
 include=user-mode-linux,e2fsprogs,xfsprogs,python3,python3-huggingface-hub,python3-urllib3,python3-starlette,python3-uvicorn
