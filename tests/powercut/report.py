@@ -47,7 +47,7 @@ Looked at right after a cut, before anything heals, with none of the engine's ow
 Then a run is let through. `fsck` finds nothing at all after it, nor do `e2fsck -f -n` and `xfs_repair -n`. The store is
 the same as one that was never cut: all but its ledger, byte for byte, with modes, hard links, and contents' times.
 
-An engine without the fsync of files does harm in nearly each cut here. One without the fsync of folders does none: on
+An engine without the fsync of files does harm in most cuts here. One without the fsync of folders does none: on
 ext4 and XFS an fsync of any file takes along all that was done to names before. That it is there, as other file systems
 may need it, the crash machine shows.
 """
