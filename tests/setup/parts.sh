@@ -43,6 +43,7 @@ rest() {
         --timeout="$([ "${TEST_PROFILE:-}" = full ] && echo 0 || echo 900)"
     part sanity tests/setup/sanity.sh
     [ "${TEST_PROFILE:-}" != full ] || part other-core tests/setup/other_core.sh
+    [ "${TEST_PROFILE:-}" != full ] || part powercut tests/setup/powercut.sh --docs "$output"
 }
 
 hosts &
