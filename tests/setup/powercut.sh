@@ -35,8 +35,9 @@ stamp=$(cat "$0" <(echo "$mirror $proxy") | sha256sum)
     mmdebstrap+=(--customize-hook='mkdir "$1/checkout" "$1/exchange"')
     [ -z "$proxy" ] || mmdebstrap+=(--aptopt="$proxy")
     # what is no release yet has an end of validity, and a mirror may be older than that
-    source="deb [check-valid-until=no] ${mirror:-http://deb.debian.org/debian/} $codename main"
-    as_root "${mmdebstrap[@]}" "$codename" "$cache/root" "$source" >"$cache/log" 2>&1 || {
+    mmdebstrap+=(--aptopt='Acquire::Check-Valid-Until "false"' "$codename" "$cache/root")
+    [ -z "$mirror" ] || mmdebstrap+=("deb $mirror $codename main")
+    as_root "${mmdebstrap[@]}" >"$cache/log" 2>&1 || {
         tail -20 "$cache/log" >&2
         echo "make: mmdebstrap could not make it (its last words are above): see that apt-get update works." >&2
         exit 1

@@ -164,7 +164,12 @@ def note_entries(store: Store, wanted: Iterable[Wanted], coming: Iterable[str] =
         others = _others(noted_entries(store), entries)
         present = {*Views(store).names(), *coming}
         content = json.dumps(
-            [dataclasses.asdict(one) for one in [*others, *entries] if present.intersection(one.views)],
+            # in an order of its own: who synced first last time is no news to anybody
+            [
+                dataclasses.asdict(one)
+                for one in sorted([*others, *entries], key=str)
+                if present.intersection(one.views)
+            ],
             ensure_ascii=False,
             indent=1,
         ).encode()

@@ -173,3 +173,13 @@ def test_a_purge_is_not_held_up(sync: Run, store: Path, hub: HubProcess, listed:
     etag = listed(TINY)["files"]["more/own.txt"]["etag"]
     gone = Purge(Store(store), "alice", "malware").content(etag)
     assert gone == [f"{TINY}@{listed(TINY)['main'][:12]} more/own.txt"] and not (store / "pool" / etag).exists()
+
+
+def test_a_run_without_news_tells_the_peers_none(sync: Run, store: Path) -> None:
+    swapper = {"repo_id": SWAPPER, "files": [ONNX], "views": ["v"]}
+    tiny = {"repo_id": TINY, "files": ["config.json"], "views": ["v"]}
+    sync(swapper)
+    sync(swapper, tiny)
+    before = {name: (store / name).read_bytes() for name in ("views.json", "catalogue.json", "catalogue-digest.json")}
+    assert not sync(swapper, tiny)["changed"]
+    assert {name: (store / name).read_bytes() for name in before} == before
