@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.wanted import Wanted
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import WhitelistError, parse
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist_files import read_entries
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist_files import read_entries, read_folder
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist_folder import join_files
 
 TOP = Path(__file__).parents[2]
 FOLDER = TOP / "whitelists"
@@ -55,16 +56,18 @@ def test_it_is_accepted_alone(name: str) -> None:
 def test_all_others_and_one_of_facefusion_s_make_a_folder(name: str, tmp_path: Path) -> None:
     for one in [*OTHERS, name]:
         (tmp_path / f"{one}.yml").symlink_to(ALL[one])
-    together = parse(read_entries(tmp_path))
-    in_views = [(view, Path(path).name) for one in together for view in one.views for path in one.files or ()]
+    together = join_files(read_folder(tmp_path), {}, {})
+    assert not together.problems
+    in_views = [(view, Path(path).name) for one in together.wanted for view in one.views for path in one.files or ()]
     assert len(in_views) == len(set(in_views)) > 0
 
 
 def test_two_of_facefusion_s_are_refused_as_the_page_says(tmp_path: Path) -> None:
     for one in ("facefusion-face_swapper", "facefusion-face_enhancer"):
         (tmp_path / f"{one}.yml").symlink_to(ALL[one])
-    with pytest.raises(WhitelistError, match=r"facefusion/models-3\.0\.0@main: is there twice"):
-        parse(read_entries(tmp_path))
+    (name, problem), *others = join_files(read_folder(tmp_path), {}, {}).problems.items()
+    assert name == "facefusion-face_swapper.yml" and not others
+    assert "(facefusion/models-3.0.0@main): facefusion-face_enhancer.yml has it with other files or settings" in problem
 
 
 @pytest.mark.parametrize("name", ALL)

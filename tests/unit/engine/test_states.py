@@ -136,7 +136,7 @@ def lock(sync: Run, store: Path, listed: Listed) -> dict[str, Any]:
     sync({"repo_id": TINY})
     repo = listed(TINY)
     files = {path: file["etag"] for path, file in repo["files"].items()}
-    return LockFile({f"{TINY}@main": locked_entry(repo["main"], files, store / "pool")}).to_json()
+    return LockFile({f"{TINY}@main": locked_entry(repo["main"], files, (store / "pool").joinpath)}).to_json()
 
 
 def test_a_lock_is_obeyed_although_the_hub_moved_on(
