@@ -60,9 +60,10 @@ class LookupModule(LookupBase):
         addresses = {name: _address(name, host) for name, host in hosts.items()}
         own, known = addresses[here], {address: name for name, address in addresses.items() if address}
         is_floating = bool(_text(here, hosts[here], "mirror_keepalived_address"))
-        if is_floating:
+        nodes = _nodes(here, hosts[here])
+        if is_floating and not nodes:
             _refuse_one_address(addresses)
-        nodes = _nodes(here, hosts[here]) or [*known]
+        nodes = nodes or [*known]
         if of == "all":
             return nodes
         if not is_floating:
