@@ -103,7 +103,7 @@ def main(name: str) -> None:
     os.environ.update(given["environment"])
     work: Work = importlib.import_module(f"{_MODULES}.{name}").work
     found = _answer(work, Call(given["params"], given["check_mode"], given["diff"]))
-    print(json.dumps(found), flush=True)
+    sys.stdout.write(f"{json.dumps(found)}\n")
 
 
 def _answer(work: Work, call: Call) -> dict[str, Any]:
@@ -130,6 +130,8 @@ def _as(owner: os.stat_result, name: str, call: Call, unit: str | None, folder: 
 def _run(command: list[str], given: bytes, **more: Any) -> dict[str, Any]:
     """Run a command, and return the answer that it prints; no more of it is read than an answer may have."""
     pipe = subprocess.PIPE
+    # run_command reads all that a process says, and there is no end to what this one may say
+    # pylint: disable-next=ansible-bad-function
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, **more) as process:
         takes, tells, complains = (cast("IO[bytes]", one) for one in (process.stdin, process.stdout, process.stderr))
         end: list[bytes] = []

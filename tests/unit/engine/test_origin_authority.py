@@ -97,7 +97,7 @@ def test_what_another_listed_is_compared_once_the_first_is_back(
     telling: Run, published: Published, store: Path, is_right: bool
 ) -> None:
     """A commit's id says nothing of its files: who is believed less may list others of the same commit."""
-    first, second = (type("Handler", (OddHub,), {"odd": {}, "seen": []}) for _ in range(2))
+    first, second = (type("Handler", (OddHub,), {"odd": {}, "seen": []}) for _each in range(2))
     second.content = OddHub.content if is_right else b"another file"
     entry = {"repo_id": "odd/one"}
     with served(first) as one, served(second) as two:

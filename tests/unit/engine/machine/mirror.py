@@ -52,11 +52,11 @@ class MemoryEngine(Engine):
         self._in_run = True
         return super().run(wanted, state, wait)
 
-    def _plan(self, wanted: list[Wanted], state: str, upstreams: Any) -> Plan:
+    def _plan(self, whitelist: Any, state: str, upstreams: Any) -> Plan:
         # what recovery has no room for a run tells of, and goes on
         if self._in_run and not self._disk.is_full:
             self._mirror.recovered()
-        return super()._plan(wanted, state, upstreams)
+        return super()._plan(whitelist, state, upstreams)
 
     def _hubs(self) -> Any:
         return [self._mirror.upstream]
