@@ -72,14 +72,20 @@ def test_the_unit_syncs_as_the_service_user_and_can_write_nothing_else(mirror: H
     assert f"MemoryMax={4096 << 20}" in limits and "TimeoutStartUSec=1w 5min" in limits
 
 
+def shown(mirror: Host, unit: str, *names: str) -> dict[str, set[str]]:
+    """Return settings of a unit; a path that is named twice is one."""
+    told = mirror.check_output(f"systemctl show {unit} {' '.join(f'-p {name}' for name in names)}")
+    return {name: set(value.split()) for name, _equals, value in (line.partition("=") for line in told.splitlines())}
+
+
 def assert_confined(mirror: Host) -> None:
     """What a playbook starts is as confined as what the timer starts."""
     unit = mirror.check_output("systemctl list-units --plain --no-legend 'hf-mirror-run-*.service'").split()[0]
     asked = ("ProtectSystem", "ReadWritePaths", "NoNewPrivileges", "MemoryMax", "MainPID")
-    show = mirror.check_output(f"systemctl show {unit} {' '.join(f'-p {name}' for name in asked)}").splitlines()
-    timer = mirror.check_output(f"systemctl show hf-mirror-sync {' '.join(f'-p {name}' for name in asked[:-1])}")
-    assert {*timer.splitlines()} < {*show} and "ProtectSystem=strict" in show and f"MemoryMax={4096 << 20}" in show
-    number = next(line for line in show if line.startswith("MainPID=")).partition("=")[2]
+    show, timer = (shown(mirror, one, *asked) for one in (unit, "hf-mirror-sync.service"))
+    number = show.pop("MainPID").pop()
+    assert show == {name: value for name, value in timer.items() if name in show}
+    assert show["ProtectSystem"] == {"strict"} and show["MemoryMax"] == {str(4096 << 20)}
     # real, effective, saved: there is no way back
     ids = mirror.check_output(f"grep ^Uid: /proc/{number}/status").split()[1:]
     assert ids == [mirror.check_output("id -u hf-mirror")] * 4
