@@ -27,7 +27,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "prefix": ({"keepalived_address": FLOATING}, "must be an IPv4 address with its prefix"),
     "outside": (
         {"keepalived_address": "10.89.77.100/24"},
-        "is outside of what eth0 of outside is in: 10.89.78.0/24",
+        "is no address that a host can have in the networks of eth0 of outside: 10.89.78.0/24",
     ),
     "own": ({"keepalived_address": f"{NODES[1]}/24"}, "is a mirror's own address: choose one that no host has"),
     "number": (
