@@ -19,9 +19,8 @@ from .whitelist_files import Entries
 
 #: Problems of one file that are told.
 _TOLD = 3
-#: Entries of a file, and names and patterns in them, an alias counted for what it stands for.
-MOST_ENTRIES, MOST_NAMES = 5_000, 50_000
-#: The same of all files.
+#: Entries of a file, and their bytes, an alias counted for what it stands for; then of all files.
+MOST_ENTRIES, MOST_ENTRY_BYTES = 5_000, 2 << 20
 MOST_IN_ALL = 4
 
 
@@ -86,15 +85,14 @@ def _parsed(read: Read) -> tuple[dict[str, tuple[Wanted, ...]], dict[str, str]]:
     """Return what each file says that is right by itself, and what is wrong with the others."""
     said: dict[str, tuple[Wanted, ...]] = {}
     problems: dict[str, str] = {}
-    entries = names = 0
+    entries = size = 0
     for name in sorted(read):
         try:
             said[name] = _parse(read[name])
-            entries += len(said[name])
-            names += sum(map(_names, said[name]))
-            if entries > MOST_IN_ALL * MOST_ENTRIES or names > MOST_IN_ALL * MOST_NAMES:
+            entries, size = entries + len(said[name]), size + size_of(said[name])
+            if not is_within(entries, size):
                 del said[name]
-                raise WhitelistError(f"{name}: all files together have too many entries or names")
+                raise WhitelistError(f"{name}: all files together have too many entries, or too long ones")
         except WhitelistError as problem:
             problems[name] = _stays(name, problem)
     return said, problems
@@ -106,14 +104,21 @@ def _parse(entries: Entries | WhitelistError) -> tuple[Wanted, ...]:
     if len(entries) > MOST_ENTRIES:
         raise WhitelistError(f"{entries.sources[0]}: the file has {len(entries)} entries, more than {MOST_ENTRIES}")
     wanted = tuple(parse(entries, entries.sources)) if entries else ()
-    if sum(map(_names, wanted)) > MOST_NAMES:
-        raise WhitelistError(f"{entries.sources[0]}: the file has more than {MOST_NAMES} names and patterns")
+    if size_of(wanted) > MOST_ENTRY_BYTES:
+        raise WhitelistError(f"{entries.sources[0]}: the file's entries have more than {MOST_ENTRY_BYTES >> 20} MiB")
     return wanted
 
 
-def _names(one: Wanted) -> int:
-    lists = (one.files, one.allow_patterns, one.ignore_patterns, one.formats_allow, one.views, one.labels)
-    return sum(len(each) for each in lists if each)
+def size_of(wanted: Sequence[Wanted]) -> int:
+    """Return about how many bytes entries have where they are written out."""
+    several = ((one.files, one.allow_patterns, one.ignore_patterns, one.formats_allow, one.views) for one in wanted)
+    names = (name for lists in several for each in lists for name in each or ())
+    return sum(len(name.encode()) + 4 for name in names) + 200 * len(wanted)
+
+
+def is_within(entries: int, size: int, times: int = 1) -> bool:
+    """Say whether so many entries of so many bytes are no more than all files may have, or some ``times`` that."""
+    return entries <= times * MOST_IN_ALL * MOST_ENTRIES and size <= times * MOST_IN_ALL * MOST_ENTRY_BYTES
 
 
 class _Placed:

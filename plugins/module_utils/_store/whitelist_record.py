@@ -23,7 +23,7 @@ from .._border.json import AnswerProblem, items, mapping, read_document, sequenc
 from .._plan.wanted import Wanted
 from .._plan.whitelist import WhitelistError, parse
 from .._plan.whitelist_files import MOST_FILES, file_name
-from .._plan.whitelist_folder import MOST_ENTRIES, MOST_IN_ALL
+from .._plan.whitelist_folder import MOST_ENTRIES, is_within, size_of
 from .decision import AHEAD
 from .node import node_of
 from .store import Store
@@ -79,9 +79,16 @@ def records_of(value: Any) -> Records:
     found = {}
     for name, one in items(value, "the whitelist's files", 2 * MOST_FILES):
         found[file_name(name)] = FileRecord.from_json(one)
-    if sum(len(one.wanted) for one in found.values()) > MOST_IN_ALL * MOST_ENTRIES:
-        raise AnswerProblem(f"the whitelist's files have more than {MOST_IN_ALL * MOST_ENTRIES} entries together")
+    # what this node's files may say, and as much of other nodes
+    if not is_within(*_amount(found), times=2):
+        raise AnswerProblem("the whitelist's files have too many entries together, or too long ones")
     return found
+
+
+def _amount(records: Records) -> tuple[int, int]:
+    """Return how many entries records have, and about their bytes."""
+    entries = [one for record in records.values() for one in record.wanted]
+    return len(entries), size_of(entries)
 
 
 def to_json(records: Records) -> dict[str, Any]:
@@ -113,7 +120,8 @@ def write_records(store: Store, records: Records, own: Own | None = None) -> Non
     wanted = {name: one for name, one in records.items() if one.wanted}
     gone = sorted((one.time, name) for name, one in records.items() if not one.wanted and one.time > since)
     # no more of them than whoever reads this takes
-    kept = {**wanted, **{name: records[name] for _time, name in gone[-MOST_FILES:]}}
+    spare = max(len(gone) + len(wanted) - 2 * MOST_FILES, 0)
+    kept = {**wanted, **{name: records[name] for _time, name in gone[spare:]}}
     said = read_own(store) if own is None else own
     told = {**to_json(kept), _OWN: {name: [_entry(one) for one in entries] for name, entries in said.items()}}
     content = json.dumps(told, ensure_ascii=False, sort_keys=True, indent=1).encode()
@@ -134,15 +142,22 @@ def read_own(store: Store) -> Own:
 def merge_records(mine: Records, theirs: Records, now: float) -> dict[str, FileRecord]:
     """Return what both nodes come to have: of each file what was said last. ``now``: seconds."""
     latest = stamp(now + AHEAD)
-    # of two that were said in one second all nodes choose the same
-    later = {
-        name: one
-        for name, one in theirs.items()
-        if one.time <= latest and (name not in mine or mine[name].said < one.said)
-    }
-    room = 2 * MOST_FILES - len(mine)
-    new = [name for name in sorted(later) if name not in mine]
-    return {**mine, **{name: one for name, one in later.items() if name not in new[max(room, 0) :]}}
+    merged = dict(mine)
+    entries, size = _amount(mine)
+    for name, one in sorted(theirs.items()):
+        old = mine.get(name)
+        # of two that were said in one second all nodes choose the same
+        if one.time > latest or (old and old.said >= one.said):
+            continue
+        more, longer = _amount({name: one})
+        less, shorter = _amount({name: old}) if old else (0, 0)
+        # room is left for all that this node's own files may come to say; what somebody emptied needs none
+        has_room = bool(old) or len(merged) < MOST_FILES
+        fits = has_room and is_within(entries + more - less, size + longer - shorter)
+        if fits or (old and not one.wanted):
+            merged[name] = one
+            entries, size = entries + more - less, size + longer - shorter
+    return merged
 
 
 def later(now: float, old: FileRecord | None) -> str:

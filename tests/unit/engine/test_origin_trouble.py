@@ -115,7 +115,7 @@ class Dripping(BaseHTTPRequestHandler):
         try:
             while True:
                 self.wfile.write(b" ")
-                time.sleep(0.05)
+                time.sleep(0.05)  # a Hub that drips is what is tried
         except OSError:
             return
 
