@@ -55,7 +55,7 @@ class WhitelistFolder:
                 return False
             if name in said:  # what it said before another node said otherwise
                 return said[name] == entries
-            return (self.folder / name).stat().st_mtime < seconds_of(one.time)
+            return _written(self.folder / name, store.clock.now()) < seconds_of(one.time)
 
         return join_files(read, {name: one.wanted for name, one in known.items()}, gone, is_older)
 
@@ -106,6 +106,7 @@ def _status(file: Path) -> object:
 
 
 def _written(file: Path, now: float) -> float:
+    """Return when a file was written, ``now`` where it has just gone."""
     try:
         return max(file.stat().st_mtime, 0.0)
     except OSError:
