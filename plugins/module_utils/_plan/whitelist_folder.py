@@ -55,7 +55,7 @@ def join_files(
     that are not there where they were; one of ``last`` that it does not name is on another node, and nobody's problem.
     ``is_older`` says whether what a file says is older than what it said last, on another node.
     """
-    said, problems = _parsed(read)
+    said, problems = _parsed(read, last)
     older = tuple(name for name, wanted in said.items() if name in last and is_older(name, wanted))
     now = {name: tuple(last[name]) if name in older else wanted for name, wanted in said.items()}
     placed = _Placed(now, last)
@@ -81,7 +81,7 @@ def join_files(
     return Whitelist(tuple(placed.wanted), dict(sorted(problems.items())), files, said, older)
 
 
-def _parsed(read: Read) -> tuple[dict[str, tuple[Wanted, ...]], dict[str, str]]:
+def _parsed(read: Read, last: Last) -> tuple[dict[str, tuple[Wanted, ...]], dict[str, str]]:
     """Return what each file says that is right by itself, and what is wrong with the others."""
     said: dict[str, tuple[Wanted, ...]] = {}
     problems: dict[str, str] = {}
@@ -94,7 +94,7 @@ def _parsed(read: Read) -> tuple[dict[str, tuple[Wanted, ...]], dict[str, str]]:
                 del said[name]
                 raise WhitelistError(f"{name}: all files together have too many entries, or too long ones")
         except WhitelistError as problem:
-            problems[name] = _stays(name, problem)
+            problems[name] = _told(name, problem, last)
     return said, problems
 
 
@@ -135,7 +135,7 @@ class _Placed:
         for name, one in _in_order(now, last):
             problem = self._place(name, one)
             if problem and name in now:
-                self.wrong.setdefault(name, _stays(name, WhitelistError(f"{name} ({one}): {problem}")))
+                self.wrong.setdefault(name, _told(name, WhitelistError(f"{name} ({one}): {problem}"), last))
             elif problem:
                 self.lost.setdefault(name, f"{name} is wrong or gone, and {one} of it is not wanted: {problem}")
 
@@ -173,7 +173,9 @@ def _is_same(one: Wanted, other: Wanted | None) -> bool:
     return other is not None and dataclasses.replace(one, labels=()) == dataclasses.replace(other, labels=())
 
 
-def _stays(name: str, problem: WhitelistError) -> str:
+def _told(name: str, problem: WhitelistError, last: Last) -> str:
+    """Return what is told of a file that is wrong: of many problems the first, and what counts instead."""
     lines = str(problem).splitlines()
     more = f"; and {len(lines) - _TOLD} more" if len(lines) > _TOLD else ""
-    return f"{'; '.join(lines[:_TOLD])}{more}. What {name} named before stays"
+    stays = f"What {name} named before stays" if last.get(name) else f"Nothing of {name} counts until then"
+    return f"{'; '.join(lines[:_TOLD])}{more}. {stays}"
