@@ -170,8 +170,8 @@ def _transient(unit: str, owner: os.stat_result, folder: Path) -> list[str]:
         "ReadWritePaths": str(folder).replace("%", "%%"),
     }
     return [
+        # not quiet: what it says of how the unit ended is told where there is no answer
         "systemd-run",
-        "--quiet",
         "--collect",
         "--pipe",
         "--wait",
