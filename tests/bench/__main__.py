@@ -15,7 +15,7 @@ from pathlib import Path
 from bench import report, server
 from bench.contenders import Downloads
 from bench.measure import Measured, machine, series
-from bench.recipes import FIFTY, LARGE, MANY, TWENTY, drafts, five_hundred
+from bench.recipes import FIFTY, LARGE, MANY, TWENTY, drafts, many
 from bench.store import ManyLinks
 from bench.store_scrub import LargeContents
 from hub.contents import build
@@ -73,7 +73,7 @@ def unchanged(contents: Path, scratch: Path, rounds: int) -> dict[str, dict[str,
     """500 repositories of 20 files are there, and the Hub is 20 ms away."""
     print("nothing changed: 500 repositories of 20 files")
     with HubProcess(contents, nginx=NGINX) as hub:
-        repos = five_hundred(hub)
+        repos = many(hub, 500)
         downloads = Downloads(hub.url, repos, scratch / "unchanged")
         downloads.engine()
         downloads.huggingface_hub()

@@ -30,9 +30,9 @@ def drafts() -> list[Draft]:
     return [large, *twenty, fifty]
 
 
-def five_hundred(hub: HubProcess) -> list[str]:
-    """Make 500 repositories of 20 small files, each with content of its own, and return their names."""
-    names = [f"bench/many-{number:03}" for number in range(500)]
+def many(hub: HubProcess, count: int) -> list[str]:
+    """Make so many repositories of 20 small files, each with content of its own, and return their names."""
+    names = [f"bench/many-{number:03}" for number in range(count)]
     edits = [
         {"repo_id": name, "create": True, "changes": {f"file-{n:02}.json": f'{{"{name}": {n}}}\n' for n in range(20)}}
         for name in names

@@ -14,3 +14,4 @@ python -m pip install --quiet --disable-pip-version-check --requirement tests/be
 export PYTHONPATH=collections:tests
 python -m bench "$@"
 python -m bench.loading
+python -m bench.sizing
