@@ -5,7 +5,7 @@ SHELL := /bin/bash
 # molecule and others call their neighbours by name
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full bench year failover powercut cut render lint docs release clean setup lock
+.PHONY: help demo test test-full bench year failover powercut cut upgrade render lint docs release clean setup lock
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | column -t -s "$$(printf '\t')"
@@ -20,7 +20,7 @@ test-full: export TEST_PROFILE = full
 test-full: setup ## the checks with the slow proofs: soaks, every crash point, more rounds
 	@tests/setup/parts.sh
 
-bench: setup ## measure, write docs/benchmarks.md and docs/loading.md
+bench: setup ## measure, write docs/benchmarks.md, docs/loading.md and docs/sizing.md
 	@tests/setup/bench.sh
 
 year: setup ## a year of 500 repositories in minutes, write docs/year.md
@@ -31,6 +31,9 @@ failover: setup ## takeovers of a pair on hosts while clients download, write do
 
 cut: setup ## kill site.yml at each of its tasks in turn, for hours (tests/setup/cut.sh --some N: at N of them)
 	@tests/setup/cut.sh
+
+upgrade: setup ## upgrade a pair from the last release while a client downloads
+	@tests/setup/upgrade.sh
 
 powercut: setup ## cut the power of a real kernel in a sync, a publish and a collection, write docs/powercut.md
 	@tests/setup/powercut.sh

@@ -116,13 +116,15 @@ def hub_switched_off() -> Iterator[None]:
         until(lambda: hub.run("curl -fs %s", HUB).rc == 0)
 
 
-def playbook(name: str, *arguments: str, inventory: Path = INVENTORY) -> subprocess.CompletedProcess[str]:
-    """Run one of the collection's playbooks on the hosts, as an operator does."""
-    command = ["ansible-playbook", "-i", str(inventory), str(TOP / name), *arguments]
+def playbook(
+    name: str, *arguments: str, inventory: Path = INVENTORY, tree: Path = TOP
+) -> subprocess.CompletedProcess[str]:
+    """Run one of the collection's playbooks on the hosts, as an operator does, from this clone or from another one."""
+    command = ["ansible-playbook", "-i", str(inventory), str(tree / name), *arguments]
     # molecule's own settings are not the operator's
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-    environment |= {"ANSIBLE_CONFIG": str(TOP / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-    return subprocess.run(command, cwd=TOP, env=environment, check=False, capture_output=True, text=True, timeout=600)
+    environment |= {"ANSIBLE_CONFIG": str(tree / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+    return subprocess.run(command, cwd=tree, env=environment, check=False, capture_output=True, text=True, timeout=600)
 
 
 def recap(output: str) -> dict[str, dict[str, int]]:

@@ -33,7 +33,8 @@ images() {
 hosts() {
     part images images && part hosts molecule test --all
     [ "${TEST_PROFILE:-}" != full ] ||
-        { part failover tests/setup/failover.sh --docs "$output" && part cut tests/setup/cut.sh --some 20; }
+        { part failover tests/setup/failover.sh --docs "$output" && part upgrade tests/setup/upgrade.sh &&
+            part cut tests/setup/cut.sh --some 20; }
 }
 
 rest() {

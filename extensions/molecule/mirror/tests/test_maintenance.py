@@ -5,30 +5,21 @@
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import json
 import os
 import re
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
 import pytest
 
 from hub.repos import Library
-from testhosts import CLIENTS, FLOATING, MIRRORS, PODMAN, active, are_well, connect, container, playbook, recap, until
+from reading import CLIENT, client_reads
+from testhosts import CLIENTS, FLOATING, MIRRORS, active, are_well, connect, playbook, recap, until
 
 FULL = pytest.mark.skipif(os.environ.get("TEST_PROFILE") != "full", reason="takes minutes: make test-full")
-CLIENT, FOLDER = "client13", "/tmp/maintenance"  # noqa: S108 - on a test host
-REPO, FILE = "deepinsight/inswapper-128", "inswapper_128.onnx"
 STORE, FOLLOW = "/srv/hf-mirror", "hf-mirror-follow"
-#: Downloads the file over and over, with curl's own retries, and writes a line for each time.
-DOWNLOAD = """
-cd {folder} && while [ ! -e stop ]; do
-    curl -fsSL --connect-timeout 1 --speed-limit 1 --speed-time 2 --retry 30 --retry-all-errors --retry-delay 1 \
-        -o file {url}; sha256sum < file >> sums
-done
-"""
 
 
 def run(name: str, *variables: str, options: Sequence[str] = ()) -> tuple[int, str, int]:
@@ -55,30 +46,7 @@ def second(first: str) -> str:
 @pytest.fixture
 def client_downloads(library: Library) -> Callable[[], AbstractContextManager[None]]:
     """Have a client download all the while, and see that it got what it asked for each time."""
-    sha256 = library.repo("model", REPO).main.files[FILE].blob
-    script = DOWNLOAD.format(folder=FOLDER, url=f"http://{FLOATING}/{REPO}/resolve/main/{FILE}")
-
-    @contextlib.contextmanager
-    def downloads() -> Iterator[None]:
-        host = connect(CLIENT)
-        host.check_output("rm -rf %s && mkdir %s && touch %s/sums", FOLDER, FOLDER, FOLDER)
-
-        def sums() -> list[str]:
-            return host.check_output(f"cat {FOLDER}/sums").splitlines()
-
-        command = [PODMAN, "exec", container(CLIENT), "sh", "-c", script]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as client:
-            try:
-                until(sums)
-                yield
-                before = len(sums())
-                until(lambda: len(sums()) > before + 1)
-            finally:
-                host.check_output("touch %s/stop", FOLDER)
-                said, _nothing = client.communicate(timeout=120)
-        assert {line.split()[0] for line in sums()} == {sha256}, said
-
-    return downloads
+    return functools.partial(client_reads, library)
 
 
 @pytest.fixture

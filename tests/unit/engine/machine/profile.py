@@ -14,11 +14,11 @@ FULL = os.environ.get("TEST_PROFILE") == "full"
 #: Power cuts tried at each call, as ``Disk.after_power_cut`` knows them.
 CUTS = ["none", "last", *["journal", "any"] * (20 if FULL else 1)]
 #: Pairs of a crash and a power cut in the run after it, for each scenario.
-PAIRS = 400 if FULL else 6
+PAIRS = 100 if FULL else 6
 SEED = str(time.time_ns()) if FULL else "the same every time"
 
 MACHINE = settings(
-    max_examples=1000 if FULL else 25,
+    max_examples=300 if FULL else 25,
     stateful_step_count=25 if FULL else 10,
     derandomize=not FULL,
     database=None,
