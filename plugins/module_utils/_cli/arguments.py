@@ -14,7 +14,7 @@ from .._base.names import REPO_TYPES, shown
 from .._check.audit import GAP, KEYS
 from .._run.settings import SETTINGS
 
-VERSION = "0.1.0"  # the collection's; a test compares it with galaxy.yml
+VERSION = "0.9.0"  # the collection's; a test compares it with galaxy.yml
 
 FINE, FAILED, REFUSED, BUSY, STOPPED, BROKEN, DIED = range(7)
 
