@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: facefusion_pairs
 short_description: Choose the models that a FaceFusion needs
-version_added: 0.1.0
+version_added: 0.9.0
 description:
   - Returns what a start of FaceFusion with some processors and its default settings loads, as
     M(modelops.hf_mirror.facefusion_models) takes it. The models of the safety check are always in.

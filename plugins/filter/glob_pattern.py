@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: glob_pattern
 short_description: Turn a pattern with stars into an expression for nginx
-version_added: 0.1.0
+version_added: 0.9.0
 description:
   - Returns a regular expression of PCRE for a pattern in which V(*) stands for anything, a slash and nothing, too.
   - However many stars it has, whether a name matches is found in one pass over the name.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: name_pattern
 short_description: Return the expression of a kind of name
-version_added: 0.1.0
+version_added: 0.9.0
 description:
   - Returns the regular expression by which the engine knows a kind of name, so that a configuration is rendered from
     the same grammar. Python and PCRE read it alike. It is a group, and has no anchors.

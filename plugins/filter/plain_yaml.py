@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: plain_yaml
 short_description: Write a value as YAML that every program can read
-version_added: 0.1.0
+version_added: 0.9.0
 description:
   - Returns the value as C(ansible.builtin.to_nice_yaml) does, with what the vault keeps decrypted and nothing
     that only Ansible knows. Before ansible-core 2.21 that filter writes a string that is encrypted in the inventory as

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: settings
 short_description: Check the limits of a sync's settings
-version_added: 0.1.0
+version_added: 0.9.0
 description:
   - Returns the settings as they are when M(modelops.hf_mirror.mirror_models) and the command C(hf-mirror) would accept
     their numbers and addresses.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: whitelist
 short_description: Check a whitelist of Hub repositories
-version_added: 0.1.0
+version_added: 0.9.0
 description:
   - Returns the whitelist as it is when M(modelops.hf_mirror.mirror_models) would accept it.
   - Fails with one line for each wrong entry otherwise. Runs on the controller and asks nobody.

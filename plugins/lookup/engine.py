@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: engine
 short_description: Pack the engine of this collection into one file
-version_added: 0.1.0
+version_added: 0.9.0
 author:
   - modelops.hf_mirror contributors (@modelops)
 description:

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: nodes
 short_description: Say which nodes a mirror has, and where
-version_added: 0.1.0
+version_added: 0.9.0
 author:
   - modelops.hf_mirror contributors (@modelops)
 description:

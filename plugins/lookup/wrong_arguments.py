@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: wrong_arguments
 short_description: Say which variables of a role are not what its argument spec says
-version_added: 0.1.0
+version_added: 0.9.0
 author:
   - modelops.hf_mirror contributors (@modelops)
 description:

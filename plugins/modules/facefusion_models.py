@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: facefusion_models
 short_description: Place models from a mirror where FaceFusion looks for them
-version_added: 0.1.0
+version_added: 0.9.0
 description:
   - Brings pairs of a model and its C(.hash) file from a mirror into FaceFusion's folder of models, so that FaceFusion
     starts without a download.

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: mirror_gc
 short_description: Retire and collect what nothing in a mirror's store names any more
-version_added: 0.1.0
+version_added: 0.9.0
 description:
   - Does what every sync does at its end, without a sync. No Hub is asked.
   - A commit that nothing names any more is retired first. It stays served by its id for O(grace), then a later run

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: mirror_info
 short_description: Tell what a mirror's store has, and how it fares
-version_added: 0.1.0
+version_added: 0.9.0
 description:
   - Returns each repository with its references, their versions, its commits and why they stay, each entry of the
     whitelist with its last success and its failures, the last run, and the disk.

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: mirror_models
 short_description: Sync chosen Hugging Face repositories into a mirror's store
-version_added: 0.1.0
+version_added: 0.9.0
 description:
   - Brings the repositories of a whitelist from the Hub into a store that nginx serves and any Hub client understands.
   - Every file is verified against the hash that the Hub declares (SHA-256 for LFS files, the Git blob's SHA-1 for the

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: mirror_purge
 short_description: Take down what a mirror must not serve any more
-version_added: 0.1.0
+version_added: 0.9.0
 description:
   - Takes down a repository, a file of it, or a content wherever it is, at once and for good. No sync brings it again.
   - The other node of a pair follows.

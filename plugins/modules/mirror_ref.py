@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: mirror_ref
 short_description: Promote, roll back, pin and freeze what a mirror publishes
-version_added: 0.1.0
+version_added: 0.9.0
 description:
   - Lets a branch or tag name another commit that the store has, keeps a commit, or lets a reference stay where it is.
   - It takes effect at one instant, also while a sync is under way. No Hub is asked and nothing is fetched. A commit is

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: mirror_verify
 short_description: Verify a mirror's store, and repair what is rotten
-version_added: 0.1.0
+version_added: 0.9.0
 description:
   - Looks whether a store is what it should be, in its structure or down to the last byte.
   - A content that is not what its name says is made unreadable at once under all its names, which nginx answers with
