@@ -37,7 +37,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=TOP / ".cache") as folder:
         tree = unpack(options.older or last_release(), Path(folder))
         inventory = tree / "extensions" / "molecule" / "inventory"
-        run("site.yml", *_PAIR, tree=tree, inventory=inventory)
+        run("site.yml", tree=tree, inventory=inventory)
         until(are_well)
         upgrade(inventory)
     print("upgraded")
@@ -69,7 +69,7 @@ def upgrade(inventory: Path) -> None:
     (first,) = active()
     (second,) = {*MIRRORS} - {first}
     with client_reads(Library(TOP / ".cache" / "hub-contents")):
-        run("playbooks/upgrade.yml", *_PAIR, "--limit", second, inventory=inventory)
+        run("playbooks/upgrade.yml", "--limit", second, inventory=inventory)
         with step("the newer one follows the older"):
             publishing.publish()
             until(publishing.are_equal)
@@ -78,7 +78,7 @@ def upgrade(inventory: Path) -> None:
             publishing.publish()
             until(publishing.are_equal)
         until(are_well)
-        run("playbooks/upgrade.yml", *_PAIR, inventory=inventory)
+        run("playbooks/upgrade.yml", inventory=inventory)
         with step("both follow"):
             publishing.publish()
             until(publishing.are_equal)
@@ -89,11 +89,11 @@ def upgrade(inventory: Path) -> None:
             assert not gone, gone
             host.check_output("hf-mirror fsck")
     publishing.retire()
-    run("site.yml", *_PAIR, inventory=inventory)
+    run("site.yml", inventory=inventory)
     with step("the timer's unit syncs"):
         connect(active()[0]).check_output("systemctl start hf-mirror-sync.service")
-    changed = {name: counts["changed"] for name, counts in run("site.yml", *_PAIR, inventory=inventory).items()}
-    assert not any(changed.values()), f"a second run changes {changed}"
+    counts = run("site.yml", inventory=inventory)
+    assert not any(count["changed"] for count in counts.values()), f"a second run changes something: {counts}"
 
 
 @contextlib.contextmanager
@@ -107,8 +107,8 @@ def step(what: str) -> Iterator[None]:
 def run(name: str, *arguments: str, inventory: Path, tree: Path = TOP) -> dict[str, dict[str, int]]:
     """Run a playbook to its good end, and return its recap."""
     version = "this version's" if tree == TOP else "the older version's"
-    with step(" ".join([version, name, *arguments[4:]])):
-        done = playbook(name, *arguments, inventory=inventory, tree=tree)
+    with step(" ".join([version, name, *arguments])):
+        done = playbook(name, *_PAIR, *arguments, inventory=inventory, tree=tree)
         if done.returncode:
             raise SystemExit(f"it fails:\n{done.stdout[-5000:]}{done.stderr[-2000:]}")
     return recap(done.stdout)
