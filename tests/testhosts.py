@@ -16,23 +16,32 @@ from pathlib import Path
 from typing import Any
 
 import polling
+import yaml
 from testinfra.backend import base
 from testinfra.backend.podman import PodmanBackend
 from testinfra.host import Host
 
 TOP = Path(__file__).parents[1]
-INVENTORY = TOP / "extensions" / "molecule" / "inventory"
-HUB = "http://10.89.78.10"
+INVENTORY = Path(os.environ.get("TEST_INVENTORY") or TOP / "extensions" / "molecule" / "inventory")
 PODMAN = str(TOP / "tests" / "hosts" / "bin" / "podman")
-MIRRORS = {"mirror12": "10.89.78.11", "mirror13": "10.89.78.12"}
 NODE_STATE = "/run/hf-mirror-keepalived/state"
+_GROUPS: dict[str, Any] = yaml.safe_load((INVENTORY / "hosts.yml").read_text(encoding="utf-8"))
+_HOSTS = {name: host for group in _GROUPS.values() for name, host in group["hosts"].items()}
+
+
+def _addresses(group: str) -> dict[str, str]:
+    hosts = _GROUPS.get(group, {}).get("hosts", {})
+    return {name: host["test_host_address"] for name, host in hosts.items()}
+
+
+HUB = f"http://{_addresses('hub')['hub1']}"
+MIRRORS, CLIENTS, FACES = _addresses("mirrors"), _addresses("hub_clients"), _addresses("facefusion")
 #: The address that moves between the mirrors.
 FLOATING = "10.89.78.100"
-CLIENTS = {"client12": "10.89.78.31", "client13": "10.89.78.32"}
 
 
 def container(name: str) -> str:
-    return f"hf-mirror-test-{name}"
+    return str(_HOSTS[name]["ansible_host"])
 
 
 class _Backend(PodmanBackend):

@@ -16,26 +16,15 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
-from testhosts import CLIENTS, HUB, TOP, connect, container, playbook, podman, recap, until
+from testhosts import FACES, HUB, TOP, connect, container, playbook, podman, recap, until
 
-MIRROR = "mirror12"
-ADOPTED, INSTALLED = "client12", "client13"
+MIRROR = "mirror1"
+ADOPTED, INSTALLED = "adopts", "installs"
 TREES = {ADOPTED: "/srv/facefusion", INSTALLED: "/opt/facefusion/tree"}
-HOSTS = Path(__file__).with_name("facefusion.yml")
 SOURCE = TOP / "tests" / "facefusion" / "tree"
-REPOS = [{"repo_id": f"facefusion/models-{version}"} for version in ("3.0.0", "3.1.0", "3.3.0")]
-SETTINGS = {
-    "mirror_nginx_users": [{"name": "alice", "groups": ["staff"], "tokens": ["0123456789abcdef" * 4]}],
-    "mirror_nginx_access": [
-        {"repos": ["facefusion/models-3.1.0"], "tokens": ["staff"]},
-        {"repos": ["*"], "views": ["*"]},
-    ],
-}
 ROLE = "modelops.hf_mirror.facefusion"
-SERVER = {"hosts": MIRROR, "roles": ["modelops.hf_mirror.mirror_nginx"]}
 #: In a repository that everybody sees, and in the one that alice sees.
 OPEN, GUARDED = "nsfw_1", "xseg_1"
-LIST = "/tmp/facefusion.yml"  # noqa: S108 - on a test host
 LOG = "/var/log/hf-mirror/access.log"
 #: The status of the stand-in for FaceFusion where FaceFusion goes round for ever.
 LOOPED = 99
@@ -45,19 +34,17 @@ def run(folder: Path, *plays: dict[str, Any]) -> str:
     """Run plays that are roles: all of the playbook would take much longer."""
     file = folder / "plays.yml"
     file.write_text(json.dumps([{"become": True, **play} for play in plays]), encoding="utf-8")
-    done = playbook(str(file), "-i", str(HOSTS))
+    done = playbook(str(file))
     assert done.returncode == 0, done.stdout
     return done.stdout
 
 
 @pytest.fixture(scope="module", autouse=True)
 def earlier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """Have the mirror, two hosts that lack everything but a tree or a repository of it, and run the playbook.
+    """Have two hosts that lack everything but a tree or a repository of it, and run the playbook.
 
     Returns how much the host that installs had asked the mirror for before that.
     """
-    connect(MIRROR).check_output("echo %s > %s", json.dumps(REPOS), LIST)
-    connect(MIRROR).check_output(f"hf-mirror --config {LIST} --store /srv/hf-mirror --endpoint {HUB} sync")
     folder = tmp_path_factory.mktemp("facefusion")
     tree, repository = folder / "tree", folder / "facefusion.git"
     shutil.copytree(SOURCE, tree, ignore=shutil.ignore_patterns("__pycache__", ".assets"))
@@ -75,9 +62,8 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         connect(name).check_output("cd /usr/local/bin && touch ffmpeg ffprobe && chmod +x ffmpeg ffprobe")
     # somebody who is there already, and whose group is not called so
     connect(ADOPTED).check_output("id facefusion || useradd --system --no-user-group --gid users facefusion")
-    run(folder, {**SERVER, "vars": SETTINGS})
     earlier = len(asked(INSTALLED, "3.8.1"))
-    done = playbook("site.yml", "-i", str(HOSTS), "--limit", "facefusion")
+    done = playbook("site.yml")
     assert done.returncode == 0, done.stdout
     yield earlier
     # a job that somebody began and that does not end by itself: uninstalling has to end it
@@ -85,14 +71,13 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     connect(INSTALLED).check_output(f"systemd-run --uid facefusion --collect {by_hand}")
     uninstall = {"name": ROLE, "tasks_from": "uninstall"}
     tasks = [{"ansible.builtin.include_role": uninstall, "vars": {"facefusion_remove_models": True}}]
-    run(folder, {"hosts": "facefusion", "tasks": tasks}, SERVER)
+    run(folder, {"hosts": "facefusion", "tasks": tasks})
     for name in TREES:
         left = "cd /usr/local/bin && rm -rf ffmpeg ffprobe /srv/facefusion /srv/facefusion.git /srv/out /opt/facefusion"
         connect(name).check_output(left)
         assert connect(name).run("ls /etc/facefusion /usr/local/bin /etc/systemd/system | grep facefusion").stdout == ""
     assert connect(INSTALLED).run("id facefusion").rc != 0
     connect(ADOPTED).check_output("userdel facefusion")
-    connect(MIRROR).check_output("hf-mirror sync --state exact --max-delete 100%")
 
 
 @pytest.fixture
@@ -118,8 +103,8 @@ def hub() -> Iterator[None]:
 
 def asked(name: str, version: str) -> list[str]:
     """Return what a host's FaceFusion asked the mirror for."""
-    lines = map(json.loads, connect(MIRROR).check_output(f"cat {LOG}").splitlines())
-    said = [line for line in lines if line["client"] == CLIENTS[name]]
+    lines = map(json.loads, connect(MIRROR).run(f"cat {LOG}").stdout.splitlines())
+    said = [line for line in lines if line["client"] == FACES[name]]
     return [f"{line['method']} {line['uri']}" for line in said if line["user_agent"] == f"FaceFusion/{version}"]
 
 

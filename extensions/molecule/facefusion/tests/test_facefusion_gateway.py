@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from testhosts import CLIENTS, PODMAN, connect, container, playbook, recap, until
+from testhosts import FACES, PODMAN, connect, container, playbook, recap, until
 
 # what it does is tried with a real nginx in tests/unit/roles, each time
 pytestmark = pytest.mark.skipif(os.environ.get("TEST_PROFILE") != "full", reason="takes minutes: make test-full")
-GATEWAY, OTHER = "client12", "client13"
+GATEWAY, OTHER = "adopts", "installs"
 PORT, NAME, PASSWORD = 17860, "faces.example.com", "a secret of one's own"
 ASKS = (
     f"curl --silent --max-time 20 --cacert /etc/nginx/facefusion-gateway/tls/ca.pem --resolve {NAME}:443:127.0.0.1"
@@ -48,7 +48,7 @@ def inventory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         "ansible_podman_executable": PODMAN,
         "ansible_python_interpreter": "/usr/bin/python3",
     }
-    addresses = {GATEWAY: "127.0.0.1", OTHER: CLIENTS[OTHER]}
+    addresses = {GATEWAY: "127.0.0.1", OTHER: FACES[OTHER]}
     settings = {
         "facefusion_gateway_server_name": NAME,
         "facefusion_gateway_users": [{"name": name, "password": PASSWORD} for name in ("first", "second", "third")],
