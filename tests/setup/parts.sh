@@ -31,7 +31,7 @@ images() {
 }
 
 hosts() {
-    part images images && part hosts molecule test --all --exclude facefusion
+    part images images && part hosts molecule test --all --exclude facefusion --no-command-borders
     [ "${TEST_PROFILE:-}" != full ] ||
         { part failover tests/setup/failover.sh --docs "$output" && part upgrade tests/setup/upgrade.sh &&
             part cut tests/setup/cut.sh --some 20; }
@@ -44,7 +44,7 @@ rest() {
         --timeout="$([ "${TEST_PROFILE:-}" = full ] && echo 0 || echo 900)"
     part sanity tests/setup/sanity.sh
     # it has hosts of its own, from the images that the others were the first to need
-    part facefusion molecule test --scenario-name facefusion
+    part facefusion molecule test --scenario-name facefusion --no-command-borders
     [ "${TEST_PROFILE:-}" != full ] || part other-core tests/setup/other_core.sh
     [ "${TEST_PROFILE:-}" != full ] || part powercut tests/setup/powercut.sh --docs "$output"
 }

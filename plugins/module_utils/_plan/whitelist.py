@@ -25,6 +25,8 @@ _PUBLISH = ("auto", "manual")
 _FORMATS = ("any", "no-pickle", "safe")
 #: Published commits of a ref that stay. Each is a tree of links.
 MOST_KEPT = 1000
+#: Lines of a message that are told as one.
+_BRIEF = 2
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -33,6 +35,12 @@ _T = TypeVar("_T")
 
 class WhitelistError(MirrorError):
     """The whitelist can't be used as it stands; every wrong entry is named, of many the first."""
+
+    def brief(self) -> str:
+        """Return it on one line that is not long: of many wrong entries the first, and how many more there are."""
+        lines = str(self).splitlines()
+        more = f"; and {len(lines) - _BRIEF} more" if len(lines) > _BRIEF else ""
+        return f"{'; '.join(lines[:_BRIEF])}{more}"
 
 
 def parse(entries: Any, sources: Sequence[str] = ()) -> list[Wanted]:

@@ -17,8 +17,6 @@ from .wanted import Wanted
 from .whitelist import Taken, WhitelistError, parse
 from .whitelist_files import Entries
 
-#: Problems of one file that are told.
-_TOLD = 3
 #: Entries of a file, and their bytes, an alias counted for what it stands for; then of all files.
 MOST_ENTRIES, MOST_ENTRY_BYTES = 5_000, 2 << 20
 MOST_IN_ALL = 4
@@ -175,7 +173,5 @@ def _is_same(one: Wanted, other: Wanted | None) -> bool:
 
 def _told(name: str, problem: WhitelistError, last: Last) -> str:
     """Return what is told of a file that is wrong: of many problems the first, and what counts instead."""
-    lines = str(problem).splitlines()
-    more = f"; and {len(lines) - _TOLD} more" if len(lines) > _TOLD else ""
     stays = f"What {name} named before stays" if last.get(name) else f"Nothing of {name} counts until then"
-    return f"{'; '.join(lines[:_TOLD])}{more}. {stays}"
+    return f"{problem.brief()}. {stays}"

@@ -176,7 +176,7 @@ def _read_views(value: Any, problems: dict[str, str]) -> Iterator[Wanted]:
 def _read_whitelist(value: Any, problems: dict[str, str]) -> Records:
     try:
         return records_of(value)
-    except (NameProblem, MirrorError) as problem:
+    except NameProblem as problem:
         problems[Besides.WHITELIST.value] = str(problem)
         return {}
 

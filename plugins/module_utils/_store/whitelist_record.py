@@ -75,10 +75,14 @@ _OWN = "own"
 
 
 def records_of(value: Any) -> Records:
-    """Return the record of each file from what ``to_json`` made of them. Raises NameProblem, WhitelistError."""
+    """Return the record of each file from what ``to_json`` made of them. Raises NameProblem, on one line."""
     found = {}
     for name, one in items(value, "the whitelist's files", 2 * MOST_FILES):
-        found[file_name(name)] = FileRecord.from_json(one)
+        file = file_name(name)
+        try:
+            found[file] = FileRecord.from_json(one)
+        except WhitelistError as problem:
+            raise AnswerProblem(f"{file}: {problem.brief()}") from problem
     # what this node's files may say, and as much of other nodes
     if not is_within(*_amount(found), times=2):
         raise AnswerProblem("the whitelist's files have too many entries together, or too long ones")
@@ -104,7 +108,7 @@ def read_records(store: Store) -> Records:
         return records_of({name: one for name, one in told.items() if name != _OWN})
     except FileNotFoundError:
         return {}
-    except (ValueError, WhitelistError) as problem:
+    except ValueError as problem:
         raise MirrorError(
             f"{file} can't be read: {problem}. It says what each file of the whitelist named; without it a file that is"
             " gone names nothing. Where none is, remove it: the next sync writes it"

@@ -138,6 +138,7 @@ CATALOGUES = [
     _catalogue(Put(("whitelist",), [])),
     _catalogue(Put(("whitelist", "../../../beside.yml"), _TEAM)),
     _catalogue(Put(("whitelist", "team.yml"), {**_TEAM, "entries": [{"repo_id": "{up}{victim}"}]})),
+    _catalogue(Put(("whitelist", "team.yml"), {**_TEAM, "entries": [{"repo_id": "{up}{victim}"}] * 9})),
     _catalogue(Put(("whitelist", "team.yml"), {**_TEAM, "time": "9999-12-31T23:59:59Z"})),
     Document("catalogue-digest.json", (Whole(b"[" * 10_000_000),)),
     Document("catalogue-digest.json", (Drip(),)),
