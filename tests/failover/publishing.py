@@ -117,4 +117,4 @@ class Publishing:
         connect(name).check_output(f"{SYNC} sync --state absent")
         until(self.are_equal)
         for host in map(connect, MIRRORS):
-            host.check_output("rm -rf /srv/hf-mirror/views/pair /srv/hf-mirror/removed")
+            host.check_output("rm -rf /srv/hf-mirror/removed")

@@ -118,6 +118,10 @@ class Removal:
     def __bool__(self) -> bool:
         return bool(self.repos or self.refs or self.views)
 
+    def takes(self, one: Wanted) -> bool:
+        """Say whether what an entry has is among it."""
+        return one.repo in self.repos or (one.repo, one.revision) in self.refs
+
 
 @dataclass(frozen=True)
 class Retention:

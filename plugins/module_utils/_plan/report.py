@@ -58,10 +58,11 @@ def diff(plan: Plan) -> dict[str, str]:
     if coming:
         total = sum(fetch.file.size for fetch in coming.values())
         after.append(f"{len(coming)} files, {total} bytes to fetch")
-    after += [f"view {name}: {len(files)} files" for name, files in sorted(plan.views.items())]
+    after += [f"view {name}: {len(files)} files" for name, files in sorted(plan.views.items()) if files]
     before += [f"{repo}" for repo in plan.removal.repos]
     before += [f"{repo} {ref} is published" for repo, ref in plan.removal.refs]
-    before += [f"view {name}" for name in plan.removal.views]
+    going = {*plan.removal.views, *(name for name, files in plan.views.items() if not files)}
+    before += [f"view {name}" for name in sorted(going)]
     for one in plan.retention:
         after += [f"{one.repo} {commit} is retired" for commit in one.retire]
         after += [f"{one.repo} {commit} is not retired any more" for commit in one.spare]

@@ -37,6 +37,7 @@ from .._plan.wanted import Wanted
 from .._plan.whitelist_folder import Whitelist
 from .._store.catalogue import CATALOGUE, write_catalogue
 from .._store.store import Store, StoreError
+from .._store.view_update import plan_leave
 from .follow import Followed, Follower
 from .gc import GarbageCollector, plan_gc
 from .planning import Planner
@@ -299,6 +300,10 @@ class Engine:
         known, wanted = self.store.ledger.state(), list(whitelist.wanted)
         if state == "absent":
             plan = Plan(removal=named(self.store, wanted))
+            try:
+                plan.views = plan_leave(self.store, plan.removal.takes).views
+            except MirrorError as problem:
+                plan.other_problems[Besides.VIEWS.value] = problem
             wanted = []
         else:
             survey = Planner(self.store, upstreams, self.settings.workers, self.settings.lock)

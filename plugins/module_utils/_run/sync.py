@@ -30,7 +30,7 @@ from .._store.catalogue import write_catalogue
 from .._store.decision import begin, decide, read_standing
 from .._store.ledger import LONGEST_DELAY, RepoState, State
 from .._store.store import Store
-from .._store.view_update import are_noted, note_entries, update_views
+from .._store.view_update import are_noted, leave_views, note_entries, update_views
 from .._store.views import Views
 from .gc import GRACE, GarbageCollector
 from .recovery import note_death, recover, settle
@@ -258,6 +258,9 @@ class Sync:
 
         for view in plan.removal.views:
             self._attempt(Besides.VIEWS, partial(Views(self._store).remove, view))
+        # before it goes, or it would still have a name there
+        if plan.removal.repos or plan.removal.refs:
+            self._attempt(Besides.VIEWS, partial(leave_views, self._store, plan.removal.takes))
         for name, step in [
             *((f"{repo}@{ref}", partial(withdraw, repo, ref)) for repo, ref in plan.removal.refs),
             *((str(repo), partial(remove, repo)) for repo in plan.removal.repos),

@@ -77,6 +77,26 @@ def gate(store: Store, repository: Repository) -> None:
         repository.gate()
 
 
+def leave_views(store: Store, is_gone: Callable[[Wanted], bool]) -> None:
+    """Take what goes out of all views; what others have there stays. Raises MirrorError."""
+    with Views(store).locked():
+        changes = plan_leave(store, is_gone)
+        for problem in _execute(store, changes).values():
+            raise problem
+        _write(store, [one for one in noted_entries(store) if not is_gone(one)])
+
+
+def plan_leave(store: Store, is_gone: Callable[[Wanted], bool]) -> ViewChanges:
+    """Say what views become without what goes. Writes nothing. Raises MirrorError where it can't be told."""
+    entries = noted_entries(store)
+    touched = {view for one in entries if is_gone(one) for view in one.views}
+    parts = [dataclasses.replace(one, views=_only(one.views, touched)) for one in entries if not is_gone(one)]
+    changes = plan_update(store, parts, look_at(store), drop_empty=True)
+    alone = touched - {view for one in parts for view in one.views}
+    changes.views.update({view: {} for view in Views(store).names() if view in alone})
+    return changes
+
+
 def look_at(store: Store, gated: Repository | None = None) -> Look:
     """Return what says what an entry has published; ``gated`` is about to be so."""
 
@@ -163,19 +183,17 @@ def note_entries(store: Store, wanted: Iterable[Wanted], coming: Iterable[str] =
     with Views(store).locked():
         others = _others(noted_entries(store), entries)
         present = {*Views(store).names(), *coming}
-        content = json.dumps(
-            # in an order of its own: who synced first last time is no news to anybody
-            [
-                dataclasses.asdict(one)
-                for one in sorted([*others, *entries], key=str)
-                if present.intersection(one.views)
-            ],
-            ensure_ascii=False,
-            indent=1,
-        ).encode()
-        file = _file(store)
-        if not _fs.has_content(file, content) and (file.exists() or content != b"[]"):
-            _fs.replace_file(store.fs, file, content, store.staging)
+        _write(store, [one for one in [*others, *entries] if present.intersection(one.views)])
+
+
+def _write(store: Store, entries: Iterable[Wanted]) -> None:
+    """Write the note. Wants the views' lock."""
+    # in an order of its own: who synced first last time is no news to anybody
+    told = [dataclasses.asdict(one) for one in sorted(entries, key=str)]
+    content = json.dumps(told, ensure_ascii=False, indent=1).encode()
+    file = _file(store)
+    if not _fs.has_content(file, content) and (file.exists() or told):
+        _fs.replace_file(store.fs, file, content, store.staging)
 
 
 def are_noted(store: Store, wanted: Iterable[Wanted]) -> bool:

@@ -233,6 +233,21 @@ def test_a_stop_is_nobodys_failure(pair: Pair, monkeypatch: pytest.MonkeyPatch) 
         Peer(pair.nodes["b"].url, Http(engine.clock)).wait_for(TINY, "0" * 40, "", 60)
 
 
+def test_what_is_removed_by_name_leaves_views_on_both(pair: Pair) -> None:
+    entries = [
+        {"repo_id": SWAPPER.repo_id, "files": [ONNX], "views": ["faces"]},
+        {"repo_id": TINY.repo_id, "files": ["config.json"], "views": ["faces", "own"]},
+    ]
+    pair.sync("a", entries)
+    pair.follow("b")
+    pair.sync("a", entries[1:], "absent")
+    pair.follow("b")
+    pair.assert_equal()
+    files = (f"faces/{ONNX}", "faces/config.json", "own/config.json")
+    for node in pair.nodes.values():
+        assert [status(node, file) for file in files] == [200, 404, 404]
+
+
 def test_gating_closes_views_on_both(pair: Pair) -> None:
     """Also those of an entry from which they were taken out, and on the follower before it is published anywhere."""
     both = [

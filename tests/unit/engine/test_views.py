@@ -183,3 +183,22 @@ def test_a_run_without_news_tells_the_peers_none(sync: Run, store: Path) -> None
     before = {name: (store / name).read_bytes() for name in ("views.json", "catalogue.json", "catalogue-digest.json")}
     assert not sync(swapper, tiny)["changed"]
     assert {name: (store / name).read_bytes() for name in before} == before
+
+
+@pytest.mark.parametrize("revision", [None, "v1"])
+def test_what_is_removed_by_name_leaves_its_views(sync: Run, store: Path, revision: str | None) -> None:
+    """A repository as a whole, or one of its refs; and not what others have there."""
+    swapper = {"repo_id": SWAPPER, "files": [ONNX], "views": ["faces"]}
+    gone = {"repo_id": TINY, **({"revision": revision} if revision else {})}
+    stays = [{"repo_id": TINY, "revision": "refs/pr/1"}] if revision else []
+    sync(swapper, {**gone, "files": ["config.json"], "views": ["faces", "own"]}, *stays)
+    assert sorted(os.listdir(store / "views/faces")) == ["config.json", ONNX] and (store / "views/own").exists()
+    foreseen = sync(gone, state="absent", check=True)
+    done = sync(gone, state="absent")
+    for answer in (foreseen, done):
+        assert (answer["changed"], answer["views"], answer["failures"]) == (True, ["faces", "own"], {})
+    assert "view own" in foreseen["diff"]["before"] and "view faces: 1 files" in foreseen["diff"]["after"]
+    assert os.listdir(store / "views/faces") == [ONNX] and not (store / "views/own").is_symlink()
+    assert (store / "hub" / f"models--{TINY.replace('/', '--')}").exists() == bool(revision)
+    assert not sync(gone, state="absent")["changed"]
+    assert not sync(swapper, *stays)["changed"]
