@@ -42,10 +42,10 @@ def _entries(value: Any) -> str | None:
 
 @dataclass(frozen=True)
 class Alerts:
-    """When and how people are told that an entry keeps failing."""
+    """When and how people are alerted that an entry keeps failing."""
 
     threshold: int = setting(
-        "How many times in a row an entry fails before it is reported.",
+        "After how many failures in a row an entry is reported.",
         default=3,
         type="int",
         unit="failures in a row",
@@ -53,7 +53,7 @@ class Alerts:
         most=1000,
     )
     language: str = setting("The language of alerts.", default=LANGUAGES[0], choices=tuple(LANGUAGES))
-    urls_file: Path | None = setting("File with the receivers of alerts, one URL of apprise on each line.", type="path")
+    urls_file: Path | None = setting("File with the receivers of alerts, one apprise URL per line.", type="path")
 
 
 ALERTS = settings_of(Alerts)
@@ -71,10 +71,10 @@ class Config:
 
     values: Mapping[str, Any] = field(default_factory=dict)
     models: list[Any] | None = setting("The whitelist, a list of entries.", type="list", check=_entries)
-    whitelist: Path | None = setting("File with the whitelist, or a folder of such files.", type="path")
+    whitelist: Path | None = setting("File with the whitelist, or a folder of whitelist files.", type="path")
     tokens_file: Path | None = setting("File with access tokens by name.", type="path")
-    lock_file: Path | None = setting("Lock file, which is obeyed to the byte.", type="path")
-    alerts: Alerts = setting("When and how people are told.", default=Alerts(), type="dict", check=_alerts)
+    lock_file: Path | None = setting("Lock file; only exactly what it lists is synced.", type="path")
+    alerts: Alerts = setting("When and how to send alerts.", default=Alerts(), type="dict", check=_alerts)
     sources: list[str] = field(default_factory=list)
 
     @property
