@@ -96,7 +96,7 @@ class Config:
             entries = read_entries(self.whitelist)
             return parse(entries, entries.sources)
         if self.models is None:
-            raise ConfigError("there is no whitelist: give --config FILE with the key models or whitelist")
+            raise ConfigError("no whitelist is given: pass --config FILE with the key models or whitelist")
         return parse(self.models, self.sources)
 
     def tokens(self) -> dict[str | None, str]:
@@ -108,7 +108,7 @@ class Config:
             raise ConfigError(f"{self.tokens_file} must be a mapping NAME: TOKEN")
         for name, token in content.items():
             if not is_token(token):
-                raise ConfigError(f"{self.tokens_file}: what is given for {name} is no token")
+                raise ConfigError(f"{self.tokens_file}: the value of {name} is not a valid token")
         # the name of the one for entries that name none
         return {**content, **({None: content["default"]} if "default" in content else {})}
 
@@ -119,7 +119,7 @@ class Config:
         try:
             return LockFile.from_json(json.loads(_read(self.lock_file, most=_MOST_OF_A_LOCK)))
         except (ValueError, RecursionError) as problem:
-            raise ConfigError(f"{self.lock_file} is no JSON: {problem}") from None
+            raise ConfigError(f"{self.lock_file} is not valid JSON: {problem}") from None
 
 
 #: All that somebody decides, but for the alerts, by name.
@@ -184,20 +184,20 @@ def _read(file: Path, secret: bool = False, most: int = MOST_BYTES) -> str:
     try:
         mode = file.stat().st_mode & 0o777
         if secret and mode & 0o007:
-            raise ConfigError(f"{file} has mode {mode:04o}, everybody can read the secrets in it: chmod 0600 {file}")
+            raise ConfigError(f"{file} has mode {mode:04o}, everybody can read its secrets. Run: chmod 0600 {file}")
         everybody = others_can_change(file)
         if everybody:
-            raise ConfigError(f"{file} is nothing to go by: {everybody}")
+            raise ConfigError(f"{file} is not trusted: {everybody}")
         with file.open("rb") as source:
             content = source.read(most + 1)
     except OSError as problem:
         raise ConfigError(f"{file} can't be read: {problem.strerror}") from None
     if len(content) > most:
-        raise ConfigError(f"{file} has more than {most >> 20} MiB, which is the most")
+        raise ConfigError(f"{file} has more than {most >> 20} MiB, the limit")
     try:
         return content.decode()
     except UnicodeDecodeError as problem:
-        raise ConfigError(f"{file} is no UTF-8 text: {problem.reason} at byte {problem.start}") from None
+        raise ConfigError(f"{file} is not UTF-8 text: {problem.reason} at byte {problem.start}") from None
 
 
 #: Bytes of a lock file: half a million files.
