@@ -159,10 +159,10 @@ def test_a_killed_run_is_told(large: Cli, alert: Callable[..., str]) -> None:
     assert process.wait() == -9
     process.communicate()
     told = alert(large)
-    assert "1 failing" in told and "run" in told and "a run ended without a word" in told
+    assert "1 failing" in told and "run" in told and "a run ended without a message" in told
     assert alert(large) == "nothing to report\n", "once"
     assert kinds(large) == ["start", "died", "alert"]
-    assert re.search(r"the run died: a run ended without a word: .* \(run 1\)$", large("log").out, re.MULTILINE)
+    assert re.search(r"the run died: a run ended without a message: .* \(run 1\)$", large("log").out, re.MULTILINE)
     assert large("sync").code == 0
     assert "1 recovered" in alert(large)
 

@@ -53,7 +53,7 @@ WRONG: list[tuple[Any, str]] = [
     ([{"url": A, "bandwidth": "many"}], "bandwidth is 'many'"),
     ([{"url": A, "bandwidth": True}], "bandwidth is True"),
     ([{"url": A, "listings": "no"}], "listings is 'no', it must be true or false"),
-    ([{"url": A, "listings": False}], "has listings: false for all of them"),
+    ([{"url": A, "listings": False}], "has listings: false for all upstreams"),
 ]
 
 
@@ -118,7 +118,7 @@ def test_a_token_goes_to_its_own_upstream(endpoint: Any, tokens: list[Any]) -> N
 
 def test_a_token_that_is_not_there_is_named() -> None:
     """Not as it is written: it may be the token itself."""
-    with pytest.raises(MirrorError, match=r"upstream 2\) names a token that there is not") as told:
+    with pytest.raises(MirrorError, match=r"upstream 2\) names a token that does not exist") as told:
         tokens_for([Upstream(A), Upstream(B, "hf_secret")], TOKENS)
     assert "hf_secret" not in str(told.value)
 
@@ -178,7 +178,7 @@ def test_several_repositories_in_a_row_are_the_upstreams_trouble() -> None:
     for repo in repos:
         health.trouble("a", repo, "500")
     assert "".join(health.order("abc", str, Repo("model", "some/other"))) == "bca" and health.is_away("a")
-    assert health.warnings[0].startswith("a has trouble with 3 repositories in a row (500): it is asked last until")
+    assert health.warnings[0].startswith("a failed for 3 repositories in a row (500): it is asked last until")
 
 
 def test_who_fails_again_is_left_for_longer_and_who_gives_is_not() -> None:
