@@ -257,7 +257,7 @@ def _missing_library(call: Call) -> dict[str, Any] | None:
     """Say that a library is missing, or in check mode what can't be foreseen for that."""
     for library, error in {"huggingface_hub": HUGGINGFACE_HUB_ERROR, "urllib3": URLLIB3_ERROR}.items():
         if error and call.check_mode:
-            text = f"{missing_required_lib(library)} Until then nobody can tell what to fetch."
+            text = f"{missing_required_lib(library)} Until then check mode can't predict what to download."
             return {"skipped": True, "msg": text}
         if error:
             return {"failed": True, "msg": missing_required_lib(library), "exception": error}

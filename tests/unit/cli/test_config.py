@@ -190,7 +190,7 @@ def test_refused(tmp_path: Path, text: str, words: str) -> None:
         ("store: s", "no whitelist is given: pass --config FILE with the key models or whitelist"),
         ("models: []", "the whitelist is empty"),
         ("models:\n- repo_id: a/b\n- {repo_id: c/d, kep: 1}", "FILE line 3 (c/d): unknown key kep"),
-        ("models:\n- repo_id: a/b\n- repo_id: A/B", "FILE line 3: A/B@main: is there twice, join the two"),
+        ("models:\n- repo_id: a/b\n- repo_id: A/B", "FILE line 3: A/B@main: is listed twice, merge the two"),
         ("- repo_id: a/b\n- 7\n- repo_id: a/b", "FILE line 2: is a number, it must be a mapping"),
         (
             "- {repo_id: a/b, files: [x], views: [v]}\n- {repo_id: c/d, files: [y/x], views: [v]}",

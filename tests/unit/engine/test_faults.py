@@ -202,7 +202,7 @@ def test_gated_and_private(
     [
         ("delete_repo", {}, "has no model stand-in/tiny-model"),
         ("rename", {"to": "stand-in/renamed"}, "the Hub renamed stand-in/tiny-model to stand-in/renamed"),
-        ("edit", {"drop_all": True}, "stand-in/tiny-model@main has no files at the Hub"),
+        ("edit", {"drop_all": True}, "stand-in/tiny-model@main has no files on the Hub"),
         ("edit", {"drop_all": True, "changes": {".gitattributes": "x"}}, "has none of its 3 files any more"),
         ("edit", {"changes": {"../evil": "x"}}, "'../evil' has an empty, '.' or '..' component"),
         ("edit", {"changes": {"/etc/passwd": "x"}}, "'/etc/passwd' is absolute"),
