@@ -84,12 +84,12 @@ def following() -> Iterator[None]:
         (
             "uninstall",
             ["uninstall_confirm=true", "uninstall_store=perhaps"],
-            "uninstall_store is true or false, not 'perhaps'",
+            "uninstall_store must be true or false, not 'perhaps'",
         ),
         (
             "uninstall",
             ["uninstall_confirm=true", "uninstall_store=true", "mirror_sync_store=/usr/share"],
-            "is no store",
+            "is not a store",
         ),
     ],
     ids=["no node", "state", "no pair", "drill", "not confirmed", "neither true nor false", "no store"],
