@@ -74,7 +74,7 @@ options:
     type: str
     aliases: [url_password]
   ca_path:
-    description: PEM file on the host with the CA that signed the mirror's certificate. The system's CAs are also trusted.
+    description: PEM file on the host with the CA of the mirror's certificate. The system's CAs are also trusted.
     type: path
   client_cert:
     description: PEM file on the host with a certificate for the mirror, and its key unless there is O(client_key).

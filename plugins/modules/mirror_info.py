@@ -75,8 +75,8 @@ repos:
 entries:
   description:
     - Everything that ever was in the whitelist, and each reference of the store. Each has C(name), C(commit),
-      C(pending), C(files), C(bytes), C(versions), C(pinned), C(retired), C(frozen), C(last_success) in seconds since 1970,
-      C(failures) (in a row) and C(message).
+      C(pending), C(files), C(bytes), C(versions), C(pinned), C(retired), C(frozen), C(last_success) in seconds
+      since 1970, C(failures) (in a row) and C(message).
   returned: success
   type: list
   elements: dict
