@@ -44,7 +44,7 @@ _SENTENCES = {
     "publish": "{repo} {ref}: {old} -> {new} ({what} {serial}, {actor}){why}",
     "purge": "{done} {purged} ({actor}){why}",
     "mark": "{repo} {name}: {what} ({actor}){why}",
-    "pending": "{repo} {ref}: {commit} is fetched and waits for a person to publish it",
+    "pending": "{repo} {ref}: {commit} was downloaded and waits for approval",
     "withdraw": "{repo} {ref}: withdrawn ({actor})",
     "remove": "{repo}: removed ({actor})",
     "retire": "{repo}: nothing names {commits} any more; served by id until the grace is over ({actor})",

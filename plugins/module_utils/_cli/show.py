@@ -76,7 +76,7 @@ def _scrubbed(scrub: dict[str, Any]) -> Iterator[str]:
     last, rotten = scrub["last"], scrub["rotten"]
     if last:
         size = f"{last['contents']} contents, {human(last['bytes'])}"
-        yield f"all of it was read again by {stamp(last['ended'])[:16]}Z: {size}, {last['rotten']} rotten"
+        yield f"all contents were read again by {stamp(last['ended'])[:16]}Z: {size}, {last['rotten']} rotten"
     if rotten:
         yield f"{rotten} rotten and not served. To repair, run: hf-mirror scrub --for 0"
 

@@ -364,5 +364,5 @@ def open_store(folder: Path, clock: Clock | None = None) -> Store:
     """Return the store in a folder. Raises StoreError where there is none yet."""
     store = Store(folder, clock=clock)
     if not store.check():
-        raise StoreError(f"{folder} is no store yet: hf-mirror sync makes it one")
+        raise StoreError(f"{folder} is no store yet. Create it with: hf-mirror sync")
     return store

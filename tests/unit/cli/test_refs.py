@@ -105,7 +105,7 @@ def test_approval_by_hand(cli: Cli, hub: HubProcess) -> None:
     again = cli("promote", "stand-in/tiny-space", "--repo-type", "space")
     assert again.code == 2 and "has no pending commit to promote" in again.err
     waited, moved = cli("log", "stand-in/tiny-space", "--repo-type", "space").out.splitlines()
-    assert waited.endswith("waits for a person to publish it") and f"nothing -> {commit[:12]} (publish 1" in moved
+    assert waited.endswith("waits for approval") and f"nothing -> {commit[:12]} (publish 1" in moved
     assert cli("log", "stand-in/tiny-space").out == "", "no model has that name"
 
 
@@ -199,7 +199,7 @@ def test_diff(cli: Cli, two: list[str]) -> None:
         (["diff", str(NAME), "main", "1234567"], 2, f"hf-mirror: {NAME} has no commit 1234567 here\n"),
         (["diff", f"{NAME}@main", "main", "main"], 2, "is not of the form ORGANISATION/NAME"),
         (["log", f"{NAME}@main"], 2, "is not of the form ORGANISATION/NAME"),
-        (["rollback", str(NAME), "--store", "elsewhere"], 5, "elsewhere is no store yet: hf-mirror sync makes it one"),
+        (["rollback", str(NAME), "--store", "elsewhere"], 5, "elsewhere is no store yet. Create it with: hf-mirror sync"),
     ],
 )
 def test_refused(cli: Cli, two: list[str], arguments: list[str], code: int, words: str) -> None:

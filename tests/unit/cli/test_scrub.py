@@ -36,7 +36,7 @@ def test_a_sound_store(cli: Cli, config: str) -> None:
     assert (got.code, got.err) == (0, "")
     assert "5 contents, 40.4 kB read again: 0 repaired, 0 removed, 0 rotten (" in got.out
     shown = cli("status").out
-    assert re.search(r"^all of it was read again by \d{4}-\S+Z: 5 contents, 40\.4 kB, 0 rotten$", shown, re.MULTILINE)
+    assert re.search(r"^all contents were read again by \d{4}-\S+Z: 5 contents, 40\.4 kB, 0 rotten$", shown, re.MULTILINE)
     status = cli("status", "--json").json["scrub"]
     assert status["rotten"] == 0 and status["last"]["contents"] == 5
 
@@ -72,7 +72,7 @@ def test_what_is_not_repaired_is_damage_until_it_is(cli: Cli, config: str, hub: 
     hub.control("reset", {})
     mended = cli("scrub", "--for", "0")
     assert mended.code == 0 and "sound again" in mended.out
-    assert mended.out.endswith("the round is not at its end: the next scrub continues from there\n")
+    assert mended.out.endswith("the round is not complete: the next scrub continues from there\n")
     assert cli("fsck").out == "sound\n"
 
 

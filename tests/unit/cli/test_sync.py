@@ -51,7 +51,7 @@ def test_the_endpoint_that_was_given_is_asked_for_models_and_nobody_for_anything
 def test_the_quickest_try(cli: Cli) -> None:
     article = ("--config", str(TOP / "whitelists" / "article.yml"))
     early = cli.process("status")
-    assert early.code == 5 and "store is no store yet: hf-mirror sync makes it one" in early.err
+    assert early.code == 5 and "store is no store yet. Create it with: hf-mirror sync" in early.err
     wrong = cli.process("sync", "--config", "gone.yml")
     assert (wrong.code, wrong.out) == (2, "")
     assert wrong.err == "hf-mirror: gone.yml can't be read: No such file or directory\n"
@@ -208,7 +208,7 @@ def test_the_tokens_of_a_run(tmp_path: Path, hub: HubProcess, monkeypatch: pytes
         (["sync", "--config", "c.yml", "--store", "no/where"], 5, "/no/where does not exist: create it"),
         (["sync", "--config", "c.yml", "--store", "."], 5, "has no store.json and is not empty (c.yml)"),
         (["sync", "--config", "c.yml", "--store", "/proc/self"], 5, "hf-mirror: /proc/self has no store.json"),
-        (["status"], 5, "/store is no store yet: hf-mirror sync makes it one"),
+        (["status"], 5, "/store is no store yet. Create it with: hf-mirror sync"),
         (["fsck"], 5, "/store is no store yet"),
         (["log"], 5, "/store is no store yet"),
         (["lock", "--config", "c.yml"], 5, "/store is no store yet"),

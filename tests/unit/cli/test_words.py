@@ -81,7 +81,7 @@ RUN = {
         ),
         (
             {"kind": "pending", **REPO, "repo_type": "space", "ref": "main", "commit": A},
-            "space a/b main: aaaaaaaaaaaa is fetched and waits for a person to publish it",
+            "space a/b main: aaaaaaaaaaaa was downloaded and waits for approval",
         ),
         ({"kind": "withdraw", **REPO, "ref": "v1", "actor": "alice"}, "a/b v1: withdrawn (alice)"),
         ({"kind": "remove", **REPO, "actor": "alice"}, "a/b: removed (alice)"),
