@@ -199,7 +199,11 @@ def test_diff(cli: Cli, two: list[str]) -> None:
         (["diff", str(NAME), "main", "1234567"], 2, f"hf-mirror: {NAME} has no commit 1234567 here\n"),
         (["diff", f"{NAME}@main", "main", "main"], 2, "is not of the form ORGANISATION/NAME"),
         (["log", f"{NAME}@main"], 2, "is not of the form ORGANISATION/NAME"),
-        (["rollback", str(NAME), "--store", "elsewhere"], 5, "elsewhere is no store yet. Create it with: hf-mirror sync"),
+        (
+            ["rollback", str(NAME), "--store", "elsewhere"],
+            5,
+            "elsewhere is no store yet. Create it with: hf-mirror sync",
+        ),
     ],
 )
 def test_refused(cli: Cli, two: list[str], arguments: list[str], code: int, words: str) -> None:

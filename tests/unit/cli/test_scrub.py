@@ -36,7 +36,9 @@ def test_a_sound_store(cli: Cli, config: str) -> None:
     assert (got.code, got.err) == (0, "")
     assert "5 contents, 40.4 kB read again: 0 repaired, 0 removed, 0 rotten (" in got.out
     shown = cli("status").out
-    assert re.search(r"^all contents were read again by \d{4}-\S+Z: 5 contents, 40\.4 kB, 0 rotten$", shown, re.MULTILINE)
+    assert re.search(
+        r"^all contents were read again by \d{4}-\S+Z: 5 contents, 40\.4 kB, 0 rotten$", shown, re.MULTILINE
+    )
     status = cli("status", "--json").json["scrub"]
     assert status["rotten"] == 0 and status["last"]["contents"] == 5
 
