@@ -189,7 +189,7 @@ def test_gated_and_private(
     assert (store / "hub/models--stand-in--tiny-model/.mirror/gated").exists()
     assert not list(store.glob("hub/models--tiny-canonical/.mirror/gated"))
     answer = sync({**entry, "views": ["flat"]}, tokens={"team": "hf_right"})
-    assert "is gated or private, which a view is not" in answer["failures"][f"{TINY}@main"]
+    assert "is gated or private, but a view is public" in answer["failures"][f"{TINY}@main"]
     assert not list(store.glob("views/*"))
     assert "token" in sync(entry, tokens={"team": "hf_wrong"})["failures"][f"{TINY}@main"], (
         "told although nothing moved"
