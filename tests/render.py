@@ -28,7 +28,7 @@ TOP = Path(__file__).parents[1]
 ROLE = TOP / "roles/mirror_sync"
 #: Where the role's default is another one than the engine's.
 ROLE_DEFAULTS = {"store": "/srv/hf-mirror", "scrub_rate": 50_000_000}
-#: Where the role works it out.
+#: Where the role computes it.
 ROLE_DERIVED = {"peers": "{{ query('modelops.hf_mirror.nodes', of='urls') }}"}
 #: What the role does beside that.
 ROLE_NOTES = {
@@ -113,7 +113,7 @@ def _table(settings: Mapping[str, Setting], head: str) -> Iterator[str]:
     yield "|---|---|---|"
     for name, one in settings.items():
         default = "none" if one.default in (None, "") else f"`{_scalar(one.module_option()['default'])}`"
-        default = "worked out" if _derived(name) and head == "variable" else default
+        default = "computed" if _derived(name) and head == "variable" else default
         limits = f"; {one.limits}" if one.type == "int" else ""
         yield f"| `{name}` | {default} | {one.line('`')}{limits} |"
 

@@ -46,4 +46,4 @@ class LookupModule(LookupBase):
         """Return what is wrong."""
         given = load_extra_vars(self._loader)
         names = {old: new for term in terms for old, new in term.items()}
-        return [f"{old} is called {new} now: say -e {new}=..." for old, new in names.items() if old in given]
+        return [f"{old} was renamed: use -e {new}=..." for old, new in names.items() if old in given]

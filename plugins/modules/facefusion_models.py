@@ -8,43 +8,43 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: facefusion_models
-short_description: Place models from a mirror where FaceFusion looks for them
+short_description: Install models from a mirror where FaceFusion looks for them
 version_added: 0.9.0
 description:
-  - Brings pairs of a model and its C(.hash) file from a mirror into FaceFusion's folder of models, so that FaceFusion
-    starts without a download.
+  - Downloads pairs of a model and its C(.hash) file from a mirror into FaceFusion's folder of models, so that
+    FaceFusion starts without a download.
   - Each file is verified against the hash that the mirror lists for it (SHA-256 for LFS files, the Git blob's SHA-1 for
-    the others), and each pair as FaceFusion does it, which deletes a model that does not fit its C(.hash). Then it
-    takes its place at one instant.
-  - What is there and right is not fetched, nor hashed again as long as nothing was done to it. A file of a wanted name
-    with other content is replaced, a C(.hash) that is an error page or has a newline among them.
-  - A download that is cut goes on where it ended, in the same run and in the next one.
-  - Removes nothing. Files that were not asked for are left as they are.
-  - Leaves C(.hf-mirror.json) and C(.hf-mirror.lock) in the folder, and hidden C(.part) files of what is still to come.
+    the others), and each pair as FaceFusion does it, which deletes a model that does not match its C(.hash). Then it
+    is moved into place atomically.
+  - Valid files are not downloaded again, and not hashed again unless they changed. A file with other content, such as a
+    C(.hash) that is an error page or has a newline, is replaced.
+  - An interrupted download is resumed, in the same run and in the next one.
+  - Removes nothing. Other files are left as they are.
+  - Leaves C(.hf-mirror.json) and C(.hf-mirror.lock) in the folder, and hidden C(.part) files of unfinished downloads.
 options:
   path:
     description:
-      - The folder, C(.assets/models) in FaceFusion's own. It is made where it is missing.
-      - What root writes there belongs to whom the folder belongs to.
+      - The folder, C(.assets/models) in FaceFusion's own. It is created if it is missing.
+      - When run as root, the files get the owner of the folder.
     type: path
     required: true
   endpoint:
-    description: URL of the mirror. Proxies of the environment (C(http_proxy), C(no_proxy)) are obeyed, as by curl.
+    description: URL of the mirror. Proxies of the environment (C(http_proxy), C(no_proxy)) are used, as by curl.
     type: str
     required: true
   fallback_endpoint:
     description:
-      - URL of a second source for what the mirror does not bring, for instance V(https://huggingface.co). It is asked
-        for the same commit, and what it sends has to have the hash that the mirror lists.
-      - Where the mirror is away altogether, what it listed when the same models were placed last counts. What was never
-        placed is not fetched then.
-      - Gets no credentials.
+      - URL of a second source for files that the mirror fails to send, for example V(https://huggingface.co). It is
+        asked for the same commit, and its files must have the hashes that the mirror lists.
+      - If the mirror is down, the listing from when the same models were last installed applies. Models that were never
+        installed are not downloaded then.
+      - It gets no credentials.
     type: str
   models:
     description:
-      - What to place. There is no way to say all of a repository.
+      - The models to install. There is no value for all of a repository.
       - Likenesses of real people (C(facefusion/deepfacelive-models-SCOPE)) go to C(SCOPE/NAME.dfm) and
-        C(SCOPE/NAME.hash), as FaceFusion wants it, anything else to C(NAME.onnx) and C(NAME.hash).
+        C(SCOPE/NAME.hash), as FaceFusion requires, all others to C(NAME.onnx) and C(NAME.hash).
     type: list
     elements: dict
     required: true
@@ -59,14 +59,14 @@ options:
         elements: str
         required: true
   revision:
-    description: Branch, tag or commit. The mirror is asked once for the commit, and all comes from that.
+    description: Branch, tag or commit. The mirror resolves it once, and all files come from that commit.
     type: str
     default: main
   token:
     description: Access token for the mirror. Sent to the origin of O(endpoint) only, as all credentials are.
     type: str
   username:
-    description: User for a mirror that asks for one.
+    description: User name for a mirror that requires a login.
     type: str
     aliases: [url_username]
   password:
@@ -74,7 +74,7 @@ options:
     type: str
     aliases: [url_password]
   ca_path:
-    description: PEM file on the host with the CA that signed the mirror's certificate. The system's CAs count as well.
+    description: PEM file on the host with the CA of the mirror's certificate. The system's CAs are also trusted.
     type: path
   client_cert:
     description: PEM file on the host with a certificate for the mirror, and its key unless there is O(client_key).
@@ -83,32 +83,32 @@ options:
     description: PEM file on the host with the key of O(client_cert), without a passphrase.
     type: path
   parallel:
-    description: How many models are fetched or hashed at the same time.
+    description: How many models are downloaded or hashed at the same time.
     type: int
     default: 4
   timeout:
-    description: Seconds in which a connection has to be made, and in which something has to arrive.
+    description: Timeout in seconds, for a connection and for data on it.
     type: int
     default: 30
 requirements:
   - Nothing but Python.
 attributes:
   check_mode:
-    description: Asks the mirror and looks at the folder as a run does, and writes nothing.
+    description: Reads the mirror and the folder like a run, and writes nothing.
     support: full
   diff_mode:
-    description: Shows each file that is missing or wrong, with the size and hash that it is to have.
+    description: Shows each file that is missing or wrong, with the expected size and hash.
     support: full
 seealso:
   - plugin: modelops.hf_mirror.facefusion_pairs
     plugin_type: filter
-    description: Makes O(models) out of names of processors.
+    description: Converts names of processors into O(models).
 author:
   - modelops.hf_mirror contributors (@modelops)
 """
 
 EXAMPLES = r"""
-- name: Place one model and the safety check's
+- name: Install one model and those of the safety check
   modelops.hf_mirror.facefusion_models:
     path: /opt/facefusion/.assets/models
     endpoint: https://mirror.example.org
@@ -118,7 +118,7 @@ EXAMPLES = r"""
       - repo_id: facefusion/models-3.3.0
         names: [nsfw_1, nsfw_2, nsfw_3]
 
-- name: Place what a start of FaceFusion with its default settings needs, from the Hub where the mirror gives out
+- name: Install what FaceFusion needs with its default settings, from the Hub if the mirror fails
   modelops.hf_mirror.facefusion_models:
     path: /opt/facefusion/.assets/models
     endpoint: https://mirror.example.org
@@ -131,7 +131,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 placed:
-  description: Files that were missing, by their names in the folder. In check mode those that would be placed.
+  description: Files that were missing, by their names in the folder. In check mode those that would be installed.
   returned: always, once the mirror was asked
   type: list
   elements: str
@@ -152,17 +152,17 @@ bytes:
   type: int
   sample: 554253689
 commits:
-  description: For each repository the commit that its files are of.
+  description: For each repository the commit of its files.
   returned: always, once the mirror was asked
   type: dict
   sample: {facefusion/models-3.0.0: 7f9b2b6f1e1a6a3b6f0c0d9f5c9f6d1e2a3b4c5d}
 sources:
-  description: For each file that was placed or repaired the endpoint that it came from.
-  returned: when it was no check mode
+  description: For each file that was installed or repaired the endpoint that it came from.
+  returned: when not in check mode
   type: dict
   sample: {inswapper_128.onnx: "https://mirror.example.org"}
 failures:
-  description: What could not be placed, as C(REPO/NAME), with the reason. The others are placed all the same.
+  description: Models that could not be installed, as C(REPO/NAME), with the reason. The others are installed.
   returned: always, once the mirror was asked
   type: dict
 """

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mirror_gc
-short_description: Retire and collect what nothing in a mirror's store names any more
+short_description: Retire and collect unreferenced commits of a mirror's store
 version_added: 0.9.0
 description:
-  - Does what every sync does at its end, without a sync. No Hub is asked.
-  - A commit that nothing names any more is retired first. It stays served by its id for O(grace), then a later run
-    collects it, with the contents that nothing else names.
-  - What stays is what a reference names, the last C(keep) that it named, what is pinned, what waits for a person, and
-    what the whitelist names by its commit.
+  - Does what every sync does at its end, without a sync. It does not contact the Hub.
+  - A commit that nothing references any more is first retired. It stays served by its id for O(grace). A later run then
+    collects it, with the contents that nothing else references.
+  - Kept are the commit of each reference, its last C(keep) commits, pinned and pending commits, and commits that the
+    whitelist names by their ids.
   - Nothing is collected in a repository that can't be read, or whose listings and files disagree. The task then fails
     at the end and names it.
 options:
   models:
     description:
-      - The whitelist, as M(modelops.hf_mirror.mirror_models) takes it. It says how many commits of a reference stay, as
-        C(keep). Of a reference that it does not name, all stay.
+      - The whitelist, as M(modelops.hf_mirror.mirror_models) takes it. Its C(keep) sets how many commits of a reference
+        are kept. Of a reference that it does not name, all are kept.
     type: list
     elements: dict
     aliases: [models_to_sync]
@@ -32,17 +32,17 @@ extends_documentation_fragment:
   - modelops.hf_mirror.settings.actor
 attributes:
   check_mode:
-    description: Returns what would be retired and collected and the bytes that it frees, and writes nothing.
+    description: Returns what would be retired and collected and how many bytes this would free, and writes nothing.
     support: full
   diff_mode:
-    description: Shows each commit that is retired or collected, and each content that nothing names.
+    description: Shows each commit that is retired or collected, and each unreferenced content.
     support: full
 author:
   - modelops.hf_mirror contributors (@modelops)
 """
 
 EXAMPLES = r"""
-- name: Make room
+- name: Free disk space
   modelops.hf_mirror.mirror_gc:
     store: /srv/hf-mirror
     models: "{{ models_to_sync }}"
@@ -56,16 +56,16 @@ retired:
   type: list
   elements: str
 collected:
-  description: Commits that are gone, or whose files that were not listed any more are, as C(REPO@COMMIT).
+  description: Commits that were removed, or whose no longer listed files were removed, as C(REPO@COMMIT).
   returned: always, once the store was read
   type: list
   elements: str
 freed_bytes:
-  description: The bytes that this frees.
+  description: The number of bytes freed.
   returned: always, once the store was read
   type: int
 failures:
-  description: Where nothing could be collected, and why.
+  description: Repositories in which nothing could be collected, and why.
   returned: always, once the store was read
   type: dict
 """

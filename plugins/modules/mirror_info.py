@@ -8,12 +8,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mirror_info
-short_description: Tell what a mirror's store has, and how it fares
+short_description: Return the contents and the state of a mirror's store
 version_added: 0.9.0
 description:
-  - Returns each repository with its references, their versions, its commits and why they stay, each entry of the
-    whitelist with its last success and its failures, the last run, and the disk.
-  - Reads the store alone. No Hub is asked, nothing is written.
+  - Returns each repository with its references, their versions, its commits and why they are kept, each entry of the
+    whitelist with its last success and its failures, the last run, and the disk usage.
+  - Only reads the store. It does not contact the Hub and writes nothing.
 extends_documentation_fragment:
   - modelops.hf_mirror.settings.store
 attributes:
@@ -30,12 +30,12 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Look at the mirror
+- name: Inspect the mirror
   modelops.hf_mirror.mirror_info:
     store: /srv/hf-mirror
   register: mirror
 
-- name: Show what waits for a person
+- name: Show which entries have a pending commit
   ansible.builtin.debug:
     msg: "{{ mirror.entries | selectattr('pending') | map(attribute='name') }}"
 """
@@ -54,14 +54,14 @@ repos:
       description: V(model), V(dataset) or V(space).
       type: str
     problem:
-      description: Why the repository can't be read, where that is so. The rest is empty then.
+      description: Why the repository can't be read, if so. The other values are empty then.
       type: str
     refs:
       description:
-        - The references. Each has C(name), C(commit) (what is published), C(pending) (a commit that waits for a
-          person), C(frozen), and C(versions).
-        - C(versions) are its publishes, the newest first, with C(serial), C(commit), C(time), C(actor), C(rollback) and
-          C(here), which says whether the store still has the commit, so that a person can go back to it.
+        - The references. Each has C(name), C(commit) (the published one), C(pending) (a commit that waits for
+          approval), C(frozen), and C(versions).
+        - C(versions) are its publishes, newest first, with C(serial), C(commit), C(time), C(actor), C(rollback) and
+          C(here), which is true if the store still has the commit, so that you can roll back to it.
       type: list
       elements: dict
     commits:
@@ -69,26 +69,26 @@ repos:
         - The commits that the store has. Each has C(commit), C(files), C(bytes), C(refs) (those that name it),
           C(pinned), C(listed) (the whitelist names it by its id), and C(retired_hours), which is null where something
           names it.
-        - Two commits share what they have in common. The bytes of both are more than those on the disk.
+        - Commits share equal contents, so the sum of their bytes may be more than their disk usage.
       type: list
       elements: dict
 entries:
   description:
-    - All that ever was in the whitelist, and each reference of the store. Each has C(name), C(commit), C(pending),
-      C(files), C(bytes), C(versions), C(pinned), C(retired), C(frozen), C(last_success) in seconds since 1970,
-      C(failures) (in a row) and C(message).
+    - Everything that ever was in the whitelist, and each reference of the store. Each has C(name), C(commit),
+      C(pending), C(files), C(bytes), C(versions), C(pinned), C(retired), C(frozen), C(last_success) in seconds
+      since 1970, C(failures) (in a row) and C(message).
   returned: success
   type: list
   elements: dict
 last_run:
   description:
-    - The last sync that came to its end, null where there was none. It has C(run) (its number), C(time), C(actor),
+    - The last sync that finished, null if there was none. It has C(run) (its number), C(time), C(actor),
       C(duration) in seconds, C(succeeded) (the entries that changed or recovered), C(unchanged) (how many others),
       C(failed) (why, by entry) and C(fetched_bytes).
   returned: success
   type: dict
 running:
-  description: The sync that is under way, null where there is none. It has C(by) and C(progress).
+  description: The sync in progress, null if there is none. It has C(by) and C(progress).
   returned: success
   type: dict
 disk:
@@ -97,13 +97,13 @@ disk:
   type: dict
 scrub:
   description:
-    - C(last) is the last look at all contents that came to its end, null where there was none, with C(began), C(ended),
+    - C(last) is the last complete scrub of all contents, null if there was none, with C(began), C(ended),
       C(contents), C(bytes) and C(rotten). C(rotten) is how many contents are rotten now and not served.
   returned: success
   type: dict
 node:
   description:
-    - What keepalived last made of this node of a pair, as C(state) and C(since). Null where it never said anything.
+    - The last state that keepalived reported for this node of a pair, as C(state) and C(since). Null if it never did.
     - The state is V(active), V(standby), V(fault) or V(stopped).
   returned: success
   type: dict

@@ -8,39 +8,39 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mirror_models
-short_description: Sync chosen Hugging Face repositories into a mirror's store
+short_description: Sync selected Hugging Face repositories into a mirror's store
 version_added: 0.9.0
 description:
-  - Brings the repositories of a whitelist from the Hub into a store that nginx serves and any Hub client understands.
+  - Syncs the repositories of a whitelist from the Hub into a store that nginx serves and any Hub client understands.
   - Every file is verified against the hash that the Hub declares (SHA-256 for LFS files, the Git blob's SHA-1 for the
     others) before it gets a name in the store. A branch or tag moves only when all its files are there.
-  - What is there already is not fetched again, whichever repository it came with. A download that was cut resumes.
-  - One repository that fails never stops the others. The task then fails at the end and names it, one message for each
-    cause.
-  - The store's folder must exist. An empty folder becomes a store. One with other things in it is refused.
-  - An upstream that goes back to an earlier commit, drops all files, is renamed, gated or gone is reported, not
-    followed. What is published stays served.
+  - Contents that are already in the store are not downloaded again, whichever repository they came from. Interrupted
+    downloads are resumed.
+  - A repository that fails does not stop the others. The task then fails at the end and names it, with one message for
+    each cause.
+  - The store's folder must exist. An empty folder becomes a store. A folder with other files is rejected.
+  - An upstream that goes back to an earlier commit, drops all files, is renamed, gated or removed is reported, not
+    followed. Published commits stay available.
 options:
   models:
     description:
-      - The whitelist, a list of entries. It is checked as a whole before anything is touched.
-      - C(repo_id) names the repository, for instance V(facefusion/models-3.0.0). It is all that an entry needs.
+      - The whitelist, a list of entries. It is checked as a whole before anything is changed.
+      - C(repo_id) names the repository, for example V(facefusion/models-3.0.0). It is the only required key.
       - C(repo_type) is V(model) (the default), V(dataset) or V(space).
       - C(revision) is a branch or tag without a slash in its name (default V(main)), C(refs/pr/N), C(refs/convert/NAME)
         or a commit of 40 hexadecimal digits.
       - C(files) lists the files to mirror. C(allow_patterns) and C(ignore_patterns) give shell patterns instead, as
         C(snapshot_download) of huggingface_hub takes them. With none of them, all files are mirrored.
-      - C(views) lists flat folders that shall hold the files as well, by hard link; nginx serves them under
-        C(/models/VIEW/). An entry fails where files of one name differ there, or its repository is gated or private.
-      - C(publish) is V(auto) (the default) or V(manual). V(manual) fetches and seals a new commit and leaves
+      - C(views) lists flat folders that also contain the files, as hard links; nginx serves them under
+        C(/models/VIEW/). An entry fails if files of the same name differ there, or its repository is gated or private.
+      - C(publish) is V(auto) (the default) or V(manual). V(manual) downloads and seals a new commit and leaves
         it pending.
       - C(token) is the name of one of O(tokens).
-      - C(keep) is the number of published commits of the revision that stay, so that a person can go back to them
-        (default V(2)).
+      - C(keep) is the number of published commits of the revision that are kept for a rollback (default V(2)).
       - C(formats) is V(any) (the default), V(no-pickle) or V(safe). V(no-pickle) holds a commit with a file
         that a loader would read as a pickle, also within archives. V(safe) publishes a commit only when each of its
         files is of a kind that is known to be harmless, by its structure. The message names the file, and why.
-      - C(formats_allow) lists shell patterns of files that are not looked at for C(formats).
+      - C(formats_allow) lists shell patterns of files that C(formats) does not check.
       - C(allow_rewind) follows an upstream that goes back to a commit that was published before (default V(false)).
       - C(labels) is a list of words for people.
       - One of O(models) and O(config) is required, and O(models) for O(state=absent).
@@ -49,26 +49,26 @@ options:
     aliases: [models_to_sync]
   models_file:
     description:
-      - The file that O(models) would be of the folder that the whitelist of O(config) is, for instance V(ansible.yml).
-        The other files count as well. Without it O(models) is all of the whitelist.
+      - If the whitelist of O(config) is a folder, the file in it that O(models) replaces, for example V(ansible.yml).
+        The other files still apply. Without it O(models) is the whole whitelist.
     type: str
   state:
     description:
-      - V(present) has the entries in the store and removes nothing.
-      - V(exact) also removes what no entry names. O(max_delete) is its limit.
-      - V(absent) removes the named revisions, and a repository as a whole when none of its revisions is left. No Hub is
-        asked.
+      - V(present) syncs the entries and removes nothing.
+      - V(exact) also removes what no entry names, up to O(max_delete).
+      - V(absent) removes the named revisions, and the whole repository if none of its revisions is left. It does not
+        contact the Hub.
     type: str
     choices: [present, exact, absent]
     default: present
   lock:
     description:
-      - The content of a lock file, as C(hf-mirror lock) writes it. Each entry then gets the commit and the files of the
-        lock, to the byte, or fails.
+      - The content of a lock file, as C(hf-mirror lock) writes it. Each entry then gets exactly the commit and files of
+        the lock, or fails.
     type: dict
   wait:
     description:
-      - Wait for a run that is under way on the same store, then do what is left. Otherwise the task fails at once.
+      - Wait for a run in progress on the same store, then do what is left. Otherwise the task fails at once.
     type: bool
     default: true
 extends_documentation_fragment:
@@ -83,10 +83,10 @@ requirements:
   - hf_xet 1.8, for O(xet=true)
 attributes:
   check_mode:
-    description: Asks the Hub and the store the same questions as a run, and writes nothing.
+    description: Reads the Hub and the store like a run, and writes nothing.
     support: full
   diff_mode:
-    description: Shows the old and new commit of each reference, and each file to be fetched with its size in bytes.
+    description: Shows the old and new commit of each reference, and each file to download with its size in bytes.
     support: full
 author:
   - modelops.hf_mirror contributors (@modelops)
@@ -139,7 +139,7 @@ repos:
       type: list
       elements: dict
     pending:
-      description: For each reference with C(publish=manual) its name and the commit that waits for a person.
+      description: For each reference with C(publish=manual) its name and the pending commit.
       type: list
       elements: dict
     commits:
@@ -147,7 +147,7 @@ repos:
       type: list
       elements: dict
 fetched_files:
-  description: Contents that the store did not have. In check mode those that would be fetched.
+  description: Number of contents that were downloaded, or in check mode would be.
   returned: always, once the Hub was asked
   type: int
   sample: 22
@@ -167,22 +167,22 @@ removed:
   type: list
   elements: str
 retired:
-  description: Commits that nothing names any more, as C(REPO@COMMIT). They are served by their ids for O(grace).
+  description: Commits that nothing references any more, as C(REPO@COMMIT). They are served by their ids for O(grace).
   returned: always, once the Hub was asked
   type: list
   elements: str
 collected:
-  description: Commits that are gone, or whose files that were not listed any more are, as C(REPO@COMMIT).
+  description: Commits that were removed, or whose no longer listed files were removed, as C(REPO@COMMIT).
   returned: always, once the Hub was asked
   type: list
   elements: str
 freed_bytes:
-  description: The bytes that RV(collected) and contents that nothing named free.
+  description: The bytes freed by RV(collected) and by unreferenced contents.
   returned: always, once the Hub was asked
   type: int
 failures:
   description:
-    - What could not be synced, by whitelist entry, with the reason. What failed besides the entries is under V(views),
+    - What could not be synced, by whitelist entry, with the reason. Other failures are under V(views),
       V(removal), V(max_delete), V(retention), V(catalogue), V(ledger) or V(whitelist).
   returned: always, once the Hub was asked
   type: dict
@@ -257,7 +257,7 @@ def _missing_library(call: Call) -> dict[str, Any] | None:
     """Say that a library is missing, or in check mode what can't be foreseen for that."""
     for library, error in {"huggingface_hub": HUGGINGFACE_HUB_ERROR, "urllib3": URLLIB3_ERROR}.items():
         if error and call.check_mode:
-            text = f"{missing_required_lib(library)} Until then nobody can tell what to fetch."
+            text = f"{missing_required_lib(library)} Until then check mode can't predict what to download."
             return {"skipped": True, "msg": text}
         if error:
             return {"failed": True, "msg": missing_required_lib(library), "exception": error}

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mirror_purge
-short_description: Take down what a mirror must not serve any more
+short_description: Remove permanently what a mirror must not serve
 version_added: 0.9.0
 description:
-  - Takes down a repository, a file of it, or a content wherever it is, at once and for good. No sync brings it again.
-  - The other node of a pair follows.
-  - Asks no Hub, and waits for no run.
+  - Removes a repository, a file of it, or a content wherever it is, at once and permanently. No sync brings it back.
+  - The other node of a pair does the same.
+  - It does not contact the Hub, and does not wait for a run.
 options:
   name:
     description:
@@ -26,16 +26,16 @@ options:
     choices: [model, dataset, space]
     default: model
   file:
-    description: Only what this path has in any commit of the repository O(name). It goes from all repositories.
+    description: Only the contents of this path in any commit of the repository O(name). All repositories lose them.
     type: str
   state:
     description:
-      - V(purged) takes it down. V(lifted) lets a sync bring it again.
+      - V(purged) removes it. V(lifted) allows a sync to download it again.
     type: str
     choices: [purged, lifted]
     default: purged
   note:
-    description: Why, for the ledger and for whoever asks for it later.
+    description: The reason, for the ledger and for later messages.
     type: str
     default: ""
 extends_documentation_fragment:
@@ -43,17 +43,17 @@ extends_documentation_fragment:
   - modelops.hf_mirror.settings.actor
 attributes:
   check_mode:
-    description: Says what would go, and writes nothing.
+    description: Returns what would be removed, and writes nothing.
     support: full
   diff_mode:
-    description: Shows what goes.
+    description: Shows what is removed.
     support: full
 author:
   - modelops.hf_mirror contributors (@modelops)
 """
 
 EXAMPLES = r"""
-- name: Take down one file, whatever commit has it
+- name: Remove one file from all commits
   modelops.hf_mirror.mirror_purge:
     store: /srv/hf-mirror
     name: facefusion/models-3.3.0
@@ -63,7 +63,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 purged:
-  description: What went, or in check mode would go, as C(REPO) or C(REPO@COMMIT PATH).
+  description: What was removed, or in check mode would be, as C(REPO) or C(REPO@COMMIT PATH).
   returned: success
   type: list
   elements: str

@@ -11,10 +11,10 @@ module: mirror_ref
 short_description: Promote, roll back, pin and freeze what a mirror publishes
 version_added: 0.9.0
 description:
-  - Lets a branch or tag name another commit that the store has, keeps a commit, or lets a reference stay where it is.
-  - It takes effect at one instant, also while a sync is under way. No Hub is asked and nothing is fetched. A commit is
-    published only when all its files are there and can be read.
-  - The ledger says who did it and why.
+  - Points a branch or tag to another commit in the store, keeps a commit, or freezes a reference.
+  - It takes effect atomically, also during a sync. It does not contact the Hub and downloads nothing. A commit is
+    published only if all its files exist and can be read.
+  - The ledger records who did it and why.
 options:
   repo_id:
     description: The repository, for instance V(facefusion/models-3.0.0).
@@ -32,24 +32,23 @@ options:
   commit:
     description:
       - A commit that the store has. Seven digits of it are enough.
-      - Required for O(state=rolled_back). A task that is run twice would go back twice, and two mirrors may differ in
-        what they published before.
-      - With O(state=promoted) it may be left out. Then the commit that waits for a person is published, and where none
-        waits nothing is done.
-      - With O(state=pinned) and O(state=unpinned) it may be left out. Then it is the commit that O(ref) names.
+      - Required for O(state=rolled_back), because a task that runs twice would roll back twice, and two mirrors may
+        have published different commits before.
+      - Optional for O(state=promoted), which then publishes the pending commit, or does nothing if there is none.
+      - Optional for O(state=pinned) and O(state=unpinned), which then use the current commit of O(ref).
     type: str
   state:
     description:
       - V(promoted) publishes O(commit) under O(ref).
-      - V(rolled_back) does the same with a commit that O(ref) named before. No sync publishes the one that it leaves
-        again, until a person does or the upstream moves on to another.
+      - V(rolled_back) does the same with a commit that O(ref) named before. No sync publishes the rolled-back commit
+        again, until somebody promotes it or the upstream moves to another one.
       - V(pinned) keeps O(commit), whatever is published. V(unpinned) keeps it no longer than the whitelist says.
-      - V(frozen) lets O(ref) stay where it is, whatever the upstream does. V(unfrozen) lets it follow again.
+      - V(frozen) holds O(ref) where it is, whatever the upstream does. V(unfrozen) lets it follow the upstream again.
     type: str
     choices: [promoted, rolled_back, pinned, unpinned, frozen, unfrozen]
     required: true
   note:
-    description: Why, for the ledger. Without a change nothing is noted.
+    description: The reason, for the ledger. It is recorded only if something changes.
     type: str
     default: ""
 extends_documentation_fragment:
@@ -57,14 +56,14 @@ extends_documentation_fragment:
   - modelops.hf_mirror.settings.actor
 attributes:
   check_mode:
-    description: Decides by the same facts, looks at the same files, and writes nothing.
+    description: Makes the same checks as a run, and writes nothing.
     support: full
   diff_mode:
-    description: Shows what O(ref) names before and after, or what is said of O(commit) or O(ref).
+    description: Shows the commit of O(ref), or the state of O(commit) or O(ref), before and after.
     support: full
 seealso:
   - module: modelops.hf_mirror.mirror_info
-    description: Tells which commits there are.
+    description: Returns the commits in the store.
 author:
   - modelops.hf_mirror contributors (@modelops)
 """
@@ -79,7 +78,7 @@ EXAMPLES = r"""
     note: faces turn green
   become: true
 
-- name: Publish what waits for approval
+- name: Publish the pending commit
   modelops.hf_mirror.mirror_ref:
     store: /srv/hf-mirror
     repo_id: facefusion/models-3.3.0
@@ -98,14 +97,14 @@ repo_type:
   type: str
 ref:
   description: The branch or tag.
-  returned: success, but for O(state=pinned) and O(state=unpinned)
+  returned: success, except for O(state=pinned) and O(state=unpinned)
   type: str
 commit:
   description: The whole id of the commit that O(ref) names now or in check mode would name, or of the pinned one.
   returned: success
   type: str
 old:
-  description: What O(ref) named before, null where it was not published.
+  description: The previous commit of O(ref), null if it was not published.
   returned: when O(ref) moved
   type: str
 serial:

@@ -11,32 +11,32 @@ module: mirror_verify
 short_description: Verify a mirror's store, and repair what is rotten
 version_added: 0.9.0
 description:
-  - Looks whether a store is what it should be, in its structure or down to the last byte.
-  - A content that is not what its name says is made unreadable at once under all its names, which nginx answers with
-    403. It is then fetched again from the Hub, verified, and takes the place of the rotten one under each of its
+  - Verifies the structure of a store, or every byte of it.
+  - A content that does not match its hash is made unreadable at once under all its names, for which nginx returns
+    403. It is then downloaded again from the Hub, verified, and put in place of the rotten one under each of its
     names, also in views.
-  - A rotten content that no repository has any more is removed.
-  - Nginx and syncs go on meanwhile.
-  - Fails when damage is left.
+  - A rotten content that no repository needs any more is removed.
+  - nginx and syncs continue meanwhile.
+  - The task fails if damage is left.
 options:
   mode:
     description:
-      - V(structure) checks that all names fit together, from each reference to the size of each content. It takes
-        seconds and changes nothing. Each finding says how to mend it.
-      - V(content) reads all contents again from the disk and compares their hashes. It goes on where the last call
+      - V(structure) checks that all names are consistent, from each reference to the size of each content. It takes
+        seconds and changes nothing. Each finding says how to repair it.
+      - V(content) reads all contents again from the disk and compares their hashes. It continues where the last call
         ended. After the last content the next round begins.
     type: str
     choices: [structure, content]
     default: structure
   repair:
     description:
-      - Fetch again what is rotten, for O(mode=content). Without it what is rotten is only made unreadable.
+      - Download rotten contents again, for O(mode=content). Otherwise they are only made unreadable.
     type: bool
     default: true
   models:
     description:
-      - The whitelist, as M(modelops.hf_mirror.mirror_models) takes it. It says which of O(tokens) opens which
-        repository, and nothing else.
+      - The whitelist, as M(modelops.hf_mirror.mirror_models) takes it. It is used only to find which of O(tokens) opens
+        which repository.
     type: list
     elements: dict
 extends_documentation_fragment:
@@ -52,14 +52,14 @@ attributes:
     description: With O(mode=content) everything is read as in a run, and nothing is changed or remembered.
     support: full
   diff_mode:
-    description: There is no diff; RV(findings) says what is wrong.
+    description: There is no diff. See RV(findings).
     support: none
 author:
   - modelops.hf_mirror contributors (@modelops)
 """
 
 EXAMPLES = r"""
-- name: See that all names in the store fit together
+- name: Check that all names in the store are consistent
   modelops.hf_mirror.mirror_verify:
     store: /srv/hf-mirror
   become: true
@@ -92,14 +92,14 @@ findings:
       description: Where, relative to the store. With O(mode=structure).
       type: str
     damage:
-      description: Whether it is served, or would be. What is not is only left over. With O(mode=structure).
+      description: True if it affects clients, false if it is only left over. With O(mode=structure).
       type: bool
     mend:
-      description: Commands that mend it. With O(mode=structure).
+      description: Commands that repair it. With O(mode=structure).
       type: list
       elements: str
     sync:
-      description: Whether a sync is to follow these commands. With O(mode=structure).
+      description: Whether a sync is needed after these commands. With O(mode=structure).
       type: bool
     etag:
       description: The content's name. With O(mode=content).
@@ -118,7 +118,7 @@ findings:
       description: Why it could not be repaired. With O(mode=content).
       type: str
 contents:
-  description: How many contents were looked at.
+  description: How many contents were read.
   returned: with O(mode=content)
   type: int
 bytes:
@@ -126,12 +126,12 @@ bytes:
   returned: with O(mode=content)
   type: int
 complete:
-  description: Whether the round came to its end.
+  description: Whether the round is complete.
   returned: with O(mode=content)
   type: bool
 last:
   description:
-    - The last round that came to its end. When it C(began) and C(ended) in seconds since 1970, how many C(contents) and
+    - The last complete round. When it C(began) and C(ended) in seconds since 1970, how many C(contents) and
       C(bytes) it read, how many of them were C(rotten).
   returned: with O(mode=content)
   type: dict

@@ -47,7 +47,7 @@ def endpoint_problem(url: object, instead: str) -> str | None:
     if "@" in parts.netloc:
         return f"has a user or a password in it, which everybody could read: {instead}"
     if parts.query or parts.fragment:
-        return f"has a part that begins with ? or #: give scheme, host, port and path alone; {instead}"
+        return f"contains a ? or #: give only scheme, host, port and path; {instead}"
     return None
 
 
@@ -75,7 +75,7 @@ def _problem(url: object) -> str | None:
     except ValueError:
         return wrong
     if parts.netloc.count("@") > 1:
-        return "has more than one @: write one in a password as %40"
+        return "has more than one @: write an @ in a password as %40"
     if is_web and not _HOST.fullmatch(str(parts.hostname)):
-        return "has a character in its host that no host has"
+        return "has an invalid character in its host name"
     return None if is_web else wrong

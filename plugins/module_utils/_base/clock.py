@@ -19,7 +19,7 @@ class StoppedError(MirrorError):
     """The run was asked to end (SIGTERM, Ctrl-C); what is under way stays resumable."""
 
     def __init__(
-        self, text: str = "stopped before it was finished; the next run goes on from there", cause: str = "stopped"
+        self, text: str = "stopped before it was finished; the next run continues from there", cause: str = "stopped"
     ) -> None:
         super().__init__(text, cause=cause)
 

@@ -37,7 +37,7 @@ def others_can_change(file: Path) -> str | None:
         mode = place.stat().st_mode
         is_sticky = stat.S_ISDIR(mode) and mode & stat.S_ISVTX
         if mode & stat.S_IWOTH and not (is_sticky and place not in places) and not stat.S_ISCHR(mode):
-            what = "it" if place in places else f"{place}, where it is,"
+            what = "it" if place in places else f"its folder {place}"
             return f"{what} has mode {stat.S_IMODE(mode):04o}, everybody can write there: chmod o-w {place}"
     return None
 

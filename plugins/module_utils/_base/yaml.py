@@ -44,7 +44,7 @@ def load(file: Path, text: str | bytes, error: type[MirrorError], secret: bool =
     if YAML_ERROR:
         raise error(f"{file} can't be read without PyYAML, which is not installed here")
     if len(text) > MOST_BYTES:
-        raise error(f"{file} has more than {MOST_BYTES >> 20} MiB, which is the most: write several files")
+        raise error(f"{file} has more than {MOST_BYTES >> 20} MiB, the limit: split it into several files")
     try:
         loader = yaml.SafeLoader(text)
         root: Any = loader.get_single_node()
@@ -95,11 +95,11 @@ def _outgrown(root: Any) -> tuple[int, str] | None:
             sizes, heights = zip((1, 0), *(measured[id(part)] for part in parts))
             measured[id(node)] = size, height = sum(sizes), 1 + max(heights)
             if size > MOST_NODES:
-                return line, f"has more than {MOST_NODES} items, an alias counted for what it stands for"
+                return line, f"has more than {MOST_NODES} items, with aliases expanded"
             if height > DEEPEST:
                 return line, f"is nested more than {DEEPEST} deep"
         elif measured.get(id(node)) == _UNDER_WAY:
-            return line, "is a part of itself, by an alias"
+            return line, "contains itself, through an alias"
         elif id(node) not in measured:
             if isinstance(node, yaml.ScalarNode) and len(node.value) > LONGEST_SCALAR:
                 return line, f"is longer than {LONGEST_SCALAR} characters"

@@ -104,7 +104,7 @@ def _left(store: Store, findings: Findings) -> Iterator[Finding]:
         )
     for suffix in (".again", ".rotten", ".sound"):
         for file in sorted(store.staging.glob(f"*{suffix}")):
-            yield findings.orphan(file, "belongs to a repair that is not finished: the next scrub goes on from there")
+            yield findings.orphan(file, "belongs to a repair that is not finished: the next scrub continues from there")
     for entry in store.trash.glob("*"):
         yield findings.orphan(entry, "was being removed: the next sync does the rest")
 

@@ -311,7 +311,7 @@ class _Check:
                 yield self._findings.orphan(entry, "is neither a ref nor a commit")
         for snapshot in _entries(self._folder / "snapshots"):
             if snapshot.name not in self._sealed:
-                yield self._findings.orphan(snapshot, "is not sealed: a sync that needs it goes on from there")
+                yield self._findings.orphan(snapshot, "is not sealed: a sync that needs it continues from there")
                 continue
             listed = self._listed.get(Commit(snapshot.name), {})
             for name in [one for one in files_below(snapshot) if one not in listed]:

@@ -38,7 +38,7 @@ def alert(session: Session) -> int:
             _note_refused(store)
             news = due(store.ledger.state().repos, alerts.threshold)
             if not news:
-                session.terminal.say("nothing is to be told")
+                session.terminal.say("nothing to report")
                 return FINE
             problems = notifier.send(*message(news, alerts.language, host), failure=bool(news.failing))
             # told is what one receiver took, at least
@@ -55,7 +55,7 @@ def alert(session: Session) -> int:
         problems = notifier.send(*message(news, alerts.language, host), failure=True)
     for text in problems:
         complain(text)
-    session.terminal.say(f"{len(notifier) - len(problems)} of {len(notifier)} receivers took the message")
+    session.terminal.say(f"{len(notifier) - len(problems)} of {len(notifier)} receivers accepted the message")
     return FAILED if problems else FINE
 
 
@@ -73,7 +73,7 @@ def _note_refused(store: Store) -> None:
     # what these codes stand for is in the ledger, or nobody's failure
     if result == "exit-code" and status not in map(str, (FAILED, BUSY, STOPPED, DIED)):
         unit = os.environ.get("MONITOR_UNIT", "the sync's unit")
-        cause = f"{unit} ended with exit code {status} before a run began: journalctl -u {unit} says why"
+        cause = f"{unit} ended with exit code {status} before a run began: see journalctl -u {unit}"
         note_death(store, MirrorError(cause), run=None)
 
 
@@ -81,8 +81,8 @@ def _receivers(session: Session) -> list[str]:
     """Return the URLs of those who are told. They are secrets."""
     file = session.config.alerts.urls_file
     if file is None:
-        raise ConfigError("there is nobody to tell: give alerts: urls_file: FILE in the configuration")
+        raise ConfigError("no receiver is configured: set alerts: urls_file: FILE in the configuration")
     urls = read_urls(file)
     if not urls:
-        raise ConfigError(f"{file} names nobody to tell: write an apprise URL on a line of its own")
+        raise ConfigError(f"{file} names no receiver: add an apprise URL on a line of its own")
     return urls

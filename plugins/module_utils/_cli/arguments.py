@@ -24,19 +24,19 @@ _ACCESS_LOG = Path("/var/log/hf-mirror/access.log")
 
 _EXIT_CODES = """\
 exit codes:
-  0  done, or nothing was to be done
-  1  some entries failed, or more would have been removed than max_delete allows (and nothing was); all else
-     is done; alert: a receiver did not take the message; promote,
+  0  success, or nothing to do
+  1  some entries failed, or more would have been removed than max_delete allows (and nothing was removed);
+     everything else is done; alert: a receiver did not accept the message; promote,
      rollback: the ref moved, a view did not
-  2  the command line, configuration, whitelist or installation is wrong; nothing was touched
-  3  another run is under way on this store (gc, sync without --wait); scrub: another scrub
-  4  stopped by a signal; the next sync, or scrub, goes on from there
-  5  the store can't be used; fsck: it is damaged; scrub: something is rotten and was not repaired
-  6  ended by a limit (time, no progress, memory) or by an error that nobody foresaw; the next sync goes on
+  2  the command line, configuration, whitelist or installation is wrong; nothing was changed
+  3  another run is in progress on this store (gc, sync without --wait); scrub: another scrub
+  4  stopped by a signal; the next sync, or scrub, continues from there
+  5  the store can't be used; fsck: it is damaged; scrub: a content is rotten and was not repaired
+  6  stopped by a limit (time, no progress, memory) or by an unexpected error; the next sync continues
 
 environment:
-  HF_ENDPOINT  the Hub's URL, where neither --endpoint nor the configuration says it
-  HF_TOKEN     access token for entries that name none, where tokens_file has no default
+  HF_ENDPOINT  the Hub's URL, if neither --endpoint nor the configuration sets it
+  HF_TOKEN     access token for entries that name none, if tokens_file has no default
 """
 
 #: What a node of a pair can be: whoever is active has the floating address.
@@ -47,7 +47,7 @@ CHANGES = {
     "promote": "publish a commit under a ref, by default the pending one",
     "rollback": "publish an earlier commit of a ref again, by default the previous one",
     "pin": "keep a commit, whatever is published later",
-    "unpin": "keep it no longer than the whitelist says",
+    "unpin": "stop keeping a commit longer than the whitelist says",
     "freeze": "hold a ref where it is, whatever the upstream does",
     "unfreeze": "let a ref follow the upstream again",
 }
@@ -58,7 +58,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     common = _common()
     parser = argparse.ArgumentParser(
         prog="hf-mirror",
-        description="Mirror chosen Hugging Face repositories into a store that nginx serves.",
+        description="Mirror selected Hugging Face repositories into a store that nginx serves.",
         epilog=_EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[common],
@@ -79,44 +79,53 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
             "--state",
             choices=["present", "exact", "absent"],
             default="present",
-            help="present: have the entries; exact: and nothing else; absent: take them away (default: present)",
+            help="present: mirror the entries; exact: also remove everything else; absent: remove the entries"
+            " (default: present)",
         )
         _add(one, "max_delete")
-    sync.add_argument("--wait", action="store_true", help="follow a run that is under way, then do what is left")
+    sync.add_argument("--wait", action="store_true", help="first wait for a run in progress, then do what is left")
     status = command("status", "show what is published, what fails, and the run in progress")
-    status.add_argument("--follow", action="store_true", help="show the run that is under way until it ends, first")
+    status.add_argument("--follow", action="store_true", help="first show the run in progress until it ends")
     log = command("log", "show the events of the ledger, newest last")
-    log.add_argument("name", nargs="?", metavar="REPO", help="only what concerns this repository")
+    log.add_argument("name", nargs="?", metavar="REPO", help="only events of this repository")
     log.add_argument("-n", type=_count, default=20, metavar="N", dest="count", help="how many records (default: 20)")
     fsck = command("fsck", "verify the structure of the store, without changing it")
-    scrub = command("scrub", "hash all contents again, quarantine what is rotten, and fetch it again")
+    scrub = command("scrub", "hash all contents again, quarantine corrupt ones, and download them again")
     _add(scrub, "scrub_rate")
     _add(scrub, "scrub_seconds")
-    scrub.add_argument("--no-repair", action="store_false", dest="repair", help="fetch nothing; asks no Hub")
+    scrub.add_argument(
+        "--no-repair", action="store_false", dest="repair", help="download nothing; does not contact the Hub"
+    )
     lock = command("lock", "write a lock file: commit, SHA-256 and size of each published file of the whitelist")
-    lock.add_argument("--output", type=Path, metavar="FILE", help="where to, at one instant (default: standard output)")
+    lock.add_argument(
+        "--output", type=Path, metavar="FILE", help="the file to write atomically (default: standard output)"
+    )
     lock.set_defaults(json=True)
     alert = command("alert", "send alerts for entries that keep failing, and for those that recovered, each once")
-    alert.add_argument("--test", action="store_true", help="send a message that only shows that messages arrive")
-    gc = command("gc", "retire and collect unreferenced commits, as every sync does at its end; asks no Hub")
-    gc.add_argument("--check", action="store_true", help="say what would be done and what that frees, and do nothing")
+    alert.add_argument("--test", action="store_true", help="send a test message")
+    gc = command(
+        "gc", "retire and collect unreferenced commits, as every sync does at its end; does not contact the Hub"
+    )
+    gc.add_argument("--check", action="store_true", help="only report what would be done and how much it would free")
     _add(gc, "grace")
     follow = command("follow", "replicate the peers: fetch what they have, and publish what they published")
     follow.add_argument(
         "--interval",
         type=_interval,
         metavar="SECONDS",
-        help="again after so many seconds, until stopped (or once)",
+        help="repeat after this time, until stopped (default: run once)",
     )
     compare = command("compare", "show the differences between this store and those of the peers")
     node = command("node", "record the state of this node in a pair; keepalived calls this")
     node.add_argument("state", choices=NODE_STATES)
-    purge = command("purge", "take down a repository, a file or a content permanently; asks no Hub")
+    purge = command("purge", "take down a repository, a file or a content permanently; does not contact the Hub")
     purge.add_argument("name", metavar="REPO|HASH", help="a repository, or a content by its SHA-256 or Git blob SHA-1")
-    purge.add_argument("--file", metavar="PATH", help="only what this path has in any commit, from all repositories")
-    purge.add_argument("--note", default="", metavar="TEXT", help="why, for people")
-    purge.add_argument("--check", action="store_true", help="say what would be taken down, and do nothing")
-    purge.add_argument("--lift", action="store_true", help="let it come again; what is gone stays gone until a sync")
+    purge.add_argument(
+        "--file", metavar="PATH", help="only the contents that this path has in any commit, from all repositories"
+    )
+    purge.add_argument("--note", default="", metavar="TEXT", help="the reason, for people")
+    purge.add_argument("--check", action="store_true", help="only report what would be taken down")
+    purge.add_argument("--lift", action="store_true", help="allow it again; the next sync may download it")
     audit = _log_commands(command)
     changes = _changes(command)
     difference = command("diff", "show the files that differ between two commits in the store")
@@ -135,16 +144,16 @@ def _log_commands(command: Callable[[str, str], argparse.ArgumentParser]) -> arg
     audit = command("audit", "show who downloaded what and when, from nginx's access log, newest last")
     audit.epilog = (
         f"Requests of one client for one file of one commit are one download if each begins no later than {GAP // 60}"
-        " minutes after the end of those before it. --commit with --by client tells who still uses a commit."
+        " minutes after the end of those before it. --commit with --by client shows who still uses a commit."
     )
     audit.add_argument("--repo", metavar="REPO", help="only from this repository")
     audit.add_argument("--repo-type", choices=REPO_TYPES, help="only from repositories of this type")
     audit.add_argument("--commit", metavar="COMMIT", help="only of this commit; seven digits of it are enough")
     audit.add_argument("--user", metavar="NAME", help="only by this user")
     audit.add_argument("--client", metavar="ADDRESS", help="only by the client with this IP address")
-    audit.add_argument("--by", choices=list(KEYS), help="count downloads by this, what was fetched last at the end")
+    audit.add_argument("--by", choices=list(KEYS), help="count downloads by this, the latest download last")
     wanted = command("wanted", "show what clients requested and did not find, from nginx's access log")
-    wanted.epilog = "Clients also try files that a repository never had: look before --yaml goes into a whitelist."
+    wanted.epilog = "Clients also try files that a repository never had: check the --yaml output before you use it."
     for one in (audit, wanted):
         one.add_argument(
             "--log",
@@ -154,9 +163,9 @@ def _log_commands(command: Callable[[str, str], argparse.ArgumentParser]) -> arg
             help="and FILE.1, FILE.2.gz... (default: %(default)s)",
         )
         one.add_argument("--since", metavar="TIME", help="3d, 12h or 30m ago, or 2026-11-25T02:00Z")
-    audit.add_argument("--until", metavar="TIME", help="only what ended before that")
+    audit.add_argument("--until", metavar="TIME", help="only downloads that ended before that")
     shown = wanted.add_mutually_exclusive_group()
-    shown.add_argument("--yaml", action="store_true", help="print it as entries of a whitelist")
+    shown.add_argument("--yaml", action="store_true", help="print the result as whitelist entries")
     shown.add_argument("--json", action="store_true", help="print the result for programs, and nothing else")
     return audit
 
@@ -167,11 +176,11 @@ def _changes(command: Callable[[str, str], argparse.ArgumentParser]) -> list[arg
     for name, text in CHANGES.items():
         one = command(name, text)
         what = "COMMIT" if name.endswith("pin") else "REF"
-        one.add_argument("name", metavar=f"REPO@{what}", help="as status shows it; main where there is no @")
+        one.add_argument("name", metavar=f"REPO@{what}", help="as status shows it; without @, main")
         if name in ("promote", "rollback"):
             one.add_argument("commit", nargs="?", metavar="COMMIT", help="seven digits of it are enough")
-        one.add_argument("--note", metavar="TEXT", default="", help="why, for the log")
-        one.add_argument("--check", action="store_true", help="say what would be done, and do nothing")
+        one.add_argument("--note", metavar="TEXT", default="", help="the reason, for the log")
+        one.add_argument("--check", action="store_true", help="only report what would be done")
         found.append(one)
     return found
 
@@ -202,16 +211,16 @@ def _add(parser: argparse._ActionsContainer, name: str) -> None:
         metavar=one.metavar,
         dest=name,
         default=argparse.SUPPRESS,
-        help=f"{one.line()}{'; again for another one' if is_list else ''}{more}".replace("%", "%%"),
+        help=f"{one.line()}{'; repeatable' if is_list else ''}{more}".replace("%", "%%"),
     )
 
 
 def _common() -> argparse.ArgumentParser:
     """Return the options that stand before or after the command."""
     common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS, allow_abbrev=False)
-    group = common.add_argument_group("options of all commands, which win over the configuration")
+    group = common.add_argument_group("options of all commands, which override the configuration")
     group.add_argument("--config", type=Path, metavar="FILE", help="configuration, or just a whitelist, in YAML")
-    group.add_argument("--traceback", action="store_true", help="show where an error that nobody foresaw comes from")
+    group.add_argument("--traceback", action="store_true", help="show the traceback of an unexpected error")
     for name in ("store", "endpoint", "proxy", "peers", "workers", "bandwidth", "reserve"):
         _add(group, name)
     return common

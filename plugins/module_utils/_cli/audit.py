@@ -55,7 +55,7 @@ def wanted(session: Session) -> int:
         if found.repos:
             terminal.table(("REPOSITORY", "LACKS", ">REQUESTS", ">CLIENTS", "LAST"), list(_rows(found)))
     if found.left_out:
-        complain(f"requests for what no whitelist could name, which are left out: {found.left_out}")
+        complain(f"left out requests for names that are not valid in a whitelist: {found.left_out}")
     _complain(log)
     return FINE
 
@@ -132,6 +132,6 @@ def _one_line(text: str) -> str:
 
 def _complain(log: AccessLog) -> None:
     if log.skipped:
-        complain(f"lines of the log that are torn or strange, and don't count: {log.skipped}")
+        complain(f"ignored damaged lines of the log: {log.skipped}")
     for part in log.damaged:
-        complain(f"{part} is damaged: what could be read of it counts")
+        complain(f"{part} is damaged: only its readable part counts")

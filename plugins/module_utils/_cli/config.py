@@ -42,10 +42,10 @@ def _entries(value: Any) -> str | None:
 
 @dataclass(frozen=True)
 class Alerts:
-    """When and how people are told that an entry keeps failing."""
+    """When and how people are alerted that an entry keeps failing."""
 
     threshold: int = setting(
-        "How many times in a row an entry fails before it is reported.",
+        "After how many failures in a row an entry is reported.",
         default=3,
         type="int",
         unit="failures in a row",
@@ -53,7 +53,7 @@ class Alerts:
         most=1000,
     )
     language: str = setting("The language of alerts.", default=LANGUAGES[0], choices=tuple(LANGUAGES))
-    urls_file: Path | None = setting("File with the receivers of alerts, one URL of apprise on each line.", type="path")
+    urls_file: Path | None = setting("File with the receivers of alerts, one apprise URL per line.", type="path")
 
 
 ALERTS = settings_of(Alerts)
@@ -71,10 +71,10 @@ class Config:
 
     values: Mapping[str, Any] = field(default_factory=dict)
     models: list[Any] | None = setting("The whitelist, a list of entries.", type="list", check=_entries)
-    whitelist: Path | None = setting("File with the whitelist, or a folder of such files.", type="path")
+    whitelist: Path | None = setting("File with the whitelist, or a folder of whitelist files.", type="path")
     tokens_file: Path | None = setting("File with access tokens by name.", type="path")
-    lock_file: Path | None = setting("Lock file, which is obeyed to the byte.", type="path")
-    alerts: Alerts = setting("When and how people are told.", default=Alerts(), type="dict", check=_alerts)
+    lock_file: Path | None = setting("Lock file; only exactly what it lists is synced.", type="path")
+    alerts: Alerts = setting("When and how to send alerts.", default=Alerts(), type="dict", check=_alerts)
     sources: list[str] = field(default_factory=list)
 
     @property
@@ -96,7 +96,7 @@ class Config:
             entries = read_entries(self.whitelist)
             return parse(entries, entries.sources)
         if self.models is None:
-            raise ConfigError("there is no whitelist: give --config FILE with the key models or whitelist")
+            raise ConfigError("no whitelist is given: pass --config FILE with the key models or whitelist")
         return parse(self.models, self.sources)
 
     def tokens(self) -> dict[str | None, str]:
@@ -108,7 +108,7 @@ class Config:
             raise ConfigError(f"{self.tokens_file} must be a mapping NAME: TOKEN")
         for name, token in content.items():
             if not is_token(token):
-                raise ConfigError(f"{self.tokens_file}: what is given for {name} is no token")
+                raise ConfigError(f"{self.tokens_file}: the value of {name} is not a valid token")
         # the name of the one for entries that name none
         return {**content, **({None: content["default"]} if "default" in content else {})}
 
@@ -119,7 +119,7 @@ class Config:
         try:
             return LockFile.from_json(json.loads(_read(self.lock_file, most=_MOST_OF_A_LOCK)))
         except (ValueError, RecursionError) as problem:
-            raise ConfigError(f"{self.lock_file} is no JSON: {problem}") from None
+            raise ConfigError(f"{self.lock_file} is not valid JSON: {problem}") from None
 
 
 #: All that somebody decides, but for the alerts, by name.
@@ -184,20 +184,20 @@ def _read(file: Path, secret: bool = False, most: int = MOST_BYTES) -> str:
     try:
         mode = file.stat().st_mode & 0o777
         if secret and mode & 0o007:
-            raise ConfigError(f"{file} has mode {mode:04o}, everybody can read the secrets in it: chmod 0600 {file}")
+            raise ConfigError(f"{file} has mode {mode:04o}, everybody can read its secrets. Run: chmod 0600 {file}")
         everybody = others_can_change(file)
         if everybody:
-            raise ConfigError(f"{file} is nothing to go by: {everybody}")
+            raise ConfigError(f"{file} is not trusted: {everybody}")
         with file.open("rb") as source:
             content = source.read(most + 1)
     except OSError as problem:
         raise ConfigError(f"{file} can't be read: {problem.strerror}") from None
     if len(content) > most:
-        raise ConfigError(f"{file} has more than {most >> 20} MiB, which is the most")
+        raise ConfigError(f"{file} has more than {most >> 20} MiB, the limit")
     try:
         return content.decode()
     except UnicodeDecodeError as problem:
-        raise ConfigError(f"{file} is no UTF-8 text: {problem.reason} at byte {problem.start}") from None
+        raise ConfigError(f"{file} is not UTF-8 text: {problem.reason} at byte {problem.start}") from None
 
 
 #: Bytes of a lock file: half a million files.

@@ -19,7 +19,7 @@ from .service import tell_status
 from .session import Session
 from .terminal import complain
 
-_FINE = "has what its peers have"
+_FINE = "up to date with its peers"
 
 
 def follow(session: Session) -> int:
@@ -51,7 +51,7 @@ def follow(session: Session) -> int:
         if interval is None:
             return FAILED if trouble else FINE
         if trouble != said:
-            tell_status(f"tries again every {interval} s: {trouble}" if trouble else _FINE)
+            tell_status(f"retries every {interval} s: {trouble}" if trouble else _FINE)
         if said and not trouble:
             session.terminal.say(_FINE)
         said = trouble
@@ -93,5 +93,5 @@ def compare(session: Session) -> int:
     if rows:
         session.terminal.table(["NAME", "WHAT", "HERE", "THERE", "PEER"], rows)
     else:
-        session.terminal.say(f"nothing differs from {', '.join(found)}")
+        session.terminal.say(f"no differences from {', '.join(found)}")
     return FAILED

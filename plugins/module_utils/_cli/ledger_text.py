@@ -38,17 +38,17 @@ def describe(record: Mapping[str, Any], failures: bool = True) -> str | None:
 
 _SENTENCES = {
     "start": "run {run} begins ({actor})",
-    "recover": "put in order: {what}",
-    "stopped": "stopped before the run was finished ({actor}); the next one goes on from there",
+    "recover": "recovered: {what}",
+    "stopped": "stopped before the run was finished ({actor}); the next one continues from there",
     "died": "the run died: {message}",
     "publish": "{repo} {ref}: {old} -> {new} ({what} {serial}, {actor}){why}",
     "purge": "{done} {purged} ({actor}){why}",
     "mark": "{repo} {name}: {what} ({actor}){why}",
-    "pending": "{repo} {ref}: {commit} is fetched and waits for a person to publish it",
+    "pending": "{repo} {ref}: {commit} was downloaded and waits for approval",
     "withdraw": "{repo} {ref}: withdrawn ({actor})",
     "remove": "{repo}: removed ({actor})",
     "retire": "{repo}: nothing names {commits} any more; served by id until the grace is over ({actor})",
-    "spare": "{repo}: {commits} is named again ({actor})",
+    "spare": "{repo}: {commits} is referenced again ({actor})",
     "collected": "{repo}: {commits} collected, {bytes} freed ({actor})",
     "trimmed": "{repo}: files that {commits} does not list any more removed, {bytes} freed ({actor})",
     "rot": "{etag:.12} is rotten, and is not served any more: {problem} ({names})",
@@ -102,7 +102,7 @@ def _run(record: Mapping[str, Any], failures: bool) -> str:
 
 def _alert(record: Mapping[str, Any]) -> str:
     told = [f"{name} fails" for name in record["failing"]] + [f"{name} recovered" for name in record["recovered"]]
-    text = f"told people: {', '.join(told)}" if told else "people could not be told"
+    text = f"alert sent: {', '.join(told)}" if told else "no alert could be sent"
     return "; ".join([text, *record["problems"]])
 
 

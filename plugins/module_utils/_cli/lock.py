@@ -36,7 +36,7 @@ def _entry(store: Store, wanted: Wanted) -> dict[str, Any]:
     facts = store.repository(wanted.repo).facts()
     published = current_files(wanted, facts)
     if not published:
-        raise MirrorError(f"{wanted} is not published: run hf-mirror sync first (nothing was written)")
+        raise MirrorError(f"{wanted} is not published, nothing was written. First run: hf-mirror sync")
     commit = wanted.commit or facts.refs[wanted.revision]
     return locked_entry(commit, {path: published[path] for path in wanted.select(published)}, store.pool.path)
 
@@ -44,7 +44,7 @@ def _entry(store: Store, wanted: Wanted) -> dict[str, Any]:
 def _replace(file: Path, content: str) -> None:
     """Give a file new content at one instant. Raises MirrorError where it is a link, a device or a folder."""
     if os.path.lexists(file) and (file.is_symlink() or not file.is_file()):
-        raise MirrorError(f"{file} is no file, and would be replaced by one: give another one as --output")
+        raise MirrorError(f"{file} is not a regular file and would be replaced: choose another --output")
     descriptor, draft = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
     try:
         with open(descriptor, "w", encoding="utf-8") as target:

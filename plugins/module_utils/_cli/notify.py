@@ -40,7 +40,7 @@ class Notifier:
 
     def __init__(self, urls: Sequence[str]) -> None:
         if APPRISE_ERROR:
-            raise MirrorError("alerts need apprise: install it where hf-mirror runs")
+            raise MirrorError("alerts need apprise: install it on the host of hf-mirror")
         _keep_secrets_out_of_logs()
         _trust_what_the_system_trusts()
         self._receivers = [_Receiver(position, url) for position, url in enumerate(urls, 1)]
@@ -72,8 +72,8 @@ class _Receiver:
         if self._service is None:
             scheme = re.match(r"[a-z0-9]+(?=://)", url)  # all else of it may be a secret
             raise MirrorError(
-                f"{_name(position, scheme[0] if scheme else None)} is no URL that apprise understands: write "
-                "dingtalk://SECRET@TOKEN, wecombot://KEY, mailtos://USER:PASSWORD@HOST or another of its services"
+                f"{_name(position, scheme[0] if scheme else None)} is not a valid apprise URL: use "
+                "dingtalk://SECRET@TOKEN, wecombot://KEY, mailtos://USER:PASSWORD@HOST or another apprise service"
             )
         self._name = _name(position, self._service.schema)
 
@@ -90,7 +90,7 @@ class _Receiver:
         # text: what has no format is put into an HTML mail as it is, all lines in one
         if self._service.notify(body=body, title=title, notify_type=kind, body_format=apprise.NotifyFormat.TEXT):
             return None
-        return "did not take the message: the command `apprise -vv` shows why"
+        return "did not accept the message: run `apprise -vv` to see why"
 
 
 def _name(position: int, scheme: str | None) -> str:
@@ -151,10 +151,10 @@ def _post(
         verdict = answer.json()
         code, text = verdict["errcode"], " ".join(str(verdict.get("errmsg")).split())
     except (ValueError, KeyError, TypeError, AttributeError):
-        return "answers something else than a robot does: is a proxy or a login page in between?"
+        return "does not answer like a robot: is there a proxy or a login page in between?"
     for secret in filter(None, secrets):
         text = text.replace(secret, "***")
-    return f"refuses the message: {code} {text[:_ERROR_LENGTH]}" if code else None
+    return f"rejected the message: {code} {text[:_ERROR_LENGTH]}" if code else None
 
 
 def _keep_secrets_out_of_logs() -> None:

@@ -22,7 +22,7 @@ def purge(session: Session) -> int:
     if options.check:
         session.terminal.say("nothing was changed, this is a check")
     elif options.lift:
-        session.terminal.say("lifted: the next sync may bring it again")
+        session.terminal.say("lifted: the next sync may download it again")
     elif not gone:
-        session.terminal.say("noted; nothing of it is here")
+        session.terminal.say("recorded; this mirror has nothing of it")
     return FINE

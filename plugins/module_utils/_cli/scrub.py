@@ -23,5 +23,5 @@ def scrub(session: Session) -> int:
     for rot in report.left:
         complain(f"{rot.etag} is rotten ({rot.what}){f': {rot.problem}' if rot.problem else ''}")
     if not report.complete:
-        terminal.say("the round is not at its end: the next scrub goes on from there")
+        terminal.say("the round is not complete: the next scrub continues from there")
     return BROKEN if report.left else FINE

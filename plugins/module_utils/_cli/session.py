@@ -66,7 +66,7 @@ class Session:
         tokens = self.config.tokens()
         token = os.environ.get("HF_TOKEN", "").strip()
         if token and not is_token(token):
-            raise ConfigError("what is given as HF_TOKEN is no token")
+            raise ConfigError("the value of HF_TOKEN is not a valid token")
         if token:
             tokens.setdefault(None, token)
         lock = self.config.lock()
@@ -82,7 +82,7 @@ class Session:
         """Return the other nodes. Raises ConfigError where none is named."""
         urls = self._values().get("peers")
         if not urls:
-            raise ConfigError("there is no peer: give --peer URL, or the key peers in the configuration")
+            raise ConfigError("no peer is given: pass --peer URL, or set peers in the configuration")
         return [peer_at(url, self.clock) for url in urls]
 
     def _engine(self, **more: Any) -> Engine:
@@ -104,7 +104,7 @@ class Session:
                 raise ConfigError(f"{place} {problem}")
         values = {**environment, **self.config.values, **given}
         if "store" not in values:
-            raise ConfigError("there is no store: give --store DIR, or the key store in the configuration")
+            raise ConfigError("no store is given: pass --store DIR, or set store in the configuration")
         return values
 
 
@@ -126,4 +126,4 @@ def _need_libraries() -> None:
     libraries = {"huggingface_hub": HUGGINGFACE_HUB_ERROR, "urllib3": URLLIB3_ERROR}
     missing = [library for library, error in libraries.items() if error]
     if missing:
-        raise MirrorError(f"{sys.executable} lacks {', '.join(missing)}: install it there with pip")
+        raise MirrorError(f"{sys.executable} lacks {', '.join(missing)}: install it with pip")

@@ -76,9 +76,9 @@ def _scrubbed(scrub: dict[str, Any]) -> Iterator[str]:
     last, rotten = scrub["last"], scrub["rotten"]
     if last:
         size = f"{last['contents']} contents, {human(last['bytes'])}"
-        yield f"all of it was read again by {stamp(last['ended'])[:16]}Z: {size}, {last['rotten']} rotten"
+        yield f"all contents were read again by {stamp(last['ended'])[:16]}Z: {size}, {last['rotten']} rotten"
     if rotten:
-        yield f"{rotten} rotten and not served: hf-mirror scrub --for 0 fetches that anew"
+        yield f"{rotten} rotten and not served. To repair, run: hf-mirror scrub --for 0"
 
 
 def _how_far(progress: dict[str, Any] | None) -> str:
@@ -120,7 +120,7 @@ def fsck(session: Session) -> int:
     if any(one.sync for one in damage):
         commands.append("hf-mirror sync")
     if commands:
-        session.terminal.say("To mend it, as the user who owns the store:")
+        session.terminal.say("To repair it, run as the user who owns the store:")
     for command in commands:
         session.terminal.say(f"  {command}")
     session.terminal.say(f"{len(damage)} damaged, {len(found) - len(damage)} left over" if found else "sound")

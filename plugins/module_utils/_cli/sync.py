@@ -63,7 +63,7 @@ def _wanted(session: Session) -> list[Wanted] | WhitelistFolder:
     """Return the whitelist; of what is to go, one that a person wrote for that."""
     wanted = session.config.wanted()
     if session.options.state == "absent" and isinstance(wanted, WhitelistFolder):
-        raise ConfigError("absent takes away all that the whitelist names: give --config FILE with what is to go alone")
+        raise ConfigError("absent removes everything in the whitelist: pass --config FILE with only what to remove")
     return wanted
 
 

@@ -83,8 +83,8 @@ class Choice:
 
     def _refusal(self, name: str) -> str:
         return (
-            f"FaceFusion {self._version} loads no model {shown(name)}. Write one of {', '.join(sorted(self._repos))};"
-            f" or ORG/REPO/NAME for one of another repository, as it has to be for each likeness ({LIKENESSES}*)"
+            f"FaceFusion {self._version} loads no model {shown(name)}. Use one of {', '.join(sorted(self._repos))};"
+            f" or ORG/REPO/NAME for a model of another repository and for each likeness ({LIKENESSES}*)"
         )
 
 
@@ -94,7 +94,7 @@ def choose(
     """Return the option ``models`` of the module."""
     for what, given in (("processors", processors), ("names", names)):
         if isinstance(given, str) or not isinstance(given, Sequence):
-            raise MirrorError(f"{what} is a list")
+            raise MirrorError(f"{what} must be a list")
     repos: dict[str, list[str]] = {}
     for pair in Choice(catalogue, str(version)).pairs(processors, names):
         repos.setdefault(pair.repo_id, []).append(pair.name)

@@ -86,13 +86,13 @@ class Endpoint:
     redirects = True
 
     def __init__(self, url: str, clock: Clock, timeout: float, access: Access | None = None) -> None:
-        problem = endpoint_problem(url, "user, password and token are options of their own")
+        problem = endpoint_problem(url, "use the options for user, password and token")
         if problem:
             raise MirrorError(f"an endpoint {problem}")
         self.endpoint = url.rstrip("/")
         self._access = access or Access()
         if self._access.token and not _TOKEN.fullmatch(self._access.token):
-            raise MirrorError("the token is no line of visible ASCII characters: did the end of a line come with it?")
+            raise MirrorError("the token must be visible ASCII characters only: does it contain a line break?")
         reach = Reach(url)  # a public one sends no host here into its own network
         self.http = Http(clock, pool=Connections(timeout, {origin(url): self._access.context()}, reach.check))
 
@@ -113,7 +113,7 @@ class Endpoint:
             return info_of(value).commit
         except NameProblem as problem:
             raise MirrorError(
-                f"{self.endpoint} names no commit for {repo_id}@{revision}: {problem}; is that a mirror?"
+                f"{self.endpoint} names no commit for {repo_id}@{revision}: {problem}; is it a mirror?"
             ) from None
 
     def listing(self, repo_id: str, commit: Commit) -> Mapping[RepoPath, File]:
@@ -124,7 +124,7 @@ class Endpoint:
             tree.add(value)
         except NameProblem as problem:
             raise MirrorError(
-                f"{self.endpoint} lists {repo_id}@{commit[:12]} in a way that is unknown: {problem}"
+                f"{self.endpoint} returns an unknown listing of {repo_id}@{commit[:12]}: {problem}"
             ) from None
         tree.close()
         return tree.files
@@ -145,7 +145,7 @@ class Endpoint:
         except NETWORK_ERRORS as problem:
             raise unreachable(url, problem) from problem
         except NameProblem as problem:
-            raise MirrorError(f"{self.endpoint} answers no sense about {what}: {problem}; is that a mirror?") from None
+            raise MirrorError(f"{self.endpoint} returns an invalid {what}: {problem}; is it a mirror?") from None
 
     def _refusal(self, status: int, moved: str, what: str) -> MirrorError:
         """Return what to say and to do about an answer."""
@@ -155,16 +155,16 @@ class Endpoint:
             return TransportError(f"{self.endpoint} answers {status} about {what}", f"{self.endpoint} answers {status}")
         if status in REDIRECTS:
             if urlsplit(moved).hostname == urlsplit(self.endpoint).hostname:
-                return MirrorError(f"{self.endpoint} has moved: give {origin_name(moved)} as the endpoint")
-            status, hint = 404, f" It sends to {origin_name(moved)} instead."
+                return MirrorError(f"{self.endpoint} has moved: set {origin_name(moved)} as the endpoint")
+            status, hint = 404, f" It redirects to {origin_name(moved)}."
         else:
             hint = ""
         given = [name for name in ("token", "password", "client_cert") if getattr(self._access, name)]
         if status in (400, 401, 403):
-            do = f"see whether {given[0]} is right" if given else "give a token, a user and password, or a client_cert"
+            do = f"check the {given[0]}" if given else "set a token, a user and password, or a client_cert"
             return MirrorError(f"{self.endpoint} refuses {what} ({status}): {do}", cause=f"{self.endpoint}: {do}")
         if status == 404:
-            do = f"add it to the mirror's whitelist, or see whether {given[0] if given else 'a token'} is needed for it"
+            do = f"add it to the mirror's whitelist, or check whether it needs {given[0] if given else 'a token'}"
             return MirrorError(f"{self.endpoint} does not have {what}: {do}.{hint}")
         return MirrorError(f"{self.endpoint} answers {status} about {what}")
 
@@ -172,7 +172,7 @@ class Endpoint:
         """Tell those who are refused by TLS, which waiting does not mend, from those whom nobody answers."""
         cause = problem.__cause__
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return MirrorError(f"{problem}; give the CA that signed its certificate as ca_path")
+            return MirrorError(f"{problem}; set ca_path to the CA that signed its certificate")
         if isinstance(cause, ssl.SSLError) and "ALERT" in str(cause.reason):
-            return MirrorError(f"{problem}; give a client_cert that it accepts")
+            return MirrorError(f"{problem}; set a client_cert that it accepts")
         return problem

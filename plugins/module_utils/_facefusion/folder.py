@@ -76,7 +76,7 @@ class Folder:
         except (FileNotFoundError, NotADirectoryError):
             return Item(path, name, file, place.is_symlink(), None)
         if not stat.S_ISREG(status.st_mode):
-            raise MirrorError(f"{place} is no file, and {path} is to be there: move it away")
+            raise MirrorError(f"{place} is not a file, but {path} has to be there: move it away")
         seen = self.record.seen(name, status, file)
         if seen is None and status.st_size == file.size:
             etag, crc32 = _hashes(place, file)
@@ -99,7 +99,7 @@ class Folder:
         free = self.fs.free(nearest(self.path))[0]
         if need > free:
             raise DiskFullError(
-                f"the disk of {self.path} has no room: {need} bytes are to come, {free} are free, {need - free} bytes"
+                f"the disk of {self.path} is too full: {need} bytes are needed, {free} are free, {need - free} bytes"
                 " are missing. Nothing was changed"
             )
 
@@ -113,7 +113,7 @@ class Folder:
             return item.seen.crc32
         etag, crc32 = _hashes(self.part(item), item.file)
         if etag != item.file.etag:
-            raise MirrorError(f"{self.part(item)} was changed after it had arrived: run this again")
+            raise MirrorError(f"{self.part(item)} was changed after the download: run this again")
         return crc32
 
     def settle(self, item: Item) -> None:
@@ -143,9 +143,9 @@ class Folder:
             return DiskFullError(f"the disk of {self.path} is full", cause=f"the disk of {self.path} is full")
         if problem.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             user = f"the user with id {os.geteuid()}"
-            return MirrorError(f"{name}: {why}. Let {user} write in {nearest(self.path)}, or run this as who may")
+            return MirrorError(f"{name}: {why}. Let {user} write in {nearest(self.path)}, or run this as another user")
         if problem.errno == errno.ELOOP:
-            return MirrorError(f"{name} is a link, and nothing is written through one: remove it")
+            return MirrorError(f"{name} is a symbolic link, which is never written through: remove it")
         return MirrorError(f"{name}: {why}")
 
     def write_record(self) -> None:

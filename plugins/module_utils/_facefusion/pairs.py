@@ -63,30 +63,30 @@ def read_pairs(models: Iterable[Any]) -> list[Pair]:
             for pair in _read(entry):
                 other = pairs.setdefault(pair.folder + pair.name, pair)
                 if other != pair:
-                    wrong.append(f"entry {number}: {pair} and {other} are files of one name: leave one of them out")
+                    wrong.append(f"entry {number}: {pair} and {other} have the same file name: remove one of them")
         except MirrorError as problem:
             wrong.append(f"entry {number}: {problem}")
     if wrong:
-        raise MirrorError("models can't be understood:\n" + joined(wrong))
+        raise MirrorError("models is invalid:\n" + joined(wrong))
     return list(pairs.values())
 
 
 def _read(entry: Any) -> list[Pair]:
     if not isinstance(entry, dict) or set(entry) != {"repo_id", "names"}:
-        raise MirrorError("it has repo_id and names, both of them, and nothing else")
+        raise MirrorError("it must have repo_id and names, and nothing else")
     repo_id, names = entry["repo_id"], entry["names"]
     if not isinstance(repo_id, str) or not _REPO.fullmatch(repo_id):
         raise MirrorError(f"repo_id {shown(repo_id)} is not of the form ORG/NAME")
     scope = repo_id[len(LIKENESSES) :] if repo_id.startswith(LIKENESSES) else "none"
     if not _NAME.fullmatch(scope):
-        raise MirrorError(f"{repo_id}: {shown(scope)} is no folder's name")
+        raise MirrorError(f"{repo_id}: {shown(scope)} is not a folder name")
     if not isinstance(names, list) or not names:
-        raise MirrorError(f"{repo_id}: names is a list of models: nothing here means all of a repository")
+        raise MirrorError(f"{repo_id}: names must be a list of models; there is no value for all of a repository")
     for name in names:
         if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise MirrorError(f"{repo_id}: {shown(name)} is no model's name: patterns and folders are not possible")
+            raise MirrorError(f"{repo_id}: {shown(name)} is not a model name: patterns and folders are not possible")
         if name.endswith((".onnx", ".hash", ".dfm")):
-            raise MirrorError(f"{repo_id}: {name} is a file: write {name.rpartition('.')[0]}")
+            raise MirrorError(f"{repo_id}: {name} is a file name: use {name.rpartition('.')[0]}")
     return [Pair(repo_id, name) for name in names]
 
 

@@ -126,7 +126,7 @@ class Placement:
             self._folder.write_record()
         except OSError as problem:
             why = self._folder.refusal(problem)
-            outcome.warnings.append(f"what was verified could not be noted, and is read again next time: {why}")
+            outcome.warnings.append(f"verified files could not be recorded, and are hashed again next time: {why}")
 
     @contextlib.contextmanager
     def _ending(self) -> Iterator[None]:
@@ -142,7 +142,7 @@ class Placement:
     def _warn(self, outcome: Outcome) -> None:
         record = self._settings.path / FILE
         problems = [*self._remembered.values(), *([self._down] if self._down else [])]
-        outcome.warnings += [f"{one}; what it had is known from {record}" for one in dict.fromkeys(map(str, problems))]
+        outcome.warnings += [f"{one}; its hashes are known from {record}" for one in dict.fromkeys(map(str, problems))]
 
     def _survey(self, pairs: Iterable[Pair], outcome: Outcome) -> list[Task]:
         """Ask the mirror about each repository once, and compare what is in the folder with that."""
@@ -186,9 +186,9 @@ class Placement:
     def _unknown(self, problem: TransportError, what: str) -> MirrorError:
         """Return what to say of what only the mirror could tell."""
         return MirrorError(
-            f"{problem}, and {self._settings.path / FILE} knows nothing of {what} from an earlier run: without its"
-            " hashes nothing is taken from elsewhere. Bring the mirror back and run this again",
-            cause=f"{problem.cause}, and no earlier run has left its hashes: bring the mirror back and run this again",
+            f"{problem}, and {self._settings.path / FILE} knows nothing of {what} from an earlier run: without the"
+            " mirror's hashes no other source is used. Restore the mirror and run this again",
+            cause=f"{problem.cause}, and no earlier run recorded its hashes: restore the mirror and run this again",
         )
 
     def _look(self, pair: Pair, known: Known) -> Task:
@@ -203,8 +203,8 @@ class Placement:
         if known.files[pair.hash].size != HASH_SIZE:
             raise MirrorError(
                 f"{pair.hash} of {pair.repo_id}@{known.commit[:12]} has {known.files[pair.hash].size} bytes: FaceFusion"
-                f" would delete the model, for it takes {HASH_SIZE} hexadecimal digits and nothing else. Tell the owner"
-                " of the repository, or take another revision"
+                f" would delete the model, because it accepts only {HASH_SIZE} hexadecimal digits. Tell the owner"
+                " of the repository, or use another revision"
             )
         found = [self._folder.look(path, pair.folder + path, known.files[path]) for path in pair.paths]
         files = {item.path: item.file for item in found}
@@ -253,9 +253,9 @@ class Placement:
             self._folder.drop(item)
         pair, commit = task.pair, task.known.commit
         refusal = (
-            f"{pair.hash} and {pair.model} of {pair.repo_id}@{commit[:12]} are as the mirror lists them and don't fit:"
+            f"{pair.hash} and {pair.model} of {pair.repo_id}@{commit[:12]} are as the mirror lists them, but differ:"
             f" the first is {content[:20]!r}, the CRC32 of the second {crc32:08x}. FaceFusion would delete the model."
-            f" The fault is in {pair.repo_id}: tell its owner, or take another revision. Neither is fetched again"
+            f" The fault is in {pair.repo_id}: tell its owner, or use another revision. They are not downloaded again"
         )
         if not task.model.seen:
             self._folder.record.refuse(task.contents, refusal)
@@ -280,7 +280,7 @@ class Placement:
                 problems.append(f"{endpoint.endpoint}: {problem}")
             else:
                 return endpoint.endpoint
-        raise FetchError(f"{item.path} of {pair.repo_id} can't be had. " + "; ".join(problems))
+        raise FetchError(f"{item.path} of {pair.repo_id} is not available. " + "; ".join(problems))
 
     def _each(
         self, work: Callable[[Any], None], things: list[Any], name: Callable[[Any], str]

@@ -130,7 +130,7 @@ class Fetchers:
             self._blame(action, problems, is_right=True)
             untold = fetcher.source.untold
             if untold and untold.file == action.file:
-                self._health.leave(name, WRONG, f"does not tell the hash of {_shown(action)} (no X-Linked-Etag)")
+                self._health.leave(name, WRONG, f"does not return the hash of {_shown(action)} (no X-Linked-Etag)")
             else:
                 self._health.fine(name)
             return True
@@ -155,10 +155,10 @@ class Fetchers:
         lister = self._health.listed.get(action.commit)
         if not is_right and any(one and told.count(one) > 1 for one in told):
             if lister:
-                self._health.leave(lister, WRONG, f"lists {_shown(action)} as something else than all send")
+                self._health.leave(lister, WRONG, f"lists {_shown(action)} with a hash that no upstream sends")
             return
         for name, problem in wrong.items():
-            self._health.leave(name, WRONG, f"sends something else than what is listed ({problem})")
+            self._health.leave(name, WRONG, f"sends other contents than listed ({problem})")
 
 
 def _name(fetcher: Fetcher) -> str:

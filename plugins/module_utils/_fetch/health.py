@@ -34,8 +34,8 @@ class Lack(Enum):
 
     LISTING = "did not list {what}, and another upstream did"
     FILE = "did not give {what}, and another upstream did"
-    BEHIND = "is behind: {what}; what is here stays"
-    GONE = "has no more {what}; what is here stays"
+    BEHIND = "is behind: {what}; the commit here stays"
+    GONE = "no longer has {what}; the commit here stays"
 
 
 class Health:
@@ -117,7 +117,7 @@ class Health:
             row.add(repo)
             count = len(row)
         if count >= _SEVERAL:
-            self.leave(endpoint, AWAY, f"has trouble with {count} repositories in a row ({why})", is_away=True)
+            self.leave(endpoint, AWAY, f"failed for {count} repositories in a row ({why})", is_away=True)
 
     def limited(self, endpoint: str, seconds: float) -> None:
         """Ask an upstream after the others for as long as it wants to be left, and no longer: that is no failure."""
@@ -127,7 +127,7 @@ class Health:
             if before and before.counts(now):
                 return
             until = now + min(seconds, LONGEST_DELAY)
-            bad = Bad(before.times if before else 0, until, "limits how often it may be asked")
+            bad = Bad(before.times if before else 0, until, "limits the rate of requests")
             self._left[endpoint] = self._told[endpoint] = bad
             self._away.discard(endpoint)
 

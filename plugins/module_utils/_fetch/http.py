@@ -365,7 +365,7 @@ def moved_to(url: str, answer: Any) -> str:
     except ValueError:
         moved = ""
     if not is_web(moved) or "@" in urlsplit(moved).netloc:
-        raise http.client.InvalidURL(f"{origin_name(url)} sends to {shown(told)}")
+        raise http.client.InvalidURL(f"{origin_name(url)} redirects to {shown(told)}")
     return moved
 
 

@@ -117,7 +117,7 @@ class Hub:
         self, endpoint: str, http: Http, tokens: Mapping[str | None, str] | None = None, is_first: bool = True
     ) -> None:
         if not is_web(endpoint):
-            raise MirrorError(f"endpoint {shown(endpoint)} is no http:// or https:// URL")
+            raise MirrorError(f"endpoint {shown(endpoint)} is not an http:// or https:// URL")
         self.endpoint = endpoint.rstrip("/")
         self.http = http
         # with telemetry, its first request goes to the public Hub, whatever the endpoint, to ask for names of AI agents
@@ -136,7 +136,7 @@ class Hub:
         token = token if self._is_first else None
         if token is not None and token not in self._tokens:
             # its name is not shown: it may be the token itself
-            raise MirrorError("there is no token of the name that the entry gives: give it with the other tokens")
+            raise MirrorError("the entry names a token that does not exist: add it to the other tokens")
         return dict(build_hf_headers(token=self._tokens.get(token) or False))
 
     def url_of(self, action: Fetch) -> str:
@@ -219,13 +219,13 @@ class Hub:
                 raise SlowError(f"{self.endpoint} does not list {repo} in {LISTING_SECONDS} seconds")
             # what follows is the same address with another question: wherever else the link may lead is not asked
             query = urlencode(parse_qsl(link[1].partition("?")[2].partition("#")[0], keep_blank_values=True))
-        raise MirrorError(f"{self.endpoint} lists {repo} in pages that lead in a circle")
+        raise MirrorError(f"{self.endpoint} lists {repo} in pages that form a loop")
 
     def _api(self, repo: Repo) -> str:
         return f"{self.endpoint}/api/{repo.repo_type}s/{repo.repo_id}"
 
     def _senseless(self, repo: Repo, revision: str, problem: NameProblem) -> MirrorError:
-        return MirrorError(f"{self.endpoint} answers about {repo}@{revision[:12]} what makes no sense: {problem}")
+        return MirrorError(f"{self.endpoint} returns an invalid answer about {repo}@{revision[:12]}: {problem}")
 
     def _open(self, method: str, url: str, headers: Mapping[str, str], bucket: str) -> Any:
         """Send a request, unless nobody was there already."""
@@ -278,7 +278,7 @@ class Hub:
             discard(answer)
             moved = self._moved(url, answer)
             if origin(moved) != origin(url):
-                raise MirrorError(f"{self.endpoint} sends to {shown(moved)} for what it says of {repo}: refused")
+                raise MirrorError(f"{self.endpoint} redirects to {shown(moved)} for the metadata of {repo}: refused")
             url = moved
         raise MirrorError(f"{self.endpoint}: more than {_MAX_REDIRECTS} redirects about {repo}")
 
@@ -303,7 +303,7 @@ class Hub:
             return TransportError(text, cause=cause)
         text = f"{text}: {shown(words)}" if words else text
         if status in CLOSED:
-            return HeldError(f"{text}: it is closed there, and held here", cause=cause)
+            return HeldError(f"{text}: it is closed there, so it is held here", cause=cause)
         return MirrorError(text, cause=cause)
 
 
@@ -313,7 +313,7 @@ _LONGEST_LINK = 8192
 
 def gated(repo: Repo) -> HeldError:
     """Return what to say when a repository opens for some accounts only."""
-    return HeldError(f"{repo} is gated: ask for access on its page and give a token of the account that has it")
+    return HeldError(f"{repo} is gated: request access on its page, then set a token of that account")
 
 
 def renamed(repo: Repo, name: str) -> HeldError:
@@ -321,8 +321,8 @@ def renamed(repo: Repo, name: str) -> HeldError:
     try:
         repo_id(name)
     except NameProblem:
-        return HeldError(f"the Hub calls {repo} {shown(name)} now: held")
-    return HeldError(f"the Hub calls {repo} {name} now: held; write {name} if it is still what you want")
+        return HeldError(f"the Hub renamed {repo} to {shown(name)}: held")
+    return HeldError(f"the Hub renamed {repo} to {name}: held; change the entry to {name} if you still want it")
 
 
 def check_same_repo(repo: Repo, url: str, answer: Any) -> None:

@@ -114,13 +114,13 @@ class Peer:
             listing = dataclasses.replace(told, teller="")  # of what upstreams say this node takes no peer's word
             served = served_of(self._document(f"hub/{repo.folder}/rev/{commit}/info.blobs.json"))
         except NameProblem as problem:
-            raise PeerError(f"{self.endpoint}: {repo}@{commit[:12]} can't be understood: {problem}") from None
+            raise PeerError(f"{self.endpoint}: its listing of {repo}@{commit[:12]} is invalid: {problem}") from None
         fits = listing.commit == commit and all(
             path in listing.files and (listing.files[path].etag, listing.files[path].size) == content
             for path, content in served.items()
         )
         if not fits:
-            raise PeerError(f"{self.endpoint}: what is said of {repo}@{commit[:12]} does not fit together")
+            raise PeerError(f"{self.endpoint}: its listings of {repo}@{commit[:12]} contradict each other")
         return listing, tuple(sorted(served))
 
     def wait_for(self, repo: Repo, commit: Commit, digest: str, seconds: float) -> str | None:
@@ -171,6 +171,6 @@ class Peer:
         moved = answer.headers.get("Location", "")
         is_tls = moved.startswith("https://") and is_web(moved)
         hint = "has it synced yet, and is this node among its peers (mirror_nginx_peers)?"
-        hint = f"give {origin_name(moved)} as the peer" if is_tls else hint
+        hint = f"set {origin_name(moved)} as the peer" if is_tls else hint
         kind = AbsentError if answer.status == 404 else PeerError
         raise kind(f"{url} answers {answer.status}: {hint}")

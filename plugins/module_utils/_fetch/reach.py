@@ -50,8 +50,8 @@ class Reach:
             if not inside or (self._was_inside and not self._was_outside):
                 return
         raise InsideError(
-            f"{self._endpoint} sends to {host}, which is at {address}, inside a network: refused{self._mend}",
-            cause=f"{self._endpoint} sends to {host}, inside a network: refused",
+            f"{self._endpoint} redirects to {host}, which has the private address {address}: refused{self._mend}",
+            cause=f"{self._endpoint} redirects to {host}, which has a private address: refused",
         )
 
     def check_url(self, url: str) -> None:
@@ -60,7 +60,7 @@ class Reach:
         What is no web address (``local://`` opens folders of this host) is refused, too.
         """
         if not is_web(url):
-            raise InsideError(f"{self._endpoint} sends to {shown(url)}, which is no http:// or https:// URL: refused")
+            raise InsideError(f"{self._endpoint} redirects to {shown(url)}, not an http:// or https:// URL: refused")
         if proxy_for(url, self._proxies):
             return
         for asked in (self._endpoint, url):

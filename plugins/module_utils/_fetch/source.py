@@ -200,7 +200,7 @@ class HttpBody(Body):
                     since, came = clock.monotonic(), 0
             # the end must be read, too: only then can the connection be used again
             if answer.read1(1, decode_content=False):
-                raise _TryAgainError("more bytes came than were asked for")
+                raise _TryAgainError("more bytes came than were requested")
             answer.release_conn()
         finally:
             answer.close() if not answer.closed else None
@@ -304,15 +304,15 @@ class HttpBody(Body):
             raise _refusal(where, answer)
         answer.close()
         if ranges and answer.status == 200 and not told:
-            raise RangesIgnoredError(f"{self._name}: {where} does not do ranges")
+            raise RangesIgnoredError(f"{self._name}: {where} does not support range requests")
         if ranges:
             raise _TryAgainError(
-                f"bytes {start}-{end - 1}/{self._size} were asked for, {clean(told) or 'no range'} offered",
-                f"{where} does not send the ranges that are asked for",
+                f"bytes {start}-{end - 1}/{self._size} were requested, {clean(told) or 'no range'} offered",
+                f"{where} does not send the requested ranges",
             )
         raise _TryAgainError(
-            f"{clean(length)} bytes are promised, the listing says {self._size}",
-            f"{where} promises other sizes than the listing",
+            f"{clean(length)} bytes are announced, the listing says {self._size}",
+            f"{where} announces other sizes than the listing",
             lambda text, cause: WrongError(text, cause, told=length),
         )
 

@@ -186,7 +186,7 @@ def _read(code: int, answer: bytes, complaint: bytes) -> dict[str, Any]:
     lines = answer.strip().splitlines()
     try:
         if len(answer) > _MOST:
-            raise ValueError("more than anybody reads")
+            raise ValueError("the answer is too long")
         found = json.loads(lines[-1])
         if isinstance(found, dict) and isinstance(found.get("warnings", []), list):
             json.dumps(found)  # what is nested too deeply for that ends no module

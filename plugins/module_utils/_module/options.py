@@ -36,16 +36,16 @@ _ACTOR = "ansible"
 _TOKENS: Mapping[str, tuple[str, str]] = {
     "token": (
         "str",
-        "Access token for the Hub, for entries that name none of O(tokens). It is sent to O(endpoint) only, of several"
-        " to the first that is believed.",
+        "Access token for the Hub, for entries that name none of O(tokens). It is sent only to O(endpoint), or to the"
+        " first of several that provides listings.",
     ),
     "tokens": ("dict", "Access tokens by name, for entries with C(token)."),
 }
 _CONFIG: Mapping[str, Any] = {
     "type": "path",
     "description": [
-        "The configuration of the command C(hf-mirror) on the host, as the role C(mirror_sync) writes it. What is not"
-        " given as an option comes from there.",
+        "The configuration of the command C(hf-mirror) on the host, as the role C(mirror_sync) writes it. Options that"
+        " are not given are read from there.",
         "One of O(store) and O(config) is required.",
     ],
 }

@@ -230,7 +230,7 @@ def plan_repo(
         commit.confirm = answer.confirms or (answer.commit in facts.second_hand and not answer.doubt)
         if answer.doubt:
             plan.warnings.append(
-                f"{wanted}: the peer told what commit {answer.commit[:12]} is made of, and that can't be compared with"
+                f"{wanted}: the listing of commit {answer.commit[:12]} came from the peer and can't be compared with"
                 f" the Hub: {answer.doubt}"
             )
         _move(wanted, commit, facts)
@@ -251,10 +251,10 @@ def check_same(repo: Repo, listing: Listing, sealed: Snapshot) -> None:
     for path, etag in sealed.items():
         told = listing.files.get(path)
         if told is None or told.etag != etag:
-            now = f"to be {told.etag[:12]}" if told else "not to be there"
+            now = f"is {told.etag[:12]}" if told else "does not exist"
             raise MirrorError(
-                f"{path} of {repo}@{listing.commit[:12]} is {etag[:12]} here and is said {now}: a commit never"
-                f" changes, so one of the two is wrong. Where it is the mirror, remove rev/{listing.commit} and"
+                f"{path} of {repo}@{listing.commit[:12]} is {etag[:12]} here, but {now} in the new listing: a commit"
+                f" never changes, so one of the two is wrong. If it is the mirror, remove rev/{listing.commit} and"
                 f" upstream/{listing.commit}.json of hub/{repo.folder}/.mirror in the store of each node, and sync"
             )
 

@@ -42,7 +42,7 @@ def promote(repo: Repo, facts: RepoFacts, ref: Ref, commit: str | None = None) -
     if commit is None:
         commit = facts.pending.get(ref)
         if commit is None:
-            raise RefError(f"{repo}@{ref} has no commit that waits to be promoted")
+            raise RefError(f"{repo}@{ref} has no pending commit to promote")
     return _publish(repo, facts, ref, resolve(repo, facts, commit))
 
 
@@ -79,7 +79,7 @@ def freeze(repo: Repo, facts: RepoFacts, ref: Ref, is_set: bool = True) -> Chang
 def resolve(repo: Repo, facts: RepoFacts, commit: str) -> Commit:
     """Return the whole id of a commit that is here. Seven digits of it are enough, if it is the only one."""
     if not re.fullmatch(r"[0-9a-f]+", commit) or not _SHORTEST <= len(commit) <= 40:
-        raise RefError(f"{shown(commit)} is no commit: at least {_SHORTEST} hexadecimal digits are needed")
+        raise RefError(f"{shown(commit)} is no commit: give at least {_SHORTEST} hexadecimal digits")
     found = [one for one in facts.snapshots if one.startswith(commit)]
     if len(found) != 1:
         raise RefError(f"{repo} has {'several commits' if found else 'no commit'} {commit} here")

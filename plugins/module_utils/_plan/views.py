@@ -20,7 +20,7 @@ class GatedError(MirrorError):
     """A repository that only some may see is in no view: everybody sees those."""
 
     def __init__(self, repo: Repo) -> None:
-        super().__init__(f"{repo} is gated or private, which a view is not: take views out of its entry")
+        super().__init__(f"{repo} is gated or private, but a view is public: remove views from its entry")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class ViewPlan:
 
 def _told(clashes: list[Clash]) -> str:
     more = f", and {len(clashes) - 1} more names" if len(clashes) > 1 else ""
-    return f"{clashes[0]}{more}: name its files by files or patterns; what the view has of that name stays as it was"
+    return f"{clashes[0]}{more}: select files by files or patterns; the view keeps its old file of that name"
 
 
 def plan_views(published: Mapping[Wanted, Snapshot]) -> ViewPlan:

@@ -74,11 +74,9 @@ class Wanted:
         available = sorted(paths)
         for name, why in (refused or {}).items():
             if name in self.files if self.files is not None else self._allows(name):
-                raise MirrorError(
-                    f"the Hub lists in {self} what can't be had: {why}; leave it out with ignore_patterns"
-                )
+                raise MirrorError(f"{self} lists a file that can't be mirrored: {why}; exclude it with ignore_patterns")
         if not available:
-            raise MirrorError(f"{self} has no files at the Hub")
+            raise MirrorError(f"{self} has no files on the Hub")
         if self.files is not None:
             missing = sorted(set(self.files).difference(available))
             if missing:

@@ -52,7 +52,7 @@ def parse(entries: Any, sources: Sequence[str] = ()) -> list[Wanted]:
     if not isinstance(entries, (list, tuple)):
         raise WhitelistError(f"the whitelist is {kind_of(entries)}, it must be a list of entries with a repo_id each")
     if not entries:
-        raise WhitelistError("the whitelist is empty: name at least one repository (nothing was touched)")
+        raise WhitelistError("the whitelist is empty, nothing was changed: add at least one repository")
     wanted: list[tuple[str, Wanted]] = []
     problems: list[str] = []
     for number, entry in enumerate(entries, 1):
@@ -80,7 +80,7 @@ def _parse_entry(entry: Any) -> Wanted:
         raise ValueError("files and patterns exclude each other")
     files = tuple(map(_path, _strings(given, "files") or ())) or None
     if "formats_allow" in given and given.get("formats", _FORMATS[0]) == _FORMATS[0]:
-        raise ValueError("formats_allow excepts files from formats: no-pickle or safe, neither of which is set")
+        raise ValueError("formats_allow needs formats: no-pickle or formats: safe")
     patterns = {key: _strings(given, key) for key in ("allow_patterns", "ignore_patterns", "formats_allow")}
     for pattern in itertools.chain.from_iterable(one or () for one in patterns.values()):
         _path(pattern.rstrip("/") or "/")
@@ -190,7 +190,7 @@ def _conflicts(wanted: list[tuple[str, Wanted]]) -> list[str]:
     problems, taken = [], Taken()
     for label, one in wanted:
         if taken.has(one):
-            problems.append(f"{label}: is there twice, join the two")
+            problems.append(f"{label}: is listed twice, merge the two")
             continue
         problems += [f"{label}: {problem}" for problem in taken.problems(one)]
         taken.add(one)

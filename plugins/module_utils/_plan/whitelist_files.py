@@ -44,7 +44,7 @@ def read_entries(file: Path) -> Entries:
     """
     entries = _read(file)
     if not entries:
-        raise WhitelistError(f"{file} holds no entry: name a repository there")
+        raise WhitelistError(f"{file} has no entry: add a repository")
     return entries
 
 
@@ -63,7 +63,7 @@ def read_folder(folder: Path) -> dict[str, Entries | WhitelistError]:
             if left < 0:
                 raise WhitelistError(f"{file}: the files of {folder} have more than {MOST_FOLDER_BYTES >> 20} MiB")
             if not file.is_file():  # a pipe would keep everybody waiting
-                raise WhitelistError(f"{file} is no file")
+                raise WhitelistError(f"{file} is not a regular file")
             found[file.name] = _read(file)
         except NameProblem as problem:
             found[shown(file.name)] = WhitelistError(f"{shown(file.name)} in {folder}: {problem}")
@@ -77,7 +77,7 @@ def read_folder(folder: Path) -> dict[str, Entries | WhitelistError]:
 def file_name(name: Any) -> str:
     """Return the name of a file of a whitelist. Raises NameProblem where there can't be one."""
     if not isinstance(name, str) or not name.isprintable() or "/" in name or not name.endswith(SUFFIXES):
-        raise NameProblem(f"{shown(name)} is no name of a file *.yml or *.yaml that can be shown")
+        raise NameProblem(f"{shown(name)} is not a printable file name *.yml or *.yaml")
     if name.startswith(".") or len(name.encode()) > _LONGEST_NAME:
         raise NameProblem(f"{shown(name)} begins with a dot, or has more than {_LONGEST_NAME} bytes")
     return name
@@ -87,14 +87,14 @@ def _files(path: Path) -> list[Path]:
     try:
         everybody = others_can_change(path)
         if everybody:
-            raise WhitelistError(f"{path} is no whitelist to go by: {everybody}")
+            raise WhitelistError(f"{path} is not trusted: {everybody}")
         # a link to nowhere stays in: reading it fails and says so
         names = [file for file in path.iterdir() if file.name.endswith(SUFFIXES) and not _is_folder(file)]
     except OSError as problem:
         raise WhitelistError(f"{path} can't be read: {problem.strerror}") from None
     files = sorted(file for file in names if not file.name.startswith("."))
     if len(files) > MOST_FILES:
-        raise WhitelistError(f"{path} has {len(files)} files, more than {MOST_FILES}: join some")
+        raise WhitelistError(f"{path} has {len(files)} files, more than {MOST_FILES}: merge some")
     return files
 
 
@@ -109,7 +109,7 @@ def _read(file: Path) -> Entries:
     try:
         everybody = others_can_change(file)
         if everybody:
-            raise WhitelistError(f"{file} is no whitelist to go by: {everybody}")
+            raise WhitelistError(f"{file} is not trusted: {everybody}")
         with file.open("rb") as source:
             text = source.read(MOST_BYTES + 1)
     except OSError as problem:

@@ -73,8 +73,8 @@ def join_files(
             files[name] = tuple(entries)
         if name in gone and name not in read and is_missed:
             problems[name] = (
-                f"{gone[name]} is gone. What it named stays: put it back, or where that may go, make an empty file of"
-                " that name"
+                f"{gone[name]} is missing. Its entries stay wanted. Restore it; or, to drop its entries, create an"
+                " empty file of that name"
             )
     return Whitelist(tuple(placed.wanted), dict(sorted(problems.items())), files, said, older)
 
@@ -90,7 +90,7 @@ def _parsed(read: Read, last: Last) -> tuple[dict[str, tuple[Wanted, ...]], dict
             entries, size = entries + len(said[name]), size + size_of(said[name])
             if not is_within(entries, size):
                 del said[name]
-                raise WhitelistError(f"{name}: all files together have too many entries, or too long ones")
+                raise WhitelistError(f"{name}: all files together have too many or too long entries")
         except WhitelistError as problem:
             problems[name] = _told(name, problem, last)
     return said, problems
@@ -135,7 +135,7 @@ class _Placed:
             if problem and name in now:
                 self.wrong.setdefault(name, _told(name, WhitelistError(f"{name} ({one}): {problem}"), last))
             elif problem:
-                self.lost.setdefault(name, f"{name} is wrong or gone, and {one} of it is not wanted: {problem}")
+                self.lost.setdefault(name, f"{name} is invalid or missing, and its entry {one} is ignored: {problem}")
 
     def _place(self, name: str, one: Wanted) -> str:
         other = self._taken.has(one)
@@ -143,7 +143,7 @@ class _Placed:
             return ""
         found = self._taken.problems(one)
         if other:
-            return f"{self._owners[other]} has it with other files or settings: join the two"
+            return f"{self._owners[other]} has it with other files or settings: merge the two"
         if not found:
             self._taken.add(one)
             self._owners[one] = name
@@ -173,5 +173,5 @@ def _is_same(one: Wanted, other: Wanted | None) -> bool:
 
 def _told(name: str, problem: WhitelistError, last: Last) -> str:
     """Return what is told of a file that is wrong: of many problems the first, and what counts instead."""
-    stays = f"What {name} named before stays" if last.get(name) else f"Nothing of {name} counts until then"
+    stays = f"The previous entries of {name} stay wanted" if last.get(name) else f"{name} is ignored until it is fixed"
     return f"{problem.brief()}. {stays}"

@@ -158,7 +158,7 @@ class Engine:
         """
         peers = self._peers
         if not peers:
-            raise MirrorError("there is no peer to follow")
+            raise MirrorError("there is no peer to replicate")
         self.store.prepare()
         done = Followed()
         with self._watched():
@@ -318,7 +318,7 @@ class Engine:
         for name, text in whitelist.problems.items():
             plan.other_problems[f"{Besides.WHITELIST.value} {name}"] = MirrorError(text)
         plan.other_warnings += [
-            f"{name} says something else here than, later, on another node, which counts: write it on all nodes"
+            f"{name} is older here than on another node, whose version applies: copy that to all nodes"
             for name in whitelist.older
         ]
         plan_gc(self.store, wanted, plan, known.age_at(self.clock.now()), self.settings.grace_seconds)
@@ -352,7 +352,7 @@ class Engine:
         return proxies_of(one.proxy) if one.proxy else {}
 
     def _reach(self, one: Upstream, proxies: Mapping[str, str]) -> Reach:
-        mend = "if that is right, name its network in allow_networks"
+        mend = "if this is intended, add its network to allow_networks"
         return Reach(one.url, map(network, self.settings.allow_networks), proxies, mend)
 
     def _source(self, hub: Hub) -> Source:
@@ -369,5 +369,5 @@ def open_store(folder: Path, clock: Clock | None = None) -> Store:
     """Return the store in a folder. Raises StoreError where there is none yet."""
     store = Store(folder, clock=clock)
     if not store.check():
-        raise StoreError(f"{folder} is no store yet: hf-mirror sync makes it one")
+        raise StoreError(f"{folder} is no store yet. Create it with: hf-mirror sync")
     return store

@@ -97,10 +97,10 @@ class Follower:
         self._grow_older()
         theirs = self._peer.catalogue()
         if theirs.standing.node == own_node(self._store):
-            raise PeerError(f"{self._peer.endpoint} is this node itself: take it off its own peers (mirror_sync_peers)")
+            raise PeerError(f"{self._peer.endpoint} is this node itself: remove it from its peers (mirror_sync_peers)")
         done = Followed(
             problems={
-                name: MirrorError(f"{self._peer.endpoint} tells of {name} what can't be right: {why}")
+                name: MirrorError(f"{self._peer.endpoint} has an entry for {name} that can't be right: {why}")
                 for name, why in theirs.problems.items()
             }
         )
@@ -272,7 +272,7 @@ class Follower:
             done.moved += [f"{plan.repo}@{ref}" for ref in moves]
             if lost:
                 more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
-                raise MirrorError(f"{plan.repo}: the peer moved {lost[0]}{more}, which it does not serve")
+                raise MirrorError(f"{plan.repo}: the peer published {lost[0]}{more}, but does not serve it")
             if plan.marks:
                 repository.merge_marks(theirs.marks)
             if plan.pending is not None:

@@ -118,9 +118,7 @@ def check_serials(repo: Repo, mine: History, theirs: History) -> None:
     for ref, entries in theirs.items():
         last = _last_serial(entries)
         if last > _last_serial(mine.get(ref, [])) + PEER_AHEAD:
-            raise MirrorError(
-                f"{repo}@{ref}: the peer tells of publish {last}, which can't be right: it is not followed"
-            )
+            raise MirrorError(f"{repo}@{ref}: the peer has publish number {last}, which can't be right: it is ignored")
 
 
 def is_removed(gone: History, present: History) -> bool:

@@ -125,8 +125,8 @@ class RepositoryCollector:
             for path, etag in files.items():
                 if found.get(path) != etag:
                     raise RepositoryError(
-                        f"{self._snapshots / commit / path} does not lead to {etag}, as is listed: nothing is collected"
-                        " there; hf-mirror fsck tells how to mend it"
+                        f"{self._snapshots / commit / path} does not lead to {etag}, as listed: nothing is collected"
+                        " there. To see how to repair it, run: hf-mirror fsck"
                     )
             named.update(found.values())
         return named

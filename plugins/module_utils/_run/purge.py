@@ -39,7 +39,7 @@ def target_of(name: str, repo_type: str) -> Target:
     if _ETAG.fullmatch(digits):
         return Etag(digits)
     if _HEXADECIMAL.fullmatch(digits):
-        raise RefError(f"{shown(name)} is no whole hash: give all of its 40 or 64 digits, or ORGANISATION/NAME")
+        raise RefError(f"{shown(name)} is not a full hash: give all 40 or 64 digits, or ORGANISATION/NAME")
     return _order.repository("purge", repo_type, name)
 
 
@@ -79,7 +79,7 @@ class Purge:
         known = read_purged(self._store)
         if not isinstance(target, Repo):
             if path is not None:
-                raise RefError(f"{shown(path)} is a file of no repository: name one instead of {target[:12]}")
+                raise RefError(f"a hash has no file {shown(path)}: name a repository instead of {target[:12]}")
             return Purged(contents={target: self._mark_after(known.contents.get(target))})
         if path is None:
             return Purged(repos={target.folder: self._mark_after(known.repos.get(target.folder))})
@@ -92,7 +92,7 @@ class Purge:
         listings = [repository.upstream(commit) for commit in repository.facts().snapshots]
         etags = sorted({listing.files[path].etag for listing in listings if listing and path in listing.files})
         if not etags:
-            raise RefError(f"no commit of {repo} here has a file {path}")
+            raise RefError(f"no commit of {repo} on this mirror has a file {path}")
         return etags
 
     def is_done(self, purged: Purged) -> bool:
@@ -178,7 +178,9 @@ class Purge:
         with repository.locked():
             listing = repository.upstream(commit)
             if listing is None:
-                raise MirrorError(f"the Hub's listing of {repository.repo}@{commit[:12]} is gone: purge the repository")
+                raise MirrorError(
+                    f"the Hub's listing of {repository.repo}@{commit[:12]} is missing: purge the repository"
+                )
             files, purged = repository.facts().snapshots[commit], read_purged(self._store)
             # another one that was purged may still be there, too
             paths = tuple(sorted(path for path, found in files.items() if not purged.has(found)))

@@ -13,7 +13,7 @@ from .._store.views import Views
 from .gc import GarbageCollector
 from .purge import Purge
 
-_SILENT = "a run ended without a word: it was killed, the system had no memory left, or the host went down"
+_SILENT = "a run ended without a message: it was killed, the system ran out of memory, or the host went down"
 
 
 def settle(store: Store) -> None:

@@ -47,7 +47,7 @@ def surplus(store: Store, wanted: Iterable[Wanted], max_delete: str, plan: Plan)
     entries = list(wanted)
     if not entries:
         raise MaxDeleteError(
-            "the whitelist names nothing, and nothing is removed for that: state absent removes by name"
+            "the whitelist is empty, so nothing was removed. To remove repositories by name, use state absent"
         )
     kept: dict[Repo, set[Ref]] = {}
     for one in entries:

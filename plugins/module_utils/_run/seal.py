@@ -55,7 +55,7 @@ def seal(
     try:
         repository.seal(listing, paths)
     except FileNotFoundError as problem:
-        raise MirrorError(f"{problem.filename} went away while it was being used: run again") from problem
+        raise MirrorError(f"{problem.filename} was removed while in use: run again") from problem
     if commit in facts.second_hand and second_hand is False:
         repository.mark({"second_hand": {commit: None}})
     store.ledger.append("seal", durable=False, **about, commit=commit)

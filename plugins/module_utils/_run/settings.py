@@ -53,47 +53,46 @@ class Settings:
     """What an operator decides. ``tokens`` are by name, under ``None`` the one for entries that name none."""
 
     store: Path = setting(
-        "The store's folder, on one file system that has hard links.",
-        "Run as C(root), everything goes on as the user whom the folder belongs to.",
+        "The folder of the store, on one file system that supports hard links.",
+        "When run as C(root), all work is done as the user who owns the folder.",
         type="path",
         is_required=True,
         metavar="DIR",
     )
     endpoint: str | Sequence[str | Mapping[str, Any]] = setting(
-        "URL of the Hub, or of anything that answers as the Hub does, or a list of such in the order of preference.",
-        "Without a user, password or token in it.",
-        "Each of a list is a URL or a mapping with C(url). The first that answers is believed about commits and hashes,"
-        " unless it has C(listings) V(false). Bytes come from any of them, for they are verified.",
-        "C(token) there is the name of one of the tokens, which then goes to that upstream alone. Tokens that entries"
-        " name, and the one for those that name none, go only to the first upstream that is believed.",
-        "C(proxy) there is that upstream's own, without a password, and empty for a direct connection; without the key"
-        " it is O(proxy). C(bandwidth) is its own limit in bytes a second, beside that of all together.",
-        "One that is away, limited or wrong is asked after the others for a while, and a warning says so.",
+        "URL of the Hub or of another endpoint that speaks its protocol, or a list of these in order of preference.",
+        "A URL must not contain a user, password or token.",
+        "Each list item is a URL or a mapping with C(url). Commits and hashes come from the first upstream that answers"
+        " and does not have C(listings) V(false). File contents come from any upstream, and are verified.",
+        "C(token) is the name of one of the tokens. It is sent to that upstream only. Tokens that entries name, and the"
+        " token for entries that name none, are sent only to the first upstream that provides listings.",
+        "C(proxy) is the proxy of that upstream, without a password, or empty for a direct connection. The default is"
+        " O(proxy). C(bandwidth) limits that upstream, in bytes per second, in addition to the overall limit.",
+        "An upstream that is down, rate-limited or wrong is tried last for a while, and a warning says so.",
         default="https://huggingface.co",
         type="raw",
         check=upstreams_problem,
         metavar="URL",
     )
     proxy: str | None = setting(
-        "URL of an HTTP proxy for all requests to the Hub; one with a password belongs in a file, and not on a command"
-        " line.",
-        "For instance V(http://proxy.example.com:3128). Where it is empty the environment's count (C(http_proxy),"
-        " C(https_proxy), C(all_proxy), C(no_proxy)), else none of them. A peer is asked directly.",
+        "URL of an HTTP proxy for all requests to the Hub; put a URL with a password in a file, not on a command line.",
+        "For example V(http://proxy.example.com:3128). If it is empty, the environment variables C(http_proxy),"
+        " C(https_proxy), C(all_proxy) and C(no_proxy) apply; otherwise they are ignored. Peers are reached directly.",
         check=proxy_problem,
         is_secret=True,
         metavar="URL",
     )
     allow_networks: Sequence[str] = setting(
-        "Networks inside to which a public O(endpoint) may send for a file, for instance V(10.1.0.0/16).",
-        "An upstream that sends to the host itself, to its link or into a private network is refused otherwise, unless"
-        " it is in one itself, or a proxy makes the connection.",
+        "Private networks to which a public O(endpoint) may redirect for a file, for example V(10.1.0.0/16).",
+        "Any other redirect to the host itself, to a link-local address or to a private network is refused, unless"
+        " the upstream is in a private network itself or a proxy makes the connection.",
         default=(),
         type="list",
         check=_networks,
     )
     tokens: Mapping[str | None, str] = field(default_factory=dict, repr=False)
     workers: int = setting(
-        "How many files are fetched at the same time.",
+        "How many files are downloaded at the same time.",
         default=8,
         type="int",
         unit="files that are fetched at the same time",
@@ -102,7 +101,7 @@ class Settings:
         metavar="N",
     )
     bandwidth: int = setting(
-        "How many bytes a second may come in, all files together.",
+        "Limit of the total download rate, in bytes per second.",
         default=0,
         type="int",
         unit="bytes a second",
@@ -112,7 +111,7 @@ class Settings:
         metavar="N",
     )
     reserve: int = setting(
-        "The share of the disk, in percent, that stays free.",
+        "The percentage of the disk that is kept free.",
         default=3,
         type="int",
         unit="percent",
@@ -120,9 +119,9 @@ class Settings:
         metavar="N",
     )
     grace: int = setting(
-        "For how many hours a commit that nothing names any more stays served by its id.",
-        "For as long a download that was cut can be resumed. A later run then removes both, with the contents that"
-        " nothing else names.",
+        "For how many hours a retired commit, which nothing references any more, is still served by its id.",
+        "An interrupted download can be resumed for as long. After that a run removes both, with the contents that"
+        " nothing else references.",
         default=72,
         type="int",
         unit="hours",
@@ -130,25 +129,25 @@ class Settings:
         metavar="HOURS",
     )
     max_delete: str = setting(
-        "How much C(exact) may remove in one run, a number of repositories such as V(3), or a share such as V(10%) of"
+        "How much C(exact) may remove in one run: a number of repositories such as V(3), or a share such as V(10%) of"
         " the repositories and of their bytes.",
-        "Where more would go, the run fails and removes nothing.",
+        "If more would be removed, the run fails and removes nothing.",
         default="10%",
         check=_share,
         metavar="LIMIT",
     )
     xet: bool = setting(
-        "Fetch files that the Hub keeps in Xet from there, by hf_xet.",
-        "They are verified and resumed as the others are. Where Xet gives out, the rest comes over HTTP.",
+        "Use hf_xet to download files that the Hub stores in Xet.",
+        "They are verified and resumed like other files. If Xet fails, the rest is downloaded over HTTP.",
         default=False,
         type="bool",
     )
     peers: Sequence[str] = setting(
-        "URLs of the other nodes, by addresses of their own and not by one that moves between them.",
-        "A commit is published once they have sealed it, too, so that all serve it from the start. A peer that is away"
-        " is not waited for, and a warning says so.",
-        "With TLS a URL begins with C(https://), and its name is in the peer's certificate, from a CA that the system"
-        " trusts. The peers' C(mirror_nginx_peers) name this node.",
+        "URLs of the other nodes, with the address of each node and not the floating address.",
+        "A commit is published when the peers have sealed it, too, so that all nodes serve it from the start. The run"
+        " does not wait for a peer that is down, and a warning says so.",
+        "With TLS, use C(https://) URLs whose host names are in the peers' certificates, from a CA that the system"
+        " trusts. List this node in C(mirror_nginx_peers) of the peers.",
         default=(),
         type="list",
         check=_peers,
@@ -156,15 +155,15 @@ class Settings:
         option="peer",
     )
     peer_wait: int = setting(
-        "How many seconds O(peers) have, together, to seal a commit before that is published here.",
+        "How many seconds all O(peers) together have to seal a commit before it is published here.",
         default=300,
         type="int",
         unit="seconds",
         most=1800,  # well below the time in which a run must make progress
     )
     time_limit: int = setting(
-        "After how many seconds a run is ended.",
-        "One that makes no progress for an hour is ended, too. The next one goes on from there.",
+        "After how many seconds a run is stopped.",
+        "A run that makes no progress for an hour is stopped, too. The next run continues from there.",
         default=7 * 86400,
         type="int",
         unit="seconds",
@@ -172,7 +171,7 @@ class Settings:
         most=366 * 86400,
     )
     memory_limit: int = setting(
-        "With how many MiB of memory a run is ended.",
+        "At how many MiB of memory a run is stopped.",
         default=4096,
         type="int",
         unit="MiB",
@@ -180,7 +179,7 @@ class Settings:
         most=1 << 20,
     )
     scrub_rate: int = setting(
-        "How many bytes a second a scrub reads.",
+        "How many bytes per second a scrub reads.",
         default=0,
         type="int",
         unit="bytes a second",
@@ -191,8 +190,8 @@ class Settings:
         option="rate",
     )
     scrub_seconds: int | None = setting(
-        "After how many seconds a scrub ends; V(0) reads nothing and only repairs what is known to be rotten.",
-        "The next one goes on from there. Without it a round is read to its end.",
+        "After how many seconds a scrub ends; V(0) reads nothing and only repairs contents known to be rotten.",
+        "The next scrub continues from there. Without a limit, a scrub reads to the end of the round.",
         type="int",
         unit="seconds",
         most=30 * 86400,
@@ -200,7 +199,7 @@ class Settings:
         option="for",
         is_in_file=False,
     )
-    actor: str = setting("Who the ledger says it was.", default="hf-mirror", is_in_file=False)
+    actor: str = setting("The name that the ledger records for the run.", default="hf-mirror", is_in_file=False)
     lock: LockFile | None = None
 
     def check(self) -> None:

@@ -210,7 +210,7 @@ class Sync:
             more = f" (so are {', '.join([*held][1:4])})" if len(held) > 1 else ""
             raise HeldError(
                 f"{path} of {commit.repo}@{commit.listing.commit[:12]} {reason}, and the entry says formats:"
-                f" {entry.formats}: the whole commit is held{more}; to take it all the same, name it in formats_allow"
+                f" {entry.formats}: the whole commit is held{more}. To accept the file, add it to formats_allow"
             )
 
     def _views(self, plan: Plan) -> None:
@@ -230,8 +230,8 @@ class Sync:
             return
         if self._problems and standing.is_behind(self._clock.now()):
             self.warnings.append(
-                "another node has decided what this one could not take over yet, and this run failed in part: what it"
-                " decided does not count for the other nodes"
+                "this node could not yet adopt a decision of another node, and this run failed in part: its own"
+                " decision does not apply to the other nodes"
             )
             return
         decide(self._store)

@@ -80,7 +80,7 @@ def upstreams_problem(endpoint: Any) -> str | None:
     if len({one.url for one in found}) < len(found):
         return "names an upstream twice"
     if not any(one.is_believed for one in found):
-        return "has listings: false for all of them: one must be believed about commits and hashes"
+        return "has listings: false for all upstreams: at least one must provide listings"
     return None
 
 
@@ -109,13 +109,13 @@ def _token(value: Any) -> str | None:
         return f"is {kind_of(value)}, it must be the name of a token"
     if value and not _NAME.fullmatch(value):
         return "must be the name of a token, of letters, digits and . _ -"
-    return "must not be default: that token goes to the first upstream that is believed" if value == "default" else None
+    return "must not be default: that token is for the first upstream with listings" if value == "default" else None
 
 
 def _proxy(value: Any) -> str | None:
     problem = None if value == "" else proxy_problem(value)
     if problem is None and "@" in value:
-        return "has a user or a password in it, which everybody could read: such a proxy belongs into proxy alone"
+        return "has a user or a password in it, which everybody could read: set such a proxy as proxy of all upstreams"
     return problem
 
 
@@ -174,5 +174,5 @@ def unknown_token(upstreams: list[Upstream], names: Container[str | None]) -> st
     """
     for number, one in enumerate(upstreams, 1):
         if one.token and one.token not in names:
-            return f"(upstream {number}) names a token that there is not: give it with that name in {_TOKENS}"
+            return f"(upstream {number}) names a token that does not exist: add it to {_TOKENS}"
     return None

@@ -68,7 +68,7 @@ class Decision:
     def check(self, known: Decision) -> None:
         """Raise MirrorError where it can't be what came after a known one: there is an end to what can be counted."""
         if self.number > known.number + PEER_AHEAD:
-            raise MirrorError(f"the peer tells of decision {self.number}, which can't be right: it is not followed")
+            raise MirrorError(f"the peer has decision number {self.number}, which can't be right: it is ignored")
 
 
 @dataclass(frozen=True)

@@ -36,13 +36,13 @@ class Purged:
     def check_repo(self, repo: Repo) -> None:
         """Raise PurgedError where a repository was taken down."""
         if self.has_repo(repo):
-            raise PurgedError(f"{repo} was purged{_words(self.repos[repo.folder])}: take it off the whitelist")
+            raise PurgedError(f"{repo} was purged{_words(self.repos[repo.folder])}: remove it from the whitelist")
 
     def check_content(self, etag: Etag, name: str) -> None:
         """Raise PurgedError where a content was taken down; ``name`` says what has it."""
         if self.has(etag):
             words = _words(self.contents[etag])
-            raise PurgedError(f"{name} was purged{words}: leave it out with ignore_patterns", cause=f"purged{words}")
+            raise PurgedError(f"{name} was purged{words}: exclude it with ignore_patterns", cause=f"purged{words}")
 
     def has(self, etag: Etag) -> bool:
         """Say whether a content was taken down."""

@@ -74,7 +74,7 @@ class Repository(RepositoryReader):
             self._link_blob(file.etag, blob)
             status = blob.lstat()
             if not stat.S_ISREG(status.st_mode):
-                raise RepositoryError(f"{blob} is no file: move it away")
+                raise RepositoryError(f"{blob} is not a regular file: move it away")
             if status.st_size != file.size:
                 raise RepositoryError(
                     f"{path} of {self.repo}@{listing.commit[:12]} has {status.st_size} bytes, the Hub declares"
@@ -153,7 +153,7 @@ class Repository(RepositoryReader):
         now = self.refs().get(publish.ref)
         if now != publish.old:
             raise RepositoryError(
-                f"{self.repo}: {publish.ref} names {now} and not {publish.old}, as planned: someone else published,"
+                f"{self.repo}: {publish.ref} is at {now}, not at {publish.old} as planned: someone else published,"
                 " run again"
             )
         if not (self._rev / publish.new).is_dir():
@@ -329,7 +329,7 @@ class Repository(RepositoryReader):
                 if listing:
                     # a commit that was to get more files, or less, and got some documents only
                     self._redocument(build, self._rev / commit, commit_documents(self.repo, listing, files))
-        return ["what a run that was killed left was brought into order"]
+        return ["what a killed run left behind was cleaned up"]
 
     def _is_half(self) -> bool:
         refs = self.refs()

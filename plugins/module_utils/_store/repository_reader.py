@@ -137,7 +137,7 @@ class RepositoryReader:
             except OSError as problem:
                 raise RepositoryError(f"{self.repo}@{commit[:12]} lacks {path}: {problem.strerror}") from problem
             if status.st_size != size or not status.st_mode & 0o444 or os.path.basename(os.readlink(link)) != etag:
-                raise RepositoryError(f"{self.repo}@{commit[:12]}: {path} is damaged, hf-mirror scrub repairs it")
+                raise RepositoryError(f"{self.repo}@{commit[:12]}: {path} is damaged. Repair it with: hf-mirror scrub")
 
     def marks(self) -> dict[str, dict[str, Mark]]:
         """Return what people and runs noted about commits and refs: kind -> commit or ref -> mark."""
@@ -193,7 +193,7 @@ class RepositoryReader:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except ValueError as problem:
-            raise RepositoryError(f"{file} can't be read: {problem}; remove it, it is only a copy") from problem
+            raise RepositoryError(f"{file} can't be read: {problem}; delete it, it is only a copy") from problem
 
 
 def marks_by_name(kind: str, value: Any) -> dict[str, Mark]:

@@ -56,7 +56,7 @@ class Store:
         """Say whether there is a store here (False: an empty or missing folder). Raises StoreError if it isn't ours."""
         linked = [name for name in _FOLDERS if (self.root / name).is_symlink()]
         if linked:
-            raise StoreError(f"{self.root / linked[0]} is a symbolic link: a store has folders of its own, on one disk")
+            raise StoreError(f"{self.root / linked[0]} is a symbolic link: a store needs real folders, on one disk")
         try:
             found = read_document(self.root / "store.json")["format"]
         except FileNotFoundError:
@@ -78,7 +78,7 @@ class Store:
         if not self.root.is_dir():
             raise StoreError(f"{self.root} does not exist: create it, or mount the file system that holds the store")
         if _file_system(self.root).split(".")[0] in _NETWORK_FILE_SYSTEMS:
-            raise StoreError(f"{self.root} is on {_file_system(self.root)}: a store is written on a local file system")
+            raise StoreError(f"{self.root} is on {_file_system(self.root)}: a store needs a local file system")
         for name in _FOLDERS:
             if not (self.root / name).is_dir():
                 self.fs.mkdir(self.root / name)
@@ -170,7 +170,7 @@ class Store:
     def full(self, reserve: int) -> str:
         """Return what to say where there is no room."""
         if self.fs.free(self.root)[2] <= _INODES:
-            return f"the file system of {self.root} has less than {_INODES} inodes left (df -i)"
+            return f"the file system of {self.root} has fewer than {_INODES} free inodes (df -i)"
         return f"the disk of {self.root} is full ({reserve} % stay free)"
 
 

@@ -228,7 +228,7 @@ def noted_entries(store: Store) -> list[Wanted]:
     except FileNotFoundError:
         return []
     except (ValueError, WhitelistError) as problem:
-        raise MirrorError(f"{file} can't be read: {problem}; remove it, the next sync writes it") from problem
+        raise MirrorError(f"{file} can't be read: {problem}; delete it, the next sync recreates it") from problem
 
 
 def entry_of(value: Any) -> Wanted:

@@ -110,8 +110,8 @@ def read_records(store: Store) -> Records:
         return {}
     except ValueError as problem:
         raise MirrorError(
-            f"{file} can't be read: {problem}. It says what each file of the whitelist named; without it a file that is"
-            " gone names nothing. Where none is, remove it: the next sync writes it"
+            f"{file} can't be read: {problem}. It records the entries of each whitelist file; without it the entries of"
+            " a missing file are lost. If no file is missing, delete it: the next sync recreates it"
         ) from problem
 
 

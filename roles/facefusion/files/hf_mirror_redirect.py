@@ -47,7 +47,9 @@ class Redirector:
             try:
                 redirect(module)
             except Exception as error:
-                print(f"FaceFusion does not ask the mirror, for its choices are not known: {error!r}", file=sys.stderr)
+                print(
+                    f"FaceFusion does not use the mirror, because its structure is unknown: {error!r}", file=sys.stderr
+                )
 
         spec.loader.exec_module = load_and_redirect
         return spec

@@ -164,8 +164,8 @@ def test_older_parts_and_what_is_damaged(told: Told, tmp_path: Path) -> None:
     assert (got.code, got.err.splitlines()) == (
         0,
         [
-            "hf-mirror: lines of the log that are torn or strange, and don't count: 2",
-            "hf-mirror: log.2.gz is damaged: what could be read of it counts",
+            "hf-mirror: ignored damaged lines of the log: 2",
+            "hf-mirror: log.2.gz is damaged: only its readable part counts",
         ],
     )
 

@@ -310,7 +310,7 @@ def test_damage_is_found_and_mended(place: Place, inside: Inside, name: str) -> 
     assert re.search(f"^damage: {words}", got.out, re.MULTILINE), got.out
     assert listing(place.root) == before, "it changes nothing"
 
-    _found, _head, advice = got.out.partition("To mend it, as the user who owns the store:\n")
+    _found, _head, advice = got.out.partition("To repair it, run as the user who owns the store:\n")
     for command in re.findall(r"^  (.*)$", advice, re.MULTILINE):
         if command == "hf-mirror sync":
             assert inside("--config", "c.yml", "sync").code == 0
@@ -366,7 +366,7 @@ def test_what_is_left_over_is_no_damage(place: Place, inside: Inside, make: Call
     got = inside("--config", "c.yml", "fsck")
     assert got.code == 0, got.out
     assert re.match("left over: " + words.replace("TINY", TINY), got.out), got.out
-    assert "To mend it" not in got.out and re.search(r"^0 damaged, [12] left over$", got.out, re.MULTILINE)
+    assert "To repair it" not in got.out and re.search(r"^0 damaged, [12] left over$", got.out, re.MULTILINE)
 
 
 def test_what_a_run_under_way_makes_is_no_damage(place: Place, inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:

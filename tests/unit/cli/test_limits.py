@@ -90,7 +90,7 @@ def test_a_run_without_any_progress_is_ended_and_told(cli: Cli, hub: HubProcess,
     assert "no progress in" in alert()
     hub.control("reset", {})
     assert cli("sync", "--config", config).code == 0
-    assert "1 recovered" in alert() and alert() == "nothing is to be told\n"
+    assert "1 recovered" in alert() and alert() == "nothing to report\n"
     assert cli("fsck").out == "sound\n"
 
 
@@ -154,15 +154,15 @@ def test_memory_is_not_limited_beyond_the_run() -> None:
 def test_a_killed_run_is_told(large: Cli, alert: Callable[..., str]) -> None:
     process = large.start("sync", *_SLOWLY)
     until(lambda: list(large.store.glob("staging/*.part")))
-    assert alert(large) == "nothing is to be told\n", "it is under way"
+    assert alert(large) == "nothing to report\n", "it is under way"
     process.kill()
     assert process.wait() == -9
     process.communicate()
     told = alert(large)
-    assert "1 failing" in told and "run" in told and "a run ended without a word" in told
-    assert alert(large) == "nothing is to be told\n", "once"
+    assert "1 failing" in told and "run" in told and "a run ended without a message" in told
+    assert alert(large) == "nothing to report\n", "once"
     assert kinds(large) == ["start", "died", "alert"]
-    assert re.search(r"the run died: a run ended without a word: .* \(run 1\)$", large("log").out, re.MULTILINE)
+    assert re.search(r"the run died: a run ended without a message: .* \(run 1\)$", large("log").out, re.MULTILINE)
     assert large("sync").code == 0
     assert "1 recovered" in alert(large)
 
@@ -185,14 +185,14 @@ def test_a_run_that_does_not_even_begin_is_told(cli: Cli, alert: Callable[..., s
     assert cli("sync", "--config", config).code == 0
     cli.write("c.yml", [{**TINY, "kep": 1}])
     assert cli("sync", "--config", config).code == 2
-    assert alert() == "nothing is to be told\n", "a person sees it at the terminal"
+    assert alert() == "nothing to report\n", "a person sees it at the terminal"
     cli.environment.update(MONITOR_UNIT="hf-mirror-sync.service", MONITOR_SERVICE_RESULT="exit-code")
     for status in ("1", "3", "4", "6"):
         cli.environment["MONITOR_EXIT_STATUS"] = status
-        assert alert() == "nothing is to be told\n"
+        assert alert() == "nothing to report\n"
     cli.environment["MONITOR_EXIT_STATUS"] = "2"
-    assert "hf-mirror-sync.service ended with exit code 2 before a run began: journalctl -u" in alert()
-    assert alert() == "nothing is to be told\n", "once"
+    assert "hf-mirror-sync.service ended with exit code 2 before a run began: see journalctl -u" in alert()
+    assert alert() == "nothing to report\n", "once"
     cli.write("c.yml", [TINY])
     assert cli("sync", "--config", config).code == 0
     del cli.environment["MONITOR_SERVICE_RESULT"]

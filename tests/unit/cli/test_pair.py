@@ -70,7 +70,7 @@ def test_compare_with_one_away(cli: Cli, other: Cli, peer: Node, hub: HubProcess
     peers = [word for url in [away, peer.url][::order] for word in ("--peer", url)]
     compared = Cli(cli.folder, ["--store", "other", "--endpoint", hub.url, *peers], cli.inside)("compare")
     assert compared.code == 1 and away in compared.err
-    assert ("frozen" if differs else f"nothing differs from {peer.url}") in compared.out
+    assert ("frozen" if differs else f"no differences from {peer.url}") in compared.out
     assert "equal" not in compared.out
 
 
@@ -153,10 +153,10 @@ def test_whoever_follows_tells_systemd_how_it_fares(other: Cli, peer: Node, tmp_
         other.environment["NOTIFY_SOCKET"] = str(tmp_path / "notify")
         peer.kill()
         process = other.start("follow", "--interval", "1")
-        assert re.match(r"STATUS=tries again every 1(\.0)? s: .* can't be reached", notify.recv(1000).decode())
+        assert re.match(r"STATUS=retries every 1(\.0)? s: .* can't be reached", notify.recv(1000).decode())
         peer.start()
-        assert notify.recv(1000) == b"STATUS=has what its peers have"
-        until_said(process, "has what its peers have")
+        assert notify.recv(1000) == b"STATUS=up to date with its peers"
+        until_said(process, "up to date with its peers")
 
 
 def test_trouble_with_the_disk_ends_no_follower(other: Cli, tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_trouble_with_the_disk_ends_no_follower(other: Cli, tmp_path: Path) -> N
     process = other.start("follow", "--interval", "1")
     assert process.stderr is not None and "Is a directory" in process.stderr.readline()
     catalogue.rmdir()
-    until_said(process, "has what its peers have")
+    until_said(process, "up to date with its peers")
 
 
 def test_what_keepalived_made_of_a_node(cli: Cli, peer: Node) -> None:

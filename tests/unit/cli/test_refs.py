@@ -103,9 +103,9 @@ def test_approval_by_hand(cli: Cli, hub: HubProcess) -> None:
     assert re.search(rf"^space stand-in/tiny-space main: nothing -> {commit[:12]} \(publish 1, \S+\)$", done.out)
     assert published(cli, "stand-in/tiny-space", "spaces") == commit
     again = cli("promote", "stand-in/tiny-space", "--repo-type", "space")
-    assert again.code == 2 and "has no commit that waits to be promoted" in again.err
+    assert again.code == 2 and "has no pending commit to promote" in again.err
     waited, moved = cli("log", "stand-in/tiny-space", "--repo-type", "space").out.splitlines()
-    assert waited.endswith("waits for a person to publish it") and f"nothing -> {commit[:12]} (publish 1" in moved
+    assert waited.endswith("waits for approval") and f"nothing -> {commit[:12]} (publish 1" in moved
     assert cli("log", "stand-in/tiny-space").out == "", "no model has that name"
 
 
@@ -189,7 +189,7 @@ def test_diff(cli: Cli, two: list[str]) -> None:
         (["rollback", "../etc"], 2, "hf-mirror: rollback (../etc): repo_id '../etc' is not of the form"),
         (["rollback", f"{NAME}@v9"], 2, f"hf-mirror: {NAME}@v9 is not published\n"),
         (["rollback", str(NAME), "1234567"], 2, f"hf-mirror: {NAME} has no commit 1234567 here\n"),
-        (["promote", str(NAME), "12345"], 2, "hf-mirror: '12345' is no commit: at least 7 hexadecimal digits"),
+        (["promote", str(NAME), "12345"], 2, "hf-mirror: '12345' is no commit: give at least 7 hexadecimal digits"),
         (["promote", f"{NAME}@../../x", "1234567"], 2, "revision '../../x' is no branch or tag"),
         (["promote", f"{NAME}@{'a' * 40}", "1234567"], 2, " is a commit: promote needs a branch or a tag\n"),
         (["freeze", f"{NAME}@{'a' * 40}"], 2, " is a commit: freeze needs a branch or a tag\n"),
@@ -199,7 +199,11 @@ def test_diff(cli: Cli, two: list[str]) -> None:
         (["diff", str(NAME), "main", "1234567"], 2, f"hf-mirror: {NAME} has no commit 1234567 here\n"),
         (["diff", f"{NAME}@main", "main", "main"], 2, "is not of the form ORGANISATION/NAME"),
         (["log", f"{NAME}@main"], 2, "is not of the form ORGANISATION/NAME"),
-        (["rollback", str(NAME), "--store", "elsewhere"], 5, "elsewhere is no store yet: hf-mirror sync makes it one"),
+        (
+            ["rollback", str(NAME), "--store", "elsewhere"],
+            5,
+            "elsewhere is no store yet. Create it with: hf-mirror sync",
+        ),
     ],
 )
 def test_refused(cli: Cli, two: list[str], arguments: list[str], code: int, words: str) -> None:

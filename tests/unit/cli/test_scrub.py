@@ -36,7 +36,9 @@ def test_a_sound_store(cli: Cli, config: str) -> None:
     assert (got.code, got.err) == (0, "")
     assert "5 contents, 40.4 kB read again: 0 repaired, 0 removed, 0 rotten (" in got.out
     shown = cli("status").out
-    assert re.search(r"^all of it was read again by \d{4}-\S+Z: 5 contents, 40\.4 kB, 0 rotten$", shown, re.MULTILINE)
+    assert re.search(
+        r"^all contents were read again by \d{4}-\S+Z: 5 contents, 40\.4 kB, 0 rotten$", shown, re.MULTILINE
+    )
     status = cli("status", "--json").json["scrub"]
     assert status["rotten"] == 0 and status["last"]["contents"] == 5
 
@@ -59,12 +61,12 @@ def test_what_is_not_repaired_is_damage_until_it_is(cli: Cli, config: str, hub: 
     assert left.code == 5
     said = rf"hf-mirror: {blob.name} is rotten \(its 40082 bytes hash to [0-9a-f]{{64}}\)\n"
     assert re.fullmatch(said, left.err)
-    assert "1 rotten and not served: hf-mirror scrub --for 0 fetches that anew\n" in cli("status").out
+    assert "1 rotten and not served. To repair, run: hf-mirror scrub --for 0\n" in cli("status").out
     damaged = cli("fsck")
     assert damaged.code == 5
     assert damaged.out == (
         f"damage: pool/{blob.name} was found rotten, it answers 403 until it is repaired\n"
-        "To mend it, as the user who owns the store:\n  hf-mirror scrub --for 0\n1 damaged, 0 left over\n"
+        "To repair it, run as the user who owns the store:\n  hf-mirror scrub --for 0\n1 damaged, 0 left over\n"
     )
     hub.control("delete_repo", TINY)
     gone = cli("scrub", "--for", "0", "--json")
@@ -72,7 +74,7 @@ def test_what_is_not_repaired_is_damage_until_it_is(cli: Cli, config: str, hub: 
     hub.control("reset", {})
     mended = cli("scrub", "--for", "0")
     assert mended.code == 0 and "sound again" in mended.out
-    assert mended.out.endswith("the round is not at its end: the next scrub goes on from there\n")
+    assert mended.out.endswith("the round is not complete: the next scrub continues from there\n")
     assert cli("fsck").out == "sound\n"
 
 

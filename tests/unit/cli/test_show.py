@@ -97,7 +97,10 @@ def test_a_lock_is_written_obeyed_and_missed(cli: Cli, hub: HubProcess) -> None:
     assert missing.code == 5, "no store"
     cli("sync", "--config", cli.write("less.yml", [TINY]))
     missing = cli("lock", "--config", models, "--output", "lock.json")
-    assert missing.code == 2 and "tiny-canonical@main is not published: run hf-mirror sync first" in missing.err
+    assert (
+        missing.code == 2
+        and "tiny-canonical@main is not published, nothing was written. First run: hf-mirror sync" in missing.err
+    )
     assert not (cli.folder / "lock.json").exists()
 
     cli("sync", "--config", models)
@@ -154,9 +157,9 @@ def test_alerts(cli: Cli, receivers: ReceiversProcess, hub: HubProcess) -> None:
     tested = cli("alert", "--test", "--config", config)
     assert tested.code == 5, "no store"
     cli("sync", "--config", config)
-    assert cli("alert", "--config", config).out == "nothing is to be told\n"
+    assert cli("alert", "--config", config).out == "nothing to report\n"
     tested = cli("alert", "--test", "--config", config)
-    assert (tested.code, tested.out, tested.err) == (0, "1 of 1 receivers took the message\n", "")
+    assert (tested.code, tested.out, tested.err) == (0, "1 of 1 receivers accepted the message\n", "")
     assert len(told(receivers)) == 1 and "alert" not in [record["kind"] for record in cli.ledger()]
 
     cli("sync", "--config", config)
@@ -168,23 +171,23 @@ def test_alerts(cli: Cli, receivers: ReceiversProcess, hub: HubProcess) -> None:
     assert cli("alert", "--config", config).code == 1, "one of two took it"
     assert len(told(receivers)) == 2 and "stand-in/gone@main" in json.dumps(told(receivers)[1])
     again = cli("alert", "--config", config)
-    assert (again.code, again.out) == (0, "nothing is to be told\n"), "each once"
+    assert (again.code, again.out) == (0, "nothing to report\n"), "each once"
     records = [record for record in cli.ledger() if record["kind"] == "alert"]
     assert [(record["failing"], len(record["problems"])) for record in records] == [
         ([], 1),
         (["stand-in/gone@main"], 1),
     ]
     (cli.store / "ledger/state.json").unlink()
-    assert cli("alert", "--config", config).out == "nothing is to be told\n", "the ledger knows"
+    assert cli("alert", "--config", config).out == "nothing to report\n", "the ledger knows"
 
 
 @pytest.mark.parametrize(
     ("content", "mode", "words"),
     [
-        (None, 0o600, "there is nobody to tell: give alerts: urls_file: FILE in the configuration"),
-        ("# nobody\n", 0o600, "urls names nobody to tell"),
+        (None, 0o600, "no receiver is configured: set alerts: urls_file: FILE in the configuration"),
+        ("# nobody\n", 0o600, "urls names no receiver"),
         ("json://secret", 0o604, "urls has mode 0604"),
-        ("nonsense://secret", 0o600, "receiver 1 (nonsense) is no URL that apprise understands"),
+        ("nonsense://secret", 0o600, "receiver 1 (nonsense) is not a valid apprise URL"),
     ],
 )
 def test_alerts_that_are_wrong(inside: Inside, tmp_path: Path, content: str | None, mode: int, words: str) -> None:

@@ -34,7 +34,7 @@ def test_a_stopped_run_is_gone_on_with(large: Cli, number: signal.Signals) -> No
     process.send_signal(number)
     stopped = result(process)
     assert stopped.code == 4
-    assert stopped.err == "hf-mirror: stopped before it was finished; the next run goes on from there\n"
+    assert stopped.err == "hf-mirror: stopped before it was finished; the next run continues from there\n"
     assert "stopped before the run was finished" in stopped.out
     assert [record["kind"] for record in large.ledger()] == ["start", "stopped"]
     (there,) = parts(large.store)
@@ -55,7 +55,7 @@ def test_a_run_ends_in_time_though_the_hub_keeps_silent(cli: Cli, hub: HubProces
     process.terminate()
     stopped = result(process, 25)  # the sockets' own patience is longer
     assert stopped.code == 4
-    assert stopped.err == "hf-mirror: stopped before it was finished; the next run goes on from there\n"
+    assert stopped.err == "hf-mirror: stopped before it was finished; the next run continues from there\n"
     assert [record["kind"] for record in cli.ledger()] == ["start", "stopped"]
     hub.control("reset", {})
     assert cli("sync", "--config", config).code == 0

@@ -51,7 +51,7 @@ def test_the_endpoint_that_was_given_is_asked_for_models_and_nobody_for_anything
 def test_the_quickest_try(cli: Cli) -> None:
     article = ("--config", str(TOP / "whitelists" / "article.yml"))
     early = cli.process("status")
-    assert early.code == 5 and "store is no store yet: hf-mirror sync makes it one" in early.err
+    assert early.code == 5 and "store is no store yet. Create it with: hf-mirror sync" in early.err
     wrong = cli.process("sync", "--config", "gone.yml")
     assert (wrong.code, wrong.out) == (2, "")
     assert wrong.err == "hf-mirror: gone.yml can't be read: No such file or directory\n"
@@ -192,7 +192,7 @@ def test_the_tokens_of_a_run(tmp_path: Path, hub: HubProcess, monkeypatch: pytes
         ([], 2, "the following arguments are required: COMMAND"),
         (["push"], 2, "invalid choice: 'push'"),
         (["sync", "--sta", "exact"], 2, "unrecognized arguments: --sta exact"),
-        (["sync"], 2, "hf-mirror: there is no whitelist: give --config FILE with the key models or whitelist"),
+        (["sync"], 2, "hf-mirror: no whitelist is given: pass --config FILE with the key models or whitelist"),
         (
             ["--workers", "0", "sync", "--config", "c.yml"],
             2,
@@ -208,7 +208,7 @@ def test_the_tokens_of_a_run(tmp_path: Path, hub: HubProcess, monkeypatch: pytes
         (["sync", "--config", "c.yml", "--store", "no/where"], 5, "/no/where does not exist: create it"),
         (["sync", "--config", "c.yml", "--store", "."], 5, "has no store.json and is not empty (c.yml)"),
         (["sync", "--config", "c.yml", "--store", "/proc/self"], 5, "hf-mirror: /proc/self has no store.json"),
-        (["status"], 5, "/store is no store yet: hf-mirror sync makes it one"),
+        (["status"], 5, "/store is no store yet. Create it with: hf-mirror sync"),
         (["fsck"], 5, "/store is no store yet"),
         (["log"], 5, "/store is no store yet"),
         (["lock", "--config", "c.yml"], 5, "/store is no store yet"),
@@ -225,7 +225,7 @@ def test_a_missing_library_is_named(inside: Inside, tmp_path: Path, monkeypatch:
     (tmp_path / "c.yml").write_text(json.dumps([TINY]))
     monkeypatch.setattr(_cli_session, "URLLIB3_ERROR", "ImportError")
     got = inside("--store", "store", "plan", "--config", "c.yml")
-    assert got.code == 2 and re.search(r"^hf-mirror: \S+ lacks urllib3: install it there with pip\n$", got.err)
+    assert got.code == 2 and re.search(r"^hf-mirror: \S+ lacks urllib3: install it with pip\n$", got.err)
 
 
 def test_bars_at_a_terminal_and_none_in_a_log(cli: Cli) -> None:
@@ -266,7 +266,7 @@ def test_whoever_stops_reading_stops_nothing(cli: Cli) -> None:
 
 def test_what_help_says(inside: Inside, cli: Cli) -> None:
     shown = inside("--help")
-    assert shown.code == 0 and "exit codes:\n  0  done" in shown.out and "HF_TOKEN" in shown.out
+    assert shown.code == 0 and "exit codes:\n  0  success" in shown.out and "HF_TOKEN" in shown.out
     for name in command._COMMANDS:
         assert re.search(rf"^    {name} ", shown.out, re.MULTILINE)
     cli.options = []

@@ -38,7 +38,7 @@ RUN = {
     ("record", "text"),
     [
         ({"kind": "start", "run": 3, "actor": "alice"}, "run 3 begins (alice)"),
-        ({"kind": "recover", "run": 3, "what": "x was there"}, "put in order: x was there"),
+        ({"kind": "recover", "run": 3, "what": "x was there"}, "recovered: x was there"),
         ({"kind": "intent", **REPO}, None),
         ({"kind": "seal", **REPO, "commit": A}, None),
         (
@@ -81,13 +81,13 @@ RUN = {
         ),
         (
             {"kind": "pending", **REPO, "repo_type": "space", "ref": "main", "commit": A},
-            "space a/b main: aaaaaaaaaaaa is fetched and waits for a person to publish it",
+            "space a/b main: aaaaaaaaaaaa was downloaded and waits for approval",
         ),
         ({"kind": "withdraw", **REPO, "ref": "v1", "actor": "alice"}, "a/b v1: withdrawn (alice)"),
         ({"kind": "remove", **REPO, "actor": "alice"}, "a/b: removed (alice)"),
         (
             {"kind": "stopped", "run": 3, "actor": "alice"},
-            "stopped before the run was finished (alice); the next one goes on from there",
+            "stopped before the run was finished (alice); the next one continues from there",
         ),
         ({**RUN, "failed": {}}, "run 3 ended after 61.3 s: 1 updated, 7 unchanged, 5.8 MB came in"),
         (
@@ -106,11 +106,11 @@ RUN = {
         ),
         (
             {"kind": "alert", "failing": ["a/b@main"], "recovered": ["c/d@main"], "problems": ["receiver 2 is deaf"]},
-            "told people: a/b@main fails, c/d@main recovered; receiver 2 is deaf",
+            "alert sent: a/b@main fails, c/d@main recovered; receiver 2 is deaf",
         ),
         (
             {"kind": "alert", "failing": [], "recovered": [], "problems": ["receiver 1 is deaf"]},
-            "people could not be told; receiver 1 is deaf",
+            "no alert could be sent; receiver 1 is deaf",
         ),
         ({"kind": "suspect", "etag": B, "names": [], "bytes": 7, "problem": "x", "actor": "alice"}, None),
         (

@@ -284,13 +284,13 @@ def test_dates_are_passed_on_as_clients_read_them() -> None:
 
 def test_pages_that_lead_in_a_circle(both: Any, odd: Odd) -> None:
     odd.odd["odd/one/tree"] = lambda hub: hub.json([], Link=f'<{hub.path}>; rel="next"')
-    assert "in a circle" in both()[0]
+    assert "form a loop" in both()[0]
 
 
 @pytest.mark.parametrize("link", ["http://[", "", "?", "file:///etc/passwd", "http://x/#?cursor=1"])
 def test_a_link_that_leads_nowhere(both: Any, odd: Odd, link: str) -> None:
     odd.odd["odd/one/tree"] = lambda hub: hub.json([], Link=f'<{link}>; rel="next"')
-    assert "in a circle" in both()[0] or "no files" in both()[0]
+    assert "form a loop" in both()[0] or "no files" in both()[0]
 
 
 def test_pages_without_end(both: Any, odd: Odd, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -440,7 +440,7 @@ def test_a_redirect_into_the_network_is_refused(both: Any, odd: Odd) -> None:
             b"", {"Location": f"{url}/admin", "X-Repo-Commit": COMMIT}, 302
         )
         why, _answer = both()
-        assert "inside a network: refused" in why and "allow_networks" in why
+        assert "which has the private address" in why and "allow_networks" in why
         assert victim.seen == [], "nothing was sent there"
         assert both(allow_networks=["127.0.0.2/32"])[0] == ""
         assert victim.seen

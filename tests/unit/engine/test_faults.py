@@ -118,7 +118,7 @@ REFUSED = [
     ("order", "body", "words"),
     [
         ("status", {"status": 403, "kind": "content", "message": "AccessDenied"}, "{content} answers 403"),
-        ("length", {"by": -1000}, "{content} promises other sizes than the listing"),
+        ("length", {"by": -1000}, "{content} announces other sizes than the listing"),
     ],
 )
 def test_who_refuses_is_named_and_one_cause_is_one_clause(
@@ -183,13 +183,13 @@ def test_gated_and_private(
     assert "token" in answer["failures"][f"{TINY}@main"] and published("tiny-canonical")
     assert "hf_wrong" not in json.dumps(answer)
     unknown = sync({**entry, "token": "hf_secret"})["failures"][f"{TINY}@main"]
-    assert "there is no token of the name" in unknown and "hf_secret" not in unknown
+    assert "the entry names a token that does not exist" in unknown and "hf_secret" not in unknown
     assert not sync(entry, tokens={"team": "hf_right"})["failures"]
     before = published(TINY)
     assert (store / "hub/models--stand-in--tiny-model/.mirror/gated").exists()
     assert not list(store.glob("hub/models--tiny-canonical/.mirror/gated"))
     answer = sync({**entry, "views": ["flat"]}, tokens={"team": "hf_right"})
-    assert "is gated or private, which a view is not" in answer["failures"][f"{TINY}@main"]
+    assert "is gated or private, but a view is public" in answer["failures"][f"{TINY}@main"]
     assert not list(store.glob("views/*"))
     assert "token" in sync(entry, tokens={"team": "hf_wrong"})["failures"][f"{TINY}@main"], (
         "told although nothing moved"
@@ -201,8 +201,8 @@ def test_gated_and_private(
     ("order", "body", "words"),
     [
         ("delete_repo", {}, "has no model stand-in/tiny-model"),
-        ("rename", {"to": "stand-in/renamed"}, "the Hub calls stand-in/tiny-model stand-in/renamed now"),
-        ("edit", {"drop_all": True}, "stand-in/tiny-model@main has no files at the Hub"),
+        ("rename", {"to": "stand-in/renamed"}, "the Hub renamed stand-in/tiny-model to stand-in/renamed"),
+        ("edit", {"drop_all": True}, "stand-in/tiny-model@main has no files on the Hub"),
         ("edit", {"drop_all": True, "changes": {".gitattributes": "x"}}, "has none of its 3 files any more"),
         ("edit", {"changes": {"../evil": "x"}}, "'../evil' has an empty, '.' or '..' component"),
         ("edit", {"changes": {"/etc/passwd": "x"}}, "'/etc/passwd' is absolute"),

@@ -98,7 +98,7 @@ def test_a_repository_that_is_damaged(call: Run, sync: Run, store: Path) -> None
 
 def test_a_store_before_its_first_run_ends(call: Run, sync: Run, store: Path) -> None:
     missing = call(mirror_info)
-    assert missing["failed"] and "is no store yet: hf-mirror sync makes it one" in missing["msg"]
+    assert missing["failed"] and "is no store yet. Create it with: hf-mirror sync" in missing["msg"]
     sync({"repo_id": TINY})
     for file in store.glob("ledger/*.json*"):
         file.unlink()

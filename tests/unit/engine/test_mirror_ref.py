@@ -123,7 +123,7 @@ def test_marks(
     ("options", "words"),
     [
         ({"state": "rolled_back"}, "state is rolled_back but all of the following are missing: commit"),
-        ({"state": "promoted", "ref": "v9"}, "stand-in/tiny-model@v9 has no commit that waits to be promoted"),
+        ({"state": "promoted", "ref": "v9"}, "stand-in/tiny-model@v9 has no pending commit to promote"),
         ({"state": "promoted", "commit": "1234567"}, "stand-in/tiny-model has no commit 1234567 here"),
         ({"state": "promoted", "ref": "../x", "commit": "1234567"}, "revision '../x' is no branch or tag"),
         ({"state": "frozen", "ref": "a" * 40}, "is a commit: freeze needs a branch or a tag"),

@@ -86,11 +86,11 @@ def test_a_message_arrives(
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
-        (f"dingtalk://SECwrong@{DINGTALK_TOKEN}", "(dingtalk) refuses the message: 310000 sign not match, more: ["),
-        (f"dingtalk://{DINGTALK_TOKEN}", "(dingtalk) refuses the message: 310000 invalid timestamp"),
-        (f"dingtalk://{DINGTALK_SECRET}@fade", "(dingtalk) refuses the message: 300005 token is not exist: ***"),
-        ("wecombot://wrong-key", "(wecombot) refuses the message: 93000 invalid webhook url, hint: [1]"),
-        (DEAD, "(json) did not take the message: the command `apprise -vv` shows why"),
+        (f"dingtalk://SECwrong@{DINGTALK_TOKEN}", "(dingtalk) rejected the message: 310000 sign not match, more: ["),
+        (f"dingtalk://{DINGTALK_TOKEN}", "(dingtalk) rejected the message: 310000 invalid timestamp"),
+        (f"dingtalk://{DINGTALK_SECRET}@fade", "(dingtalk) rejected the message: 300005 token is not exist: ***"),
+        ("wecombot://wrong-key", "(wecombot) rejected the message: 93000 invalid webhook url, hint: [1]"),
+        (DEAD, "(json) did not accept the message: run `apprise -vv` to see why"),
     ],
 )
 def test_a_receiver_that_takes_nothing_is_named_and_the_others_get_the_message(
@@ -109,13 +109,13 @@ def test_a_receiver_that_takes_nothing_is_named_and_the_others_get_the_message(
         (
             200,
             "<html>Please log in",
-            "answers something else than a robot does: is a proxy or a login page in between?",
+            "does not answer like a robot: is there a proxy or a login page in between?",
         ),
-        (200, "[]", "answers something else than a robot does: is a proxy or a login page in between?"),
+        (200, "[]", "does not answer like a robot: is there a proxy or a login page in between?"),
         (
             200,
             json.dumps({"errcode": 1, "errmsg": f"{DINGTALK_TOKEN}\n{'x' * 999}"}),
-            f"refuses the message: 1 *** {'x' * 196}",
+            f"rejected the message: 1 *** {'x' * 196}",
         ),
     ],
 )
@@ -189,7 +189,7 @@ def test_a_url_that_apprise_does_not_know_is_refused_and_not_told(
     caplog.set_level(logging.NOTSET)
     with pytest.raises(MirrorError) as error:
         Notifier(["json://127.0.0.1", url])
-    assert str(error.value).startswith(f"{name} is no URL that apprise understands: write dingtalk://SECRET@TOKEN, ")
+    assert str(error.value).startswith(f"{name} is not a valid apprise URL: use dingtalk://SECRET@TOKEN, ")
     assert "S3CRET" not in f"{error.value}{caplog.text}{capfd.readouterr()}"
 
 

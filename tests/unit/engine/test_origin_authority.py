@@ -165,7 +165,7 @@ def test_what_is_gone_at_who_told_it_stays_as_it_is(
         edited(other, "theirs")
     answer = telling(ENTRY, endpoint=urls(hub, other))
     assert not answer["failures"] and published() == before
-    words = f"has no more {SWAPPER}@main" if moves_on else f"did not list {SWAPPER}@main"
+    words = f"no longer has {SWAPPER}@main" if moves_on else f"did not list {SWAPPER}@main"
     assert words in told(answer, hub)
 
 

@@ -25,12 +25,12 @@ NOBODY = "http://127.0.0.1:9"
 
 
 ELSEWHERE = {**FILE, "kind": "resolve", "status": 308, "times": None, "headers": {"Location": NOBODY}}
-LIMITED = "limits how often it may be asked"
+LIMITED = "limits the rate of requests"
 #: What one of them does, what is told of it, and whether it is left for that.
 SPOILERS = [
-    pytest.param("flip", FILE, "sends something else than what is listed", True, id="wrong bytes"),
-    pytest.param("length", {**FILE, "by": 1000, "times": None}, "sends something else", True, id="another size"),
-    pytest.param("untold", FILE, "does not tell the hash", True, id="no X-Linked-Etag"),
+    pytest.param("flip", FILE, "sends other contents than listed", True, id="wrong bytes"),
+    pytest.param("length", {**FILE, "by": 1000, "times": None}, "sends other contents", True, id="another size"),
+    pytest.param("untold", FILE, "does not return the hash", True, id="no X-Linked-Etag"),
     pytest.param("stall", {**FILE, "after": 0, "times": None}, f"did not give {ONNX}", False, id="it stalls"),
     pytest.param("status", ELSEWHERE, f"{NOBODY} can't be reached", False, id="308 to elsewhere"),
     pytest.param("limit", {"bucket": "resolvers", "quota": 0, "window": 3600}, LIMITED, True, id="429"),
@@ -124,7 +124,7 @@ def test_none_sends_into_the_network_that_the_mirror_stands_in(
     answer = telling({"repo_id": SWAPPER, "files": [ONNX]}, endpoint=urls(hub, other))
     problem = answer["failures"][f"{SWAPPER}@main"]
     assert all(
-        f"{url} sends to 127.0.0.2, which is at 127.0.0.2, inside a network: refused" in problem
+        f"{url} redirects to 127.0.0.2, which has the private address 127.0.0.2: refused" in problem
         for url in urls(hub, other)
     )
     allowed = telling({"repo_id": SWAPPER}, endpoint=urls(hub, other), allow_networks=["127.0.0.2/32"])

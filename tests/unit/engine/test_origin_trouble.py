@@ -73,7 +73,7 @@ def test_several_repositories_in_a_row_are_the_upstreams_trouble(
     other.control("delete_repo", {"repo_id": SWAPPER})
     answer = telling(*many, {"repo_id": SWAPPER}, endpoint=urls(hub, other), workers=1)
     assert not answer["failures"]
-    assert "has trouble with 3 repositories in a row" in told(answer, hub)
+    assert "failed for 3 repositories in a row" in told(answer, hub)
     asked = " ".join(one["target"] for one in hub.control("requests")["last"])
     assert [name for name in "abcde" if f"some/{name}/" in asked] == ["a", "b", "c"]
     check_store(store)
@@ -140,5 +140,5 @@ def test_who_drips_its_listings_is_left(
         hub.control("edit", {**one, "create": True, "changes": {"a.txt": "a"}})
     answer = telling(*many, endpoint=[url, hub.url], workers=1)
     assert not answer["failures"]
-    assert any(line.startswith(f"{url} has trouble with 3 repositories in a row") for line in answer["warnings"])
+    assert any(line.startswith(f"{url} failed for 3 repositories in a row") for line in answer["warnings"])
     assert len([path for path in seen if "/api/" in path]) == 3

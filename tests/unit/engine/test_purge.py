@@ -152,11 +152,11 @@ def test_the_module_lifts_what_it_took_down(sync: Run, store: Path, call: Run, e
 @pytest.mark.parametrize(
     ("order", "words"),
     [
-        ({"name": "abcdef0"}, "is no whole hash"),
+        ({"name": "abcdef0"}, "is not a full hash"),
         ({"name": "../x"}, "../x"),
         ({"name": TINY, "file": "../x"}, "file "),
         ({"name": TINY, "file": "nothing.onnx"}, "has a file nothing.onnx"),
-        ({"name": "a" * 40, "file": "x.onnx"}, "is a file of no repository"),
+        ({"name": "a" * 40, "file": "x.onnx"}, "a hash has no file"),
     ],
 )
 def test_the_module_refuses_what_it_cant_mean(sync: Run, call: Run, order: dict[str, str], words: str) -> None:

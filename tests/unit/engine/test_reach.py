@@ -54,5 +54,5 @@ def test_an_endpoint_whose_name_means_both_is_public() -> None:
 
 
 def test_a_folder_of_this_host_is_no_store() -> None:
-    with pytest.raises(InsideError, match="no http"):
+    with pytest.raises(InsideError, match="not an http"):
         Reach("https://hub.example").check_url("local:///srv")

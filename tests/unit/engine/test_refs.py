@@ -52,8 +52,8 @@ def publish(old: str | None, new: str, serial: int, is_rollback: bool = False, r
         (facts(A, pending={"main": B}), C, publish(A, C, 2)),
         (facts(A), A, None),
         (facts(A, B, A, rejected={"main": frozenset({B})}), B, publish(A, B, 4)),
-        (facts(A), None, "has no commit that waits to be promoted"),
-        (facts(A, pending={"v1": B}), None, "has no commit that waits"),
+        (facts(A), None, "has no pending commit to promote"),
+        (facts(A, pending={"v1": B}), None, "has no pending commit"),
         (facts(A, here=A), B, "no commit b+ here"),
     ],
 )

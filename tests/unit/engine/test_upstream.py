@@ -34,12 +34,12 @@ WRONG: list[tuple[Any, str]] = [
     (f"{A},{B}", "is a text; a list is written as [URL, URL]"),
     (f"{A}, {B}", "is a text; a list is written as [URL, URL]"),
     ("https://a.example.com,b.example.com", "is a text; a list is written as [URL, URL]"),
-    ([f"{A},{B}"], "has a character in its host that no host has"),
+    ([f"{A},{B}"], "has an invalid character in its host name"),
     ([A, {"url": B, "token": "hf_secret of mine"}], "(upstream 2) token must be the name of a token"),
     ([A, None], "(upstream 2) is null, it must be a URL or a mapping"),
     ([A, ["b"]], "(upstream 2) is a list, it must be a URL or a mapping"),
     ([A, "b"], "(upstream 2) must be an address"),
-    ([A, f"{B}?token=hf_secret"], "(upstream 2) has a part that begins with ?"),
+    ([A, f"{B}?token=hf_secret"], "(upstream 2) contains a ? or #"),
     ([{"token": "x"}], "has no url"),
     ([{"url": "https://me:hf_secret@b.example.com"}], "url has a user or a password in it"),
     ([{"url": A, "tokens": "hf_secret"}], "has the unknown key tokens (known: url, token, proxy, "),
@@ -53,7 +53,7 @@ WRONG: list[tuple[Any, str]] = [
     ([{"url": A, "bandwidth": "many"}], "bandwidth is 'many'"),
     ([{"url": A, "bandwidth": True}], "bandwidth is True"),
     ([{"url": A, "listings": "no"}], "listings is 'no', it must be true or false"),
-    ([{"url": A, "listings": False}], "has listings: false for all of them"),
+    ([{"url": A, "listings": False}], "has listings: false for all upstreams"),
 ]
 
 
@@ -118,7 +118,7 @@ def test_a_token_goes_to_its_own_upstream(endpoint: Any, tokens: list[Any]) -> N
 
 def test_a_token_that_is_not_there_is_named() -> None:
     """Not as it is written: it may be the token itself."""
-    with pytest.raises(MirrorError, match=r"upstream 2\) names a token that there is not") as told:
+    with pytest.raises(MirrorError, match=r"upstream 2\) names a token that does not exist") as told:
         tokens_for([Upstream(A), Upstream(B, "hf_secret")], TOKENS)
     assert "hf_secret" not in str(told.value)
 
@@ -178,7 +178,7 @@ def test_several_repositories_in_a_row_are_the_upstreams_trouble() -> None:
     for repo in repos:
         health.trouble("a", repo, "500")
     assert "".join(health.order("abc", str, Repo("model", "some/other"))) == "bca" and health.is_away("a")
-    assert health.warnings[0].startswith("a has trouble with 3 repositories in a row (500): it is asked last until")
+    assert health.warnings[0].startswith("a failed for 3 repositories in a row (500): it is asked last until")
 
 
 def test_who_fails_again_is_left_for_longer_and_who_gives_is_not() -> None:

@@ -36,8 +36,8 @@ def test_names_with_several_contents() -> None:
     between = plan_views({one: {"x": "e1"}, two: {"deep/x": "e2", "y": "e2"}})
     assert between.files == {"v": {"y": "e2"}, "w": {"x": "e2", "y": "e2"}}
     assert {*map(str, between.problems.values())} == {
-        "view v: a/b@main and c/d@main have different files named x: name its files by files or patterns; what the view"
-        " has of that name stays as it was"
+        "view v: a/b@main and c/d@main have different files named x: select files by files or patterns; the view keeps"
+        " its old file of that name"
     }
     within = plan_views({one: {"1/x": "e1", "2/x": "e2", "1/y": "e1", "2/y": "e2"}})
     assert "a/b@main has 2 files named x: 1/x, 2/x, and 1 more names:" in str(within.problems[one])
@@ -97,7 +97,7 @@ def test_gating_closes_views(
     assert answer["views"] == ["faces", "own"]
     assert [status(server, file) for file in files] == [404, 404, 200], "what others have there stays"
     told = answer["failures"].get(f"{SWAPPER}@main", "")
-    assert ("take views out of its entry" in told) == (FACES in after) and foreseen["failures"] == answer["failures"]
+    assert ("remove views from its entry" in told) == (FACES in after) and foreseen["failures"] == answer["failures"]
     assert not sync(*after, **RIGHT)["changed"]
 
 

@@ -90,7 +90,7 @@ def test_accepted(entry: dict[str, Any], wanted: Wanted) -> None:
         ([{"repo_id": "a/b", "formats": "safe", "formats_allow": []}], "formats_allow must be a list"),
         ([{"repo_id": "a/b", "formats": "safe", "formats_allow": "*.bin"}], "formats_allow must be a list"),
         ([{"repo_id": "a/b", "formats": "safe", "formats_allow": ["../*"]}], "'..' component"),
-        ([{"repo_id": "a/b", "formats_allow": ["*.bin"]}], "neither of which is set"),
+        ([{"repo_id": "a/b", "formats_allow": ["*.bin"]}], "formats_allow needs formats"),
         ([{"repo_id": "a/b", "keep": 0}], "keep is 0"),
         ([{"repo_id": "a/b", "keep": True}], "keep is True"),
         ([{"repo_id": "a/b", "token": "a b"}], "token must be a name"),
@@ -99,7 +99,7 @@ def test_accepted(entry: dict[str, Any], wanted: Wanted) -> None:
         ([{"repo_id": "a/b", "allow_rewind": "yes"}], "allow_rewind is 'yes'"),
         ([{"repo_id": "a/b", "views": ["../x"]}], "view '../x'"),
         ([{"repo_id": "a/b", "views": [".build"]}], "view '.build'"),
-        ([{"repo_id": "a/b"}, {"repo_id": "A/B", "files": ["x"]}], "entry A/B@main: is there twice"),
+        ([{"repo_id": "a/b"}, {"repo_id": "A/B", "files": ["x"]}], "entry A/B@main: is listed twice"),
         (
             [
                 {"repo_id": "a/b", "files": ["m.onnx"], "views": ["v"]},

@@ -89,11 +89,11 @@ def test_a_folder_is_read_no_deeper(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "FILE holds no entry"),
-        (b"# nothing yet\n", "FILE holds no entry"),
-        (b"[]", "FILE holds no entry"),
-        (b"models_to_sync:\n  # - repo_id: a/b\n", "FILE holds no entry"),
-        (b"models_to_sync: []", "FILE holds no entry"),
+        (b"", "FILE has no entry"),
+        (b"# nothing yet\n", "FILE has no entry"),
+        (b"[]", "FILE has no entry"),
+        (b"models_to_sync:\n  # - repo_id: a/b\n", "FILE has no entry"),
+        (b"models_to_sync: []", "FILE has no entry"),
         (b"a/b", "FILE must be a list of entries, or models_to_sync with one; it is a text"),
         (b"models_to_sync: a/b", "FILE must be .*; it is a text"),
         (b"models_to_sync: {repo_id: a/b}", "FILE must be .*; it is a mapping"),
@@ -147,7 +147,7 @@ def test_a_path_with_nothing_to_read_is_refused(tmp_path: Path) -> None:
             read(tmp_path / "gone.yml")
     for number in range(1001):
         (tmp_path / f"{number}.yml").touch()
-    with pytest.raises(WhitelistError, match="has 1001 files, more than 1000: join some"):
+    with pytest.raises(WhitelistError, match="has 1001 files, more than 1000: merge some"):
         read_folder(tmp_path)
 
 

@@ -73,7 +73,7 @@ def test_a_file_s_error_is_that_file_s_and_takes_nothing_away(host: Callable[[st
     outcome = node.sync()
     assert list(outcome.problems) == ["whitelist team.yml"]
     assert "team.yml line 1: not YAML" in str(outcome.problems["whitelist team.yml"])
-    assert "What team.yml named before stays" in str(outcome.problems["whitelist team.yml"])
+    assert "The previous entries of team.yml stay wanted" in str(outcome.problems["whitelist team.yml"])
     assert node.repos == [SWAPPER.repo_id, MANY, TINY.repo_id]
     assert node.pair.store("a").ledger.state().repos["whitelist team.yml"].failures == 1
     node.write("team.yml", TINY.repo_id)
@@ -89,7 +89,7 @@ def test_a_file_that_is_gone_takes_nothing_away_until_somebody_says_so(host: Cal
     (node.folder / "team.yml").unlink()
     for _time in range(2):
         outcome = node.sync()
-        assert "team.yml is gone. What it named stays" in str(outcome.problems["whitelist team.yml"])
+        assert "team.yml is missing. Its entries stay wanted" in str(outcome.problems["whitelist team.yml"])
         assert node.repos == [SWAPPER.repo_id, TINY.repo_id]
     node.write("team.yml")
     assert not node.sync().problems
@@ -105,7 +105,7 @@ def test_a_folder_without_files_takes_nothing_away(host: Callable[[str], Host]) 
     node.write("ansible.yml", SWAPPER.repo_id)
     node.sync()
     (node.folder / "ansible.yml").unlink()
-    assert "is gone" in str(node.sync().problems["whitelist ansible.yml"])
+    assert "is missing" in str(node.sync().problems["whitelist ansible.yml"])
     assert node.repos == [SWAPPER.repo_id]
     node.folder.rmdir()
     with pytest.raises(WhitelistError, match=r"a\.d can't be read"):
@@ -118,7 +118,7 @@ def test_a_record_that_can_t_be_read_stops_the_run(host: Callable[[str], Host]) 
     node.write("ansible.yml", SWAPPER.repo_id)
     node.sync()
     (node.pair.store("a").root / "ledger/whitelist.json").write_text("{")
-    with pytest.raises(MirrorError, match=r"whitelist\.json can't be read.*Where none is, remove it"):
+    with pytest.raises(MirrorError, match=r"whitelist\.json can't be read.*If no file is missing, delete it"):
         node.sync()
 
 
@@ -150,7 +150,7 @@ def test_a_file_of_one_node_counts_on_the_other(host: Callable[[str], Host]) -> 
     (b.folder / "team.yml").unlink()
     b.follow()
     a.follow()
-    assert "team.yml of another node is gone" in str(a.sync().problems["whitelist team.yml"])
+    assert "team.yml of another node is missing" in str(a.sync().problems["whitelist team.yml"])
     assert a.repos == [SWAPPER.repo_id, TINY.repo_id]
     # that node may never come back: any node can say that it may go
     a.write("team.yml")
@@ -189,7 +189,7 @@ def test_files_that_differ_on_both_nodes_settle(host: Callable[[str], Host]) -> 
     # the later one counts, whichever node syncs, and the older one is told
     outcome = a.sync()
     assert not outcome.problems and a.repos == [SWAPPER.repo_id]
-    assert "ansible.yml says something else here" in str(b.sync().plan.other_warnings)
+    assert "ansible.yml is older here" in str(b.sync().plan.other_warnings)
     assert b.repos == [SWAPPER.repo_id]
     b.write("ansible.yml", MANY)
     b.follow()
@@ -203,7 +203,7 @@ def test_a_whitelist_that_names_nothing_removes_nothing(host: Callable[[str], Ho
     node.write("ansible.yml", SWAPPER.repo_id)
     node.sync()
     node.write("ansible.yml")
-    assert "names nothing, and nothing is removed" in str(node.sync().problems["max_delete"])
+    assert "the whitelist is empty, so nothing was removed" in str(node.sync().problems["max_delete"])
     assert node.repos == [SWAPPER.repo_id]
 
 

@@ -42,13 +42,13 @@ JOINED: dict[str, tuple[dict[str, Any], dict[str, list[Any]], list[str], str]] =
         {"1.yml": [A], "2.yml": [A_CONFIG, B]},
         {},
         [A],
-        "2.yml (team/a@main): 1.yml has it with other files or settings: join the two",
+        "2.yml (team/a@main): 1.yml has it with other files or settings: merge the two",
     ),
     "entries that differ, of a file that was right": (
         {"1.yml": [A], "2.yml": [A_CONFIG, B]},
         {"2.yml": [B, C]},
         [A, B, C],
-        "What 2.yml named before stays",
+        "The previous entries of 2.yml stay wanted",
     ),
     "one name in one view": (
         {
@@ -82,7 +82,7 @@ JOINED: dict[str, tuple[dict[str, Any], dict[str, list[Any]], list[str], str]] =
         {"0.yml": [A_CONFIG]},
         {"gone.yml": [A]},
         [A],
-        "/d/gone.yml is gone",
+        "/d/gone.yml is missing",
     ),
     "a name in a view that another file had before": (
         {
@@ -104,13 +104,13 @@ JOINED: dict[str, tuple[dict[str, Any], dict[str, list[Any]], list[str], str]] =
     "a wrong file": ({"1.yml": [A], "2.yml": WRONG}, {"1.yml": [A], "2.yml": [B]}, [A, B], "not YAML"),
     "a wrong file that was never right": ({"1.yml": [A], "2.yml": WRONG}, {}, [A], "not YAML"),
     "a wrong entry": ({"1.yml": [A], "2.yml": ["no/such/name", C]}, {"2.yml": [B]}, [A, B], "FILE line 1"),
-    "a file that is gone": ({"1.yml": [A]}, {"1.yml": [A], "gone.yml": [B]}, [A, B], "/d/gone.yml is gone"),
+    "a file that is gone": ({"1.yml": [A]}, {"1.yml": [A], "gone.yml": [B]}, [A, B], "/d/gone.yml is missing"),
     "a file that got another name": ({"new.yml": [A, B]}, {"gone.yml": [A, B]}, [A, B], ""),
     "a file that is gone, some of it in others": (
         {"1.yml": [A]},
         {"gone.yml": [A_CONFIG, B]},
         [A, B],
-        "/d/gone.yml is gone. What it named stays: put it back",
+        "/d/gone.yml is missing. Its entries stay wanted. Restore it",
     ),
     "a file of another node": ({"1.yml": [A]}, {"theirs.yml": [B]}, [A, B], ""),
     "an entry that is dropped": ({"1.yml": [A]}, {"1.yml": [A, B]}, [A], ""),

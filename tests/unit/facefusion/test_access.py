@@ -76,9 +76,9 @@ def test_who_may(run: Run, closed: Server, folder: Path, models: Models, credent
 @pytest.mark.parametrize(
     ("credentials", "do"),
     [
-        ({}, "give a token, a user and password, or a client_cert"),
-        ({"token": "wrong-and-secret"}, "see whether token is right"),
-        ({"username": "gpu", "password": "wrong-and-secret"}, "see whether password is right"),
+        ({}, "set a token, a user and password, or a client_cert"),
+        ({"token": "wrong-and-secret"}, "check the token"),
+        ({"username": "gpu", "password": "wrong-and-secret"}, "check the password"),
     ],
     ids=["nobody", "token", "password"],
 )
@@ -107,12 +107,12 @@ def test_without_or_with_another_ca_s_certificate(
     assert answer["failed"] and "client_cert" in answer["msg"]
     stranger = Authority(tmp_path / "strangers", "another CA").sign("gpu", (COMMON_NAME, "gpu"))
     answer = run(SWAPPER, endpoint=with_tls, ca_path=str(authority.certificate), client_cert=str(stranger))
-    assert answer["failed"] and "see whether client_cert is right" in answer["msg"]
+    assert answer["failed"] and "check the client_cert" in answer["msg"]
 
 
 def test_a_ca_that_nobody_knows(run: Run, with_tls: str, hub: Any, folder: Path) -> None:
     answer = run(SWAPPER, endpoint=with_tls, fallback_endpoint=hub.url)
-    assert answer["failed"] and "give the CA that signed its certificate as ca_path" in answer["msg"]
+    assert answer["failed"] and "set ca_path to the CA that signed its certificate" in answer["msg"]
 
 
 def test_files_that_are_not_there_or_are_no_certificates(run: Run, tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_the_plain_port_of_a_mirror_with_tls_says_where_to_go(
 ) -> None:
     with tls_server(store, tmp_path, authority) as server:
         answer = run(SWAPPER, endpoint=server.url, token=TOKEN)
-    assert answer["failed"] and f"give https://127.0.0.1:{server.tls_port} as the endpoint" in answer["msg"]
+    assert answer["failed"] and f"set https://127.0.0.1:{server.tls_port} as the endpoint" in answer["msg"]
 
 
 @pytest.mark.parametrize(
@@ -144,5 +144,5 @@ def test_options_that_do_not_go_together(run: Run, options: dict[str, str]) -> N
 def test_a_token_that_is_none_is_shown_nowhere(start: Callable[..., Any], token: str) -> None:
     module = start(SWAPPER, endpoint="https://mirror.example.org", token=token)
     out, err = module.communicate(timeout=60)
-    assert "no line of visible ASCII characters" in json.loads(out)["msg"]
+    assert "the token must be visible ASCII characters" in json.loads(out)["msg"]
     assert token.strip() not in out + (err or "")

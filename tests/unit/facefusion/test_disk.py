@@ -38,9 +38,9 @@ def test_no_room_is_told_before_anything_is_fetched(place: Run, small: Path, mod
     status = os.statvfs(small)
     free = status.f_bavail * status.f_frsize
     answer = place(SWAPPER, LARGE, check=check)
-    assert answer["failed"] and "has no room" in answer["msg"]
+    assert answer["failed"] and "is too full" in answer["msg"]
     need = LARGE_SIZE + 8
-    assert f"{need} bytes are to come, {free} are free, {need - free} bytes are missing" in answer["msg"]
+    assert f"{need} bytes are needed, {free} are free, {need - free} bytes are missing" in answer["msg"]
     models.check(small, SWAPPER)
     assert visible(small) == {"inswapper_128.onnx", "inswapper_128.hash"} and not list(small.glob(".*.part"))
 
@@ -71,7 +71,7 @@ def test_a_folder_that_can_t_be_written(place: Run, small: Path, models: Models)
 def test_a_folder_where_a_file_is_to_be(place: Run, folder: Path) -> None:
     (folder / "inswapper_128.onnx").mkdir(parents=True)
     answer = place(SWAPPER)
-    assert answer["failed"] and f"{folder}/inswapper_128.onnx is no file" in answer["msg"]
+    assert answer["failed"] and f"{folder}/inswapper_128.onnx is not a file" in answer["msg"]
 
 
 def test_a_file_where_the_folder_is_to_be(place: Run, folder: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_link_where_something_is_to_be_written(place: Run, folder: Path, model
     link = folder / name.format(models.file(SWAPPER, "inswapper_128.onnx")["sha256"][:16])
     link.symlink_to(foreign)
     answer = place(SWAPPER)
-    assert answer["failed"] and f"{link} is a link, and nothing is written through one: remove it" in answer["msg"]
+    assert answer["failed"] and f"{link} is a symbolic link, which is never written through: remove it" in answer["msg"]
     assert foreign.read_text() == "somebody else's" and foreign.stat().st_mode & 0o777 == 0o600
 
 

@@ -21,18 +21,18 @@ NOWHERE = "http://127.0.0.1:9"
 @pytest.mark.parametrize(
     ("entry", "says"),
     [
-        ({"repo_id": "facefusion/models-3.0.0", "names": []}, "nothing here means all of a repository"),
-        ({"repo_id": LIKENESSES, "names": []}, "nothing here means all of a repository"),
+        ({"repo_id": "facefusion/models-3.0.0", "names": []}, "there is no value for all of a repository"),
+        ({"repo_id": LIKENESSES, "names": []}, "there is no value for all of a repository"),
         ({"repo_id": LIKENESSES, "names": ["*"]}, "patterns and folders are not possible"),
         ({"repo_id": LIKENESSES, "names": ["elon_*"]}, "patterns and folders are not possible"),
-        ({"repo_id": "facefusion/deepfacelive-models-", "names": ["a"]}, "'' is no folder's name"),
-        ({"repo_id": "facefusion/deepfacelive-models-..", "names": ["a"]}, "'..' is no folder's name"),
+        ({"repo_id": "facefusion/deepfacelive-models-", "names": ["a"]}, "'' is not a folder name"),
+        ({"repo_id": "facefusion/deepfacelive-models-..", "names": ["a"]}, "'..' is not a folder name"),
         ({"repo_id": "facefusion/*", "names": ["a"]}, "not of the form ORG/NAME"),
         ({"repo_id": "models-3.0.0", "names": ["a"]}, "not of the form ORG/NAME"),
         ({"repo_id": "facefusion/models-3.0.0", "names": ["../../x"]}, "patterns and folders are not possible"),
         ({"repo_id": "facefusion/models-3.0.0", "names": [".hidden"]}, "patterns and folders are not possible"),
-        ({"repo_id": "facefusion/models-3.0.0", "names": ["a.onnx"]}, "a.onnx is a file: write a"),
-        ({"repo_id": "facefusion/models-3.0.0", "names": ["gfpgan_1.4.hash"]}, "write gfpgan_1.4"),
+        ({"repo_id": "facefusion/models-3.0.0", "names": ["a.onnx"]}, "a.onnx is a file name: use a"),
+        ({"repo_id": "facefusion/models-3.0.0", "names": ["gfpgan_1.4.hash"]}, "use gfpgan_1.4"),
     ],
 )
 def test_what_is_refused(run: Run, folder: Path, entry: dict[str, Any], says: str) -> None:

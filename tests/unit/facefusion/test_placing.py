@@ -97,7 +97,7 @@ def test_what_nobody_touched_is_not_hashed_again_and_what_somebody_did_is(
     noted = json.loads(kept)
     noted["seen"][model.name][-1] ^= 1
     record.write_text(json.dumps(noted))
-    assert "don't fit" in place(SWAPPER)["msg"], "what was noted is believed"
+    assert "but differ" in place(SWAPPER)["msg"], "what was noted is believed"
     record.write_bytes(kept)
     status = model.stat()
     with model.open("rb+") as content:
@@ -234,7 +234,7 @@ def test_a_model_that_somebody_changes_after_it_has_arrived(
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr(Fetcher, "fetch", fetch_and_spoil)
         answer = place(SWAPPER)
-    assert answer["failed"] and "was changed after it had arrived: run this again" in answer["msg"]
+    assert answer["failed"] and "was changed after the download: run this again" in answer["msg"]
     assert place(SWAPPER)["changed"]
     models.check(folder, SWAPPER)
 
@@ -260,7 +260,7 @@ def test_a_pair_of_the_mirror_that_does_not_fit_and_is_there_already(place: Run,
     for path in (store / "hub/models--example--broken/snapshots").glob("*/other.*"):
         (folder / path.name).write_bytes(path.read_bytes())
     answer = place({**BROKEN, "names": ["other"]}, check=True)
-    assert answer["failed"] and "don't fit" in answer["msg"]
+    assert answer["failed"] and "but differ" in answer["msg"]
 
 
 def test_what_the_mirror_does_not_have(place: Run, mirror: Server, folder: Path) -> None:

@@ -73,7 +73,7 @@ def test_it_starts_with_choices_of_another_kind(facefusion: FaceFusion, source: 
     (facefusion.tree / "facefusion" / "choices.py").write_text(source, encoding="utf-8")
     said, complained = facefusion.run("import facefusion.choices; print('here')", FACEFUSION_MIRROR=MIRROR)
     assert said == "here\n"
-    assert complained.startswith("FaceFusion does not ask the mirror") and len(complained.splitlines()) == 1
+    assert complained.startswith("FaceFusion does not use the mirror") and len(complained.splitlines()) == 1
 
 
 def test_it_leaves_errors_as_they_are(facefusion: FaceFusion) -> None:

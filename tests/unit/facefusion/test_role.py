@@ -112,7 +112,7 @@ def test_a_tarball_from_elsewhere_is_the_one_that_was_meant(tmp_path: Path, is_r
     ("file", "is_right", "words"),
     [
         ("facefusion.tar.gz", True, ""),
-        ("facefusion.tar.gz", False, "facefusion_source_checksum). Get the file anew"),
+        ("facefusion.tar.gz", False, "facefusion_source_checksum). Download the file again"),
         ("missing.tar.gz", True, "is not on the controller"),
     ],
 )
@@ -202,5 +202,5 @@ def test_a_run_waits_for_a_while_and_ends_with_a_sentence(
     assert done.is_good == comes_up, done.said
     assert (tmp_path / "orders").read_text() == f"{order}\n", "whoever waits is not left waiting"
     if not comes_up:
-        assert "tried again by itself, up to every five minutes" in done.said
+        assert "It retries by itself, up to every five minutes" in done.said
         assert "Its log ends with: models are missing" in done.said

@@ -172,7 +172,7 @@ def test_without_the_mirror_what_is_missing_comes_from_the_second_source(
 
 def test_without_both_the_sentence_names_the_mirror(run: Run, gone: Server, folder: Path) -> None:
     answer = run(SWAPPER, SAFETY, endpoint=gone.url)
-    assert answer["failed"] and f"nsfw_2.onnx of {SAFETY['repo_id']} can't be had. {gone.url}" in answer["msg"]
+    assert answer["failed"] and f"nsfw_2.onnx of {SAFETY['repo_id']} is not available. {gone.url}" in answer["msg"]
     assert "nsfw_2.hash" in visible(folder), "what was there stays"
 
 
@@ -183,7 +183,7 @@ def test_without_the_mirror_what_it_never_told_of_is_not_fetched(
     assert answer["failed"] and "knows nothing of example/large@main" in answer["failures"]["example/large/large"]
     another = {"repo_id": SWAPPER["repo_id"], "names": ["gfpgan_1.4"]}
     answer = run(another, endpoint=gone.url, fallback_endpoint=hub.url)
-    assert answer["failed"] and "Bring the mirror back" in answer["failures"]["facefusion/models-3.0.0/gfpgan_1.4"]
+    assert answer["failed"] and "Restore the mirror" in answer["failures"]["facefusion/models-3.0.0/gfpgan_1.4"]
     assert not resolved(hub) and "large.onnx" not in visible(folder)
 
 
@@ -297,11 +297,11 @@ def test_credentials_do_not_follow_a_redirect_to_another_origin(run: Run, hub: H
 
 def test_what_is_no_mirror(run: Run, other: ThreadingHTTPServer, hub: HubProcess) -> None:
     answer = run(SWAPPER, endpoint=url_of(other), fallback_endpoint=hub.url)
-    assert answer["failed"] and "is that a mirror?" in answer["msg"]
+    assert answer["failed"] and "is it a mirror?" in answer["msg"]
     for url in ("mirror.example.org", "https://mirror.example.org:port", "https://[mirror.example.org"):
         answer = run(SWAPPER, endpoint=url)
         assert answer["failed"] and "an endpoint must be an address that begins with http://" in answer["msg"]
     for url in ("https://somebody:secret@mirror.example.org", "https://mirror.example.org?token=secret"):
         answer = run(SWAPPER, endpoint=url)
-        assert answer["failed"] and "user, password and token are options of their own" in answer["msg"]
+        assert answer["failed"] and "use the options for user, password and token" in answer["msg"]
         assert "secret" not in answer["msg"]

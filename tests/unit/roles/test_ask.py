@@ -82,4 +82,4 @@ def test_whoever_else_answers_there_does_not(tmp_path: Path, store: Path) -> Non
         port = int(url.rpartition(":")[2])
         about = {"mirror_nginx_store": str(store), "mirror_nginx_port": port, "ansible_facts": FACTS}
         done = local_role.run(tmp_path, "mirror_nginx", "ask", **about)
-    assert not done.is_good and "answers 404. Look there at" in " ".join(done.said.split()), done.said
+    assert not done.is_good and "answers 404. On that host, check" in " ".join(done.said.split()), done.said

@@ -33,10 +33,10 @@ def play(folder: Path, name: str, *variables: str) -> str:
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
-        ("promote", "commit=abcdef0", "commit is called promote_commit now"),
-        ("purge", "what=a/b", "what is called purge_name now"),
-        ("uninstall", "confirm=true", "confirm is called uninstall_confirm now"),
-        ("facefusion_maintenance", "host=gpu1", "host is called maintenance_host now"),
+        ("promote", "commit=abcdef0", "commit was renamed: use -e promote_commit="),
+        ("purge", "what=a/b", "what was renamed: use -e purge_name="),
+        ("uninstall", "confirm=true", "confirm was renamed: use -e uninstall_confirm="),
+        ("facefusion_maintenance", "host=gpu1", "host was renamed: use -e maintenance_host="),
     ],
 )
 def test_an_old_name_is_refused_with_the_new_one(tmp_path: Path, name: str, old: str, new: str) -> None:
@@ -45,7 +45,7 @@ def test_an_old_name_is_refused_with_the_new_one(tmp_path: Path, name: str, old:
 
 def test_what_an_inventory_calls_so_is_its_own_affair(tmp_path: Path) -> None:
     said = play(tmp_path, "purge")
-    assert "is called" not in said and "Say what and why: -e purge_name=" in said
+    assert "was renamed" not in said and "Set what to purge and why: -e purge_name=" in said
 
 
 def test_no_playbook_takes_a_bare_name() -> None:

@@ -69,7 +69,7 @@ UPSTREAMS = [
     (["https://a.example.com", {"url": "https://b.example.com", "token": "here"}], ""),
     (
         ["https://a.example.com", {"url": "https://b.example.com", "token": "hf_secret"}],
-        "names a token that there is not",
+        "names a token that does not exist",
     ),
     ("https://a.example.com,https://b.example.com", "endpoint is a text; a list is written as [URL, URL]"),
 ]

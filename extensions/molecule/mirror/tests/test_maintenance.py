@@ -67,12 +67,12 @@ def following() -> Iterator[None]:
         (
             "maintenance",
             ["maintenance_state=drained"],
-            "Say which mirror: -e maintenance_node=NAME, one of mirror12, mirror13, not ''",
+            "Name the mirror: -e maintenance_node=NAME, one of mirror12, mirror13, not ''",
         ),
         (
             "maintenance",
             ["maintenance_node=mirror12", "maintenance_state=away"],
-            "active again (-e maintenance_state=active), not 'away'",
+            "or active (-e maintenance_state=active), not 'away'",
         ),
         ("maintenance", ["maintenance_node=mirror12", "mirror_keepalived_address="], "There is no floating address"),
         ("failover_drill", ["drill=plug"], "one of nginx, keepalived, drain, not 'plug'"),
@@ -84,12 +84,12 @@ def following() -> Iterator[None]:
         (
             "uninstall",
             ["uninstall_confirm=true", "uninstall_store=perhaps"],
-            "uninstall_store is true or false, not 'perhaps'",
+            "uninstall_store must be true or false, not 'perhaps'",
         ),
         (
             "uninstall",
             ["uninstall_confirm=true", "uninstall_store=true", "mirror_sync_store=/usr/share"],
-            "is no store",
+            "is not a store",
         ),
     ],
     ids=["no node", "state", "no pair", "drill", "not confirmed", "neither true nor false", "no store"],
@@ -115,7 +115,7 @@ def test_a_node_is_drained_and_taken_back(
             assert (status, changed, active()) == (0, 0, [second]), said
             status, said, changed = run("maintenance", f"maintenance_node={second}")
             assert (status, changed, active()) == (2, 0, [second])
-            assert f"{second} can't be drained, for no other node could be active. {first}: this node is" in said
+            assert f"{second} can't be drained, because no other node can become active. {first}: this node is" in said
             status, said, changed = run("maintenance", f"maintenance_node={first}", "maintenance_state=active")
             assert (status, changed, are_well(), active()) == (0, 1, True, [second]), said
         status, said, changed = run("maintenance", f"maintenance_node={first}", "maintenance_state=active")
@@ -131,7 +131,7 @@ def test_nobody_hands_over_to_a_node_that_lacks_something(first: str, second: st
         assert are_well(), "when the active node dies it is better than none"
         status, said, changed = run("maintenance", f"maintenance_node={first}")
         assert (status, changed, active()) == (2, 0, [first]), said
-        assert f"no other node could be active. {second}: it has not got all that its peer has for ten minutes" in said
+        assert f"can become active. {second}: it has not got all that its peer has for ten minutes" in said
     finally:
         host.check_output("rm -r /run/%s", FOLLOW)
 
@@ -180,12 +180,12 @@ def test_an_upgrade_that_fails_leaves_the_address_where_it_is(first: str, second
     try:
         status, said, _changed = run("upgrade", '{"upgrade_packages": [], "mirror_nginx_rate": 998}')
         assert (status, active()) == (2, [first]), said
-        assert f"{second} could not be upgraded (nginx refuses the new configuration" in said
+        assert f"{second} could not be upgraded (nginx rejected the new configuration" in said
         assert connect(second).file("/etc/hf-mirror/drained").exists
         assert not connect(first).file("/etc/hf-mirror/drained").exists
         status, said, changed = run("upgrade", '{"upgrade_packages": []}')
         assert (status, changed) == (2, 0)
-        assert f"{second} is not well, mend it or take it back (maintenance.yml) first: this node is drained" in said
+        assert f"{second} is not healthy, fix or reactivate it (maintenance.yml) first: this node is drained" in said
     finally:
         connect(second).check_output("rm %s", broken)
         status, said, changed = run("maintenance", f"maintenance_node={second}", "maintenance_state=active")

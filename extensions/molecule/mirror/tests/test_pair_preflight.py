@@ -27,7 +27,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "prefix": ({"keepalived_address": FLOATING}, "must be an IPv4 address with its prefix"),
     "outside": (
         {"keepalived_address": "10.89.77.100/24"},
-        "is no address that a host can have in the networks of eth0 of outside: 10.89.78.0/24",
+        "is not a host address in the networks of eth0 of outside: 10.89.78.0/24",
     ),
     "own": ({"keepalived_address": f"{NODES[1]}/24"}, "is a mirror's own address: choose one that no host has"),
     "number": (
@@ -41,8 +41,8 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "single": ({"keepalived_nodes": NODES[:1]}, "needs two: leave mirror_keepalived_address empty"),
     "first": ({"keepalived_priority": 50}, "first and second have the same mirror_keepalived_priority 50"),
     "second": ({"keepalived_priority": 50}, "second and first have the same mirror_keepalived_priority 50"),
-    "alone": ({"sync_peers": []}, "alone follows nobody"),
-    "still": ({"sync_follow": False}, "still follows nobody"),
+    "alone": ({"sync_peers": []}, "alone would not replicate the active node"),
+    "still": ({"sync_follow": False}, "still would not replicate the active node"),
     "stranger": (
         {"keepalived_node_address": "10.89.78.55"},
         "stranger's own 10.89.78.55 (mirror_keepalived_node",
@@ -112,7 +112,7 @@ def test_a_pair_is_built_with_all_its_nodes_and_changed_without_some(tmp_path: P
     done = look(away, tmp_path)
     counts, said = recap(done.stdout), sentence(done.stdout)
     assert "new can't reach 10.89.78.99: mirror_keepalived_nodes must be the addresses of mirrors that are up" in said
-    assert "built can't reach 10.89.78.99, and goes on without it" in said
+    assert "built can't reach 10.89.78.99, and continues without it" in said
     assert (counts["new"]["failed"], counts["built"]["failed"]) == (1, 0)
 
 
@@ -136,6 +136,6 @@ def test_what_keepalived_refuses_is_shown_and_the_old_configuration_kept(tmp_pat
     done = playbook(str(play), "-e", "mirror_keepalived_address_v6=1:2/64")
     assert done.returncode != 0
     said = sentence(done.stdout)
-    assert "keepalived refuses the new configuration of this host, so the old one was kept" in said
+    assert "keepalived rejected the new configuration of this host, so the old one was kept" in said
     assert "invalid IP 1:2/64" in said
     assert {name: connect(name).file(config).content_string for name in MIRRORS} == before
