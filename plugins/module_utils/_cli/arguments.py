@@ -26,8 +26,8 @@ _EXIT_CODES = """\
 exit codes:
   0  success, or nothing to do
   1  some entries failed, or more would have been removed than max_delete allows (and nothing was removed);
-     everything else is done; alert: a receiver did not accept the message; promote,
-     rollback: the ref moved, a view did not
+     everything else is done; alert: a receiver did not accept the message; gc: a repository
+     could not be read; promote, rollback: the ref moved, a view did not
   2  the command line, configuration, whitelist or installation is wrong; nothing was changed
   3  another run is in progress on this store (gc, sync without --wait); scrub: another scrub
   4  stopped by a signal; the next sync, or scrub, continues from there
@@ -101,7 +101,10 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
         "--output", type=Path, metavar="FILE", help="the file to write atomically (default: standard output)"
     )
     lock.set_defaults(json=True)
-    alert = command("alert", "send alerts for entries that keep failing, and for those that recovered, each once")
+    alert = command(
+        "alert",
+        "send alerts for entries that keep failing, for those that recovered, and for a run that died, each once",
+    )
     alert.add_argument("--test", action="store_true", help="send a test message")
     gc = command(
         "gc", "retire and collect unreferenced commits, as every sync does at its end; does not contact the Hub"
