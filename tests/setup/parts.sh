@@ -39,7 +39,7 @@ hosts() {
 
 rest() {
     part lint tests/setup/lint.sh
-    # a test that hangs ends; the slow proofs take hours
+    # a test that hangs ends; some slow proofs take as long as an hour
     part unit python -m pytest -q --numprocesses=2 --dist=worksteal --durations=20 \
         --timeout="$([ "${TEST_PROFILE:-}" = full ] && echo 0 || echo 900)"
     part sanity tests/setup/sanity.sh
