@@ -109,11 +109,15 @@ class RepoPlan:
 
 @dataclass(frozen=True)
 class Removal:
-    """What leaves the store: whole repositories, single refs, views."""
+    """What leaves the store: whole repositories, single refs, views.
+
+    ``is_named``: a person named it, and what views have of it goes along; else the whitelist says what views have.
+    """
 
     repos: tuple[Repo, ...] = ()
     refs: tuple[tuple[Repo, Ref], ...] = ()
     views: tuple[ViewName, ...] = ()
+    is_named: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.repos or self.refs or self.views)

@@ -35,7 +35,7 @@ def named(store: Store, wanted: Iterable[Wanted]) -> Removal:
             repos.append(repo)
         else:
             refs += [(repo, ref) for ref in sorted(known & revisions)]
-    return Removal(tuple(repos), tuple(refs))
+    return Removal(tuple(repos), tuple(refs), is_named=True)
 
 
 def surplus(store: Store, wanted: Iterable[Wanted], max_delete: str, plan: Plan) -> Removal:

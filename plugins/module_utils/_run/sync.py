@@ -259,7 +259,7 @@ class Sync:
         for view in plan.removal.views:
             self._attempt(Besides.VIEWS, partial(Views(self._store).remove, view))
         # before it goes, or it would still have a name there
-        if plan.removal.repos or plan.removal.refs:
+        if plan.removal.is_named:
             self._attempt(Besides.VIEWS, partial(leave_views, self._store, plan.removal.takes))
         for name, step in [
             *((f"{repo}@{ref}", partial(withdraw, repo, ref)) for repo, ref in plan.removal.refs),

@@ -202,3 +202,11 @@ def test_what_is_removed_by_name_leaves_its_views(sync: Run, store: Path, revisi
     assert (store / "hub" / f"models--{TINY.replace('/', '--')}").exists() == bool(revision)
     assert not sync(gone, state="absent")["changed"]
     assert not sync(swapper, *stays)["changed"]
+
+
+def test_exact_takes_a_view_that_nobody_names_any_more(sync: Run, store: Path) -> None:
+    """Also where one of its repositories stays, and another one goes in the same run."""
+    swapper = {"repo_id": SWAPPER, "files": [ONNX]}
+    sync({**swapper, "views": ["faces"]}, {"repo_id": TINY, "files": ["config.json"], "views": ["faces"]})
+    sync(swapper, state="exact", max_delete="1")
+    assert not os.listdir(store / "views")
