@@ -56,8 +56,8 @@ options:
     description:
       - V(present) syncs the entries and removes nothing.
       - V(exact) also removes what no entry names, up to O(max_delete).
-      - V(absent) removes the named revisions, and the whole repository if none of its revisions is left. It does not
-        contact the Hub.
+      - V(absent) removes the named revisions, also from all views, and the whole repository if none of its revisions is
+        left. It does not contact the Hub.
     type: str
     choices: [present, exact, absent]
     default: present
