@@ -202,7 +202,7 @@ def test_the_plain_port_only_says_where_to_go(mirror: Mirror, method: str, path:
 
 def test_a_peer_is_told_where_to_go(mirror: Mirror) -> None:
     peer = Peer(mirror.server.url, Http(Clock()))
-    with pytest.raises(PeerError, match=f"give https://127.0.0.1:{mirror.server.tls_port} as the peer"):
+    with pytest.raises(PeerError, match=f"set https://127.0.0.1:{mirror.server.tls_port} as the peer"):
         peer.catalogue()
 
 
