@@ -132,7 +132,7 @@ def test_the_peer_follows(active: Host) -> None:
 def test_a_peer_that_is_called_as_before(active: Host) -> None:
     done = active.run(f"hf-mirror --peer http://{MIRRORS[STANDBY]} compare")
     assert done.rc != 0
-    assert f"give https://{MIRRORS[STANDBY]} as the peer" in done.stderr
+    assert f"set https://{MIRRORS[STANDBY]} as the peer" in done.stderr
 
 
 # ---- Certificates of clients
