@@ -24,7 +24,11 @@ def fingerprint(name: str) -> list[str]:
     return sorted(found.splitlines())
 
 
-@pytest.mark.parametrize("arguments", [[], ["--check", "--diff"]], ids=["run", "check"])
+#: Of the robots in the inventory.
+SECRET = "fedcba9876543210"
+
+
+@pytest.mark.parametrize("arguments", [[], ["--check", "--diff", "-vvv"]], ids=["run", "check"])
 def test_a_converged_host_stays_as_it_is(arguments: list[str]) -> None:
     before = {name: fingerprint(name) for name in MIRRORS}
     done = playbook("site.yml", *arguments)
@@ -33,6 +37,7 @@ def test_a_converged_host_stays_as_it_is(arguments: list[str]) -> None:
     assert set(MIRRORS) < set(counts)
     assert all(host["changed"] == 0 for host in counts.values()), done.stdout
     assert {name: fingerprint(name) for name in MIRRORS} == before
+    assert SECRET not in done.stdout + done.stderr
 
 
 def test_check_mode_on_a_bare_host_says_what_it_cannot_foresee(tmp_path: Path) -> None:
