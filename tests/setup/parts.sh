@@ -49,9 +49,23 @@ rest() {
     [ "${TEST_PROFILE:-}" != full ] || part powercut tests/setup/powercut.sh --docs "$output"
 }
 
+# Each of the two is a process group of its own, so that a run that is cut ends whole and leaves no hosts.
+cut() {
+    trap '' INT TERM
+    echo "cut: ending what runs, removing the hosts"
+    for group in $(jobs -p); do kill -TERM -- "-$group"; done
+    wait
+    for inventory in extensions/molecule/inventory extensions/molecule/facefusion/inventory; do
+        ansible-playbook --inventory "$inventory" tests/hosts/down.yml >>"$output/cut.log" 2>&1
+    done
+    exit 1
+}
+trap cut INT TERM
+set -m
 hosts &
 rest &
 wait
+set +m
 echo
 echo "the slowest tests:"
 grep --no-filename --extended-regexp '^ *[0-9.]+s (call|setup|teardown)' "$output"/*.log | sort -rn | head -20
