@@ -1,7 +1,7 @@
 # Copyright: modelops.hf_mirror contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What site.yml finishes of a run that was cut, and what it asks at its end."""
+"""What site.yml asks at its end."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from testhosts import FLOATING, MIRRORS, active, are_well, connect, playbook, recap, until
+from testhosts import FLOATING, MIRRORS, active, are_well, connect, playbook, until
 
-CONFIG = "/etc/nginx/conf.d/hf-mirror.conf"
-ASK = "curl -fsI http://127.0.0.1/hysts/ArcFace-resnet100/resolve/main/model.onnx"
 #: Drops VRRP on the host, as a firewall does that nobody told of it.
 TABLE = "inet test_vrrp"
 DROP = (
@@ -32,20 +30,6 @@ def no_vrrp() -> Iterator[None]:
     yield
     for name in MIRRORS:
         connect(name).check_output(f"nft delete table {TABLE}")
-    until(are_well)
-
-
-def test_what_a_cut_run_left_is_brought_into_force() -> None:
-    name, host = "mirror13", connect("mirror13")
-    # it was cut before nginx, keepalived and systemd were told
-    host.check_output(f"mv {CONFIG} /root/ && systemctl reload nginx")
-    until(lambda: host.run(ASK).rc != 0)
-    host.check_output(f"mv /root/hf-mirror.conf {CONFIG}")
-    host.check_output("cp -p /etc/keepalived/keepalived.conf /root/ && mv /root/keepalived.conf /etc/keepalived/")
-    done = playbook("site.yml", "--limit", name)
-    assert done.returncode == 0, done.stdout
-    assert recap(done.stdout)[name]["changed"] >= 2, done.stdout
-    assert host.run(ASK).rc == 0
     until(are_well)
 
 
