@@ -6,13 +6,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 podman=$PWD/tests/hosts/bin/podman
+tests/hosts/remove.sh
 if [ -x /usr/bin/podman ]; then
-    remove() {
-        "$podman" ps --all --quiet --filter label=modelops.hf_mirror | xargs --no-run-if-empty "$podman" rm --force --time 2 >/dev/null
-    }
-    # one that ends by itself just when podman would kill it is an error to podman, and gone the next time
-    remove 2>/dev/null || remove
-    "$podman" network ls --quiet --filter label=modelops.hf_mirror | xargs --no-run-if-empty "$podman" network rm >/dev/null
     "$podman" images --quiet --filter label=modelops.hf_mirror | sort -u | xargs --no-run-if-empty "$podman" rmi --force >/dev/null
 fi
 # the system of a user-mode kernel belongs to root, and so does what ran in it

@@ -7,6 +7,7 @@ set -uo pipefail
 cd "$(dirname "$0")/../.." || exit
 output=tests/output
 rm -rf "$output" && mkdir -p "$output"
+tests/hosts/remove.sh test faces
 
 # part NAME COMMAND...: run it, keep its output in a file, show it when it fails
 part() {
@@ -30,8 +31,13 @@ images() {
     tests/hosts/image.sh debian13 && wait $!
 }
 
+# scenarios FOLDER SCENARIOS...: test them, from nothing, whatever molecule remembers of a run that was killed
+scenarios() {
+    MOLECULE_EPHEMERAL_DIRECTORY=$PWD/$output/$1 molecule test --no-command-borders "${@:2}"
+}
+
 hosts() {
-    part images images && part hosts molecule test --all --exclude facefusion --no-command-borders
+    part images images && part hosts scenarios molecule-hosts --all --exclude facefusion
     [ "${TEST_PROFILE:-}" != full ] ||
         { part failover tests/setup/failover.sh --docs "$output" && part upgrade tests/setup/upgrade.sh &&
             part cut tests/setup/cut.sh --some 20; }
@@ -46,7 +52,7 @@ rest() {
         --timeout="$([ "${TEST_PROFILE:-}" = full ] && echo 0 || echo 900)"
     part sanity tests/setup/sanity.sh
     # it has hosts of its own, from the images that the others were the first to need
-    part facefusion molecule test --scenario-name facefusion --no-command-borders
+    part facefusion scenarios molecule-facefusion --scenario-name facefusion
     [ "${TEST_PROFILE:-}" != full ] || part other-core tests/setup/other_core.sh
     [ "${TEST_PROFILE:-}" != full ] || part powercut tests/setup/powercut.sh --docs "$output"
 }
@@ -57,9 +63,7 @@ cut() {
     echo "cut: ending what runs, removing the hosts"
     for group in $(jobs -p); do kill -TERM -- "-$group"; done
     wait
-    for inventory in extensions/molecule/inventory extensions/molecule/facefusion/inventory; do
-        ansible-playbook --inventory "$inventory" tests/hosts/down.yml >>"$output/cut.log" 2>&1
-    done
+    tests/hosts/remove.sh test faces
     exit 1
 }
 trap cut INT TERM
