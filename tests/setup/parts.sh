@@ -44,8 +44,6 @@ hosts() {
 }
 
 rest() {
-    # the other half takes longer: it goes first where both want the processor
-    renice -n 10 $BASHPID >/dev/null
     part lint tests/setup/lint.sh
     # a test that hangs ends; some slow proofs take as long as an hour
     part unit python -m pytest -q --numprocesses=2 --dist=worksteal --durations=20 \
