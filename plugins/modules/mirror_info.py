@@ -116,11 +116,10 @@ store:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.status import status
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.describe import describe
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._module.door import UNIT, Call, answer
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._module.options import REQUIRED, Given, argument_spec
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine import open_store
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.inventory import inventory, last_run
 
 
 def main() -> None:
@@ -129,8 +128,7 @@ def main() -> None:
 
 
 def work(call: Call) -> dict[str, Any]:
-    store = open_store(Given(call.params).store)
-    return {"changed": False, **status(store, None), "repos": inventory(store), "last_run": last_run(store)}
+    return {"changed": False, **describe(open_store(Given(call.params).store))}
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ class YearFs(Fs):
 
     # ---- content
 
-    def write(self, file: Path, content: bytes) -> None:
+    def write(self, file: Path, content: bytes, durable: bool = True) -> None:
         self._step(lambda: file.write_bytes(content[: len(content) // 2]))
         with file.open("xb") as target:
             target.write(content)

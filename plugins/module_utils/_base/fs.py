@@ -75,12 +75,13 @@ class Fs:
         """Open a file to read it and to add to it, unbuffered; make it where it is not there."""
         return open(self._guarded(file, is_there=True), "ab+", buffering=0, opener=no_link)
 
-    def write(self, file: Path, content: bytes) -> None:
-        """Write a new file and make its content durable; half of it may stay after a crash."""
+    def write(self, file: Path, content: bytes, durable: bool = True) -> None:
+        """Write a new file, and with ``durable`` make its content so; half of it may stay after a crash."""
         with self._guarded(file).open("xb") as target:
             target.write(content)
             target.flush()
-            os.fsync(target.fileno())
+            if durable:
+                os.fsync(target.fileno())
 
     def note(self, file: Path, content: str) -> None:
         """Give a file new content that may be lost: nothing goes by it."""
@@ -258,6 +259,14 @@ def replace_file(fs: Fs, file: Path, content: bytes, scratch: Path) -> None:
     fs.write(draft, content)
     fs.rename(draft, file)
     fs.sync_dir(file.parent)
+
+
+def replace_derived(fs: Fs, file: Path, content: bytes) -> None:
+    """Give a file new content at one instant. A power cut may lose or tear it: whoever reads it must see that."""
+    draft = file.with_suffix(".draft")
+    fs.unlink(draft)
+    fs.write(draft, content, durable=False)
+    fs.rename(draft, file)
 
 
 def replace_link(fs: Fs, link: Path, target: str, scratch: Path) -> None:

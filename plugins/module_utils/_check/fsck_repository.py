@@ -27,6 +27,7 @@ from .._store.inode import is_rotten
 from .._store.pool import MTIME
 from .._store.repository import Repository
 from .._store.repository_reader import FACTS
+from .._store.summary import kept_summary, make_summary, summary_file
 
 Pool = Mapping[str, os.stat_result]
 #: What a content may be called.
@@ -249,6 +250,14 @@ class _Check:
         for file in self._repository.copies():
             if file not in right:
                 yield self._findings.damage(file, "is there for a ref that is not published")
+        yield from self._summary()
+
+    def _summary(self) -> Iterator[Finding]:
+        """Compare what is shown of the repository with what it is; one that is old is made anew by itself."""
+        kept, file = kept_summary(self._repository), summary_file(self._repository)
+        with contextlib.suppress(MirrorError):  # what can't be read is told by its own name
+            if kept and kept != make_summary(self._repository):
+                yield self._findings.damage(file, "does not say what the repository is", f"rm -f {quoted(file)}")
 
     def _history(self) -> Iterator[Finding]:
         file = self._mirror / "history.json"

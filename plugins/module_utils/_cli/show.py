@@ -12,7 +12,7 @@ from typing import Any
 
 from .._base.clock import stamp
 from .._check import fsck as _fsck
-from .._check import status as _status
+from .._check.describe import describe as describe_store
 from .._plan.ref_order import repository
 from .._plan.report import human
 from .arguments import BROKEN, FINE
@@ -30,7 +30,7 @@ def status(session: Session) -> int:
     wanted = session.wanted() if session.config.has_whitelist else None
     if session.options.follow:
         RunDisplay(store, terminal).follow()
-    found = _status.status(store, wanted)
+    found = describe_store(store, wanted)
     terminal.data(found)
     rows = [_row(entry) for entry in found["entries"]]
     # what no entry has takes no room

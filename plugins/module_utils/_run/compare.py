@@ -11,7 +11,8 @@ from typing import Any
 
 from .._fetch.peer import Peer
 from .._plan.facts import Repo
-from .._store.catalogue import Catalogue, Piece, read_catalogue
+from .._store.catalogue import Catalogue, read_catalogue
+from .._store.piece import Piece
 from .._store.store import Store
 
 

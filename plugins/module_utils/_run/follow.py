@@ -24,10 +24,11 @@ from .._fetch.fetchers import Fetchers
 from .._fetch.peer import Peer, PeerError
 from .._plan.facts import Listing, Repo
 from .._plan.plan import Fetch
-from .._store.catalogue import Catalogue, Piece, write_catalogue
+from .._store.catalogue import Catalogue, write_catalogue
 from .._store.decision import Standing, adopt, note_seen
 from .._store.history import Entry, History, Mark, merge_history
 from .._store.node import own_node
+from .._store.piece import Piece
 from .._store.purged import read_purged
 from .._store.store import Store
 from .._store.view_update import gate, note_entries, noted_entries, update_views

@@ -17,8 +17,8 @@ from .._base.errors import MirrorError
 from .._base.limits import PEER_AHEAD
 from .._base.names import Commit, Ref
 from .._plan.facts import Repo
-from .._store.catalogue import Piece
 from .._store.history import Entry, History, merge_history, merge_marks
+from .._store.piece import Piece
 from .._store.repository_reader import SHARED_MARKS
 
 

@@ -13,26 +13,26 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Callable, TypeVar
 
 from .._base import fs as _fs
 from .._base.errors import Besides, MirrorError
-from .._base.limits import PEER_ENTRIES, PEER_REFS
+from .._base.limits import PEER_ENTRIES
 from .._base.lock import locked
-from .._base.names import Commit, NameProblem, Ref, shown
+from .._base.names import NameProblem, shown
 from .._border.history import history_of
 from .._border.json import AnswerProblem, items, mapping, read_document, sequence
 from .._plan.facts import Repo
 from .._plan.wanted import Wanted
 from .decision import Standing, read_standing
-from .history import History, Mark
+from .history import History
+from .piece import Piece
 from .purged import Purged, read_purged
 from .repository import Repository
-from .repository_reader import SHARED_MARKS, marks_by_name
 from .store import Store
+from .summary import Summary, keep_summary, read_summary
 from .view_update import entry_of, noted_entries
 from .whitelist_record import Records, read_records, records_of
 from .whitelist_record import to_json as records_to_json
@@ -41,70 +41,7 @@ FORMAT = 1
 CATALOGUE = "catalogue.json"
 #: The SHA-256 of the catalogue: what the other nodes ask for every few seconds.
 DIGEST = "catalogue-digest.json"
-_DIGEST = re.compile("[0-9a-f]{32}")
 _T = TypeVar("_T")
-#: Publishes of a ref that the other node is told: more than it can miss while it is waited for.
-_TOLD = 20
-
-
-@dataclass(frozen=True)
-class Piece:
-    """What a catalogue says of one repository.
-
-    ``commits``: sealed commit -> digest of what it lists; ``retired``: those of them that nothing names any more;
-    ``collected``: the last that went for that; ``gated``: only some may see it.
-    """
-
-    history: History = field(default_factory=dict)
-    commits: Mapping[Commit, str] = field(default_factory=dict)
-    pending: Mapping[Ref, Commit] = field(default_factory=dict)
-    marks: Mapping[str, Mapping[str, Mark]] = field(default_factory=dict)
-    retired: tuple[Commit, ...] = ()
-    collected: tuple[Commit, ...] = ()
-    gated: bool = False
-
-    @property
-    def refs(self) -> dict[str, tuple[int, str]]:
-        """Return ref -> serial and commit of its last publish."""
-        return {ref: (e[-1]["serial"], e[-1]["commit"]) for ref, e in self.history.items() if e}
-
-    def to_json(self) -> dict[str, Any]:
-        """Return a value that ``from_json`` understands."""
-        return {
-            "history": self.history,
-            "commits": self.commits,
-            "pending": self.pending,
-            "marks": self.marks,
-            "retired": list(self.retired),
-            "collected": list(self.collected),
-            "gated": self.gated,
-        }
-
-    @classmethod
-    def from_json(cls, value: Any) -> Piece:
-        """Read what ``to_json`` wrote. Raises NameProblem."""
-        told = mapping(value, "a repository")
-
-        def commits(name: str) -> tuple[Commit, ...]:
-            return tuple(map(Commit, sequence(told.get(name), name, PEER_ENTRIES)))
-
-        marks = mapping(told.get("marks"), "marks")
-        return cls(
-            history_of(told.get("history")),
-            {Commit(commit): _digest(one) for commit, one in items(told.get("commits"), "commits", PEER_ENTRIES)},
-            {Ref(ref): Commit(commit) for ref, commit in items(told.get("pending"), "pending", PEER_REFS)},
-            {kind: marks_by_name(kind, marks[kind]) for kind in SHARED_MARKS if kind in marks},
-            commits("retired"),
-            commits("collected"),
-            # what can't be understood closes it; older versions don't tell
-            told.get("gated", False) is not False,
-        )
-
-
-def _digest(value: Any) -> str:
-    if not isinstance(value, str) or not _DIGEST.fullmatch(value):
-        raise AnswerProblem(f"{shown(value)} is no digest")
-    return value
 
 
 @dataclass(frozen=True)
@@ -182,38 +119,22 @@ def _read_whitelist(value: Any, problems: dict[str, str]) -> Records:
 
 
 def read_catalogue(store: Store) -> Catalogue:
-    """Read the whole store, not the document."""
+    """Return what the store has, whatever the document says of it. Writes nothing."""
+    return _read(store, read_summary)
+
+
+def _read(store: Store, summary_of: Callable[[Repository], Summary]) -> Catalogue:
     pieces = {}
     for repository in store.repositories():
         with contextlib.suppress(MirrorError):  # what can't be read is told by who works with it
-            pieces[repository.repo] = piece_of(repository)
+            pieces[repository.repo] = summary_of(repository).piece
     return _catalogue(store, pieces)
 
 
-def piece_of(repository: Repository) -> Piece:
-    """Read what a repository has."""
-    facts, marks = repository.facts(), repository.marks()
-    return Piece(
-        # not what was announced, and had no room on the disk: the other node would publish it
-        {ref: entries[-_TOLD:] for ref, entries in repository.happened().items()},
-        {commit: digest(repository, commit) for commit in sorted(facts.snapshots)},
-        dict(facts.pending),
-        {kind: marks[kind] for kind in SHARED_MARKS if marks.get(kind)},
-        tuple(sorted(facts.retired)),
-        tuple(sorted(map(Commit, marks.get("collected", {})))),
-        repository.is_gated,
-    )
-
-
-def digest(repository: Repository, commit: Commit) -> str:
-    """Return the digest of what a sealed commit lists: files, sizes, hashes, card."""
-    return hashlib.sha256(repository.document(commit)).hexdigest()[:32]
-
-
 def write_catalogue(store: Store, repo: Repo | None = None) -> Catalogue:
-    """Bring the document up to date, with one repository read anew or with all, and return what it says."""
+    """Bring the document up to date, of one repository or of all, and return what it says. No repository is locked."""
     with _locked(store):
-        catalogue = read_catalogue(store) if repo is None else _with_repo(store, _saved(store), repo)
+        catalogue = _read(store, keep_summary) if repo is None else _with_repo(store, _saved(store), repo)
         content = json.dumps(catalogue.to_json(), ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
         told = json.dumps(hashlib.sha256(content).hexdigest()).encode()
         # the digest last: who reads it before reads both again
@@ -227,15 +148,15 @@ def _saved(store: Store) -> Catalogue:
     try:
         saved = Catalogue.from_json(read_document(store.root / CATALOGUE))
     except (OSError, ValueError):
-        return read_catalogue(store)
-    return read_catalogue(store) if saved.problems else saved
+        return _read(store, keep_summary)
+    return _read(store, keep_summary) if saved.problems else saved
 
 
 def _with_repo(store: Store, catalogue: Catalogue, repo: Repo) -> Catalogue:
     pieces = {other: piece for other, piece in catalogue.pieces.items() if other != repo}
     repository = store.repository(repo)
     if repository.folder.is_dir():
-        pieces[repo] = piece_of(repository)
+        pieces[repo] = keep_summary(repository).piece
     return _catalogue(store, pieces)
 
 

@@ -15,6 +15,7 @@ import re
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from .._base.fs import Fs
 from .._base.names import ETAG, Etag
@@ -33,6 +34,14 @@ class TooManyNamesError(OSError):
 def is_named(status: os.stat_result, names: int = 0) -> bool:
     """Say whether a content has more names than the pool's and so many others."""
     return status.st_nlink > names + 1
+
+
+class Usage(NamedTuple):
+    """What a pool has: contents, their bytes, and how many of them were found rotten."""
+
+    contents: int
+    bytes: int
+    rotten: int
 
 
 class Pool:
@@ -58,9 +67,12 @@ class Pool:
         """Return the bytes of those of these contents that are here."""
         return sum(self.path(etag).stat().st_size for etag in etags if etag in self)
 
-    def used(self) -> int:
-        """Return the bytes of all contents."""
-        return sum(status.st_size for _name, status in self.statuses())
+    def usage(self) -> Usage:
+        """Count all contents, in one pass."""
+        count = size = rotten = 0
+        for _name, status in self.statuses():
+            count, size, rotten = count + 1, size + status.st_size, rotten + is_rotten(status)
+        return Usage(count, size, rotten)
 
     def statuses(self) -> Iterator[tuple[str, os.stat_result]]:
         """Yield name and status of all that is here, whatever it is."""

@@ -276,6 +276,10 @@ class Repository(RepositoryReader):
         content = json.dumps(value, ensure_ascii=False, sort_keys=True).encode()
         _fs.replace_file(self._fs, self._mirror / name, content, build)
 
+    def keep_derived(self, name: str, content: bytes) -> None:
+        """Keep a file that is derived of all else, and may be lost."""
+        _fs.replace_derived(self._fs, self._mirror / name, content)
+
     def derive(self) -> None:
         """Bring what is derived up to date, after commits were taken away."""
         with self._building() as build:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -72,6 +73,17 @@ class RepositoryReader:
             {commit: marks["narrowed"][commit]["age"] for commit in sealed("narrowed")},
             frozenset(map(Commit, marks.get("second_hand", {}))),
         )
+
+    def fingerprint(self) -> str:
+        """Return a text that is another one after each change of what ``facts`` and ``history`` read.
+
+        Files get new inodes and folders new times when something changes, so nothing has to be opened.
+        """
+        links = [self._rev, self._rev / "refs", *(Path(one.path) for one in _entries(self._rev / "refs"))]
+        files = [self._mirror / name for name in ("history.json", "marks.json", "pending.json", "gated")]
+        documents = [self._rev / commit / FACTS for commit in self.sealed()]
+        found = [(path.name, *_identity(path)) for path in (*links, *files, self._past, *documents)]
+        return hashlib.sha256(repr(found).encode()).hexdigest()
 
     @property
     def is_gated(self) -> bool:
@@ -200,6 +212,15 @@ def marks_by_name(kind: str, value: Any) -> dict[str, Mark]:
     """Return the marks of one kind, by commit or ref. Raises NameProblem."""
     name_of, needs = Ref if kind == "frozen" else Commit, "age" if kind in ("retired", "narrowed") else "time"
     return {name_of(name): mark for name, mark in marks_of(value, kind, PEER_ENTRIES, needs).items()}
+
+
+def _identity(path: Path) -> tuple[int, ...]:
+    """Return what a file or folder is another one by; nothing where there is none."""
+    try:
+        status = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    return status.st_ino, status.st_nlink, status.st_size, status.st_mtime_ns
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.compare import differences
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.catalogue import Catalogue, Piece
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.catalogue import Catalogue
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.piece import Piece
 
 REPO = Repo("model", "org/name")
 ONE, TWO = "1" * 40, "2" * 40

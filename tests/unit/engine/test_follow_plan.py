@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.follow_plan import plan_follow, plan_removal
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.catalogue import Piece
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.history import (
     Entry,
     merge_history,
     merge_marks,
     rejected,
 )
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.piece import Piece
 from hypothesis import given
 from hypothesis import strategies as st
 

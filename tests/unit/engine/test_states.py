@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import Besides, MirrorError
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.status import entries
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.describe import describe
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.lockfile import LockFile, locked_entry
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run import sync as _sync
@@ -225,7 +225,8 @@ def test_what_failed_besides_the_entries_is_shown_and_ends(
     assert "entries failed" not in answer["msg"], "no entry did"
     assert states(store) == {"removal": 1, "catalogue": 1, "retention": 1}
     assert sync(one, state="exact", max_delete="0")["failures"].keys() == {"max_delete"}
-    shown = {entry.name: entry.message for entry in entries(Store(store), parse([one])) if entry.failures}
+    found = describe(Store(store), parse([one]))["entries"]
+    shown = {entry["name"]: entry["message"] for entry in found if entry["failures"]}
     assert shown.keys() == {"max_delete"}, shown
     assert sync(one, **exactly)["removed"] == [TINY] and not states(store)
     assert all(Besides.has(name) or "@" in name for name in Store(store).ledger.state().repos)

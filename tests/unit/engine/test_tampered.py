@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.errors import MirrorError
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.describe import describe
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.fsck import fsck
-from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.status import entries
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist import parse
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.purged import Purged
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
@@ -90,7 +90,7 @@ def test_a_record_that_is_none_is_passed_over(sync: Run, store: Path, line: str)
         ledger.write(f"{line}\n")
     (store / "ledger/state.json").unlink()
     assert not sync(TINY)["failures"]
-    assert entries(Store(store), parse([TINY]))
+    assert describe(Store(store), parse([TINY]))["entries"]
 
 
 @pytest.mark.parametrize("text", STATES, ids=lambda one: one[:30])
@@ -106,7 +106,7 @@ def test_a_ref_on_no_commit_hides_no_status(sync: Run, store: Path) -> None:
     ref = store / FOLDER / ".mirror/rev/main"
     ref.unlink()
     os.symlink("0" * 40, ref)
-    assert entries(Store(store), parse([TINY]))
+    assert describe(Store(store), parse([TINY]))["entries"]
 
 
 @pytest.mark.parametrize("is_mine", [True, False])
@@ -141,7 +141,7 @@ def test_nothing_waits_for_a_fifo(sync: Run, call: Run, store: Path) -> None:
         content = file.read_bytes()
         file.unlink()
         os.mkfifo(file)
-        for command in (lambda: entries(Store(store), parse([TINY])), lambda: list(fsck(Store(store)))):
+        for command in (lambda: describe(Store(store), parse([TINY])), lambda: list(fsck(Store(store)))):
             with contextlib.suppress(MirrorError, OSError, ValueError):
                 command()
         call(mirror_verify)

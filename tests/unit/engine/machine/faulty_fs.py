@@ -107,12 +107,13 @@ class CrashingFs(Fs):
 
     # ---- content
 
-    def write(self, file: Path, content: bytes) -> None:
+    def write(self, file: Path, content: bytes, durable: bool = True) -> None:
         self.step(file, grows=True)
         with file.open("xb", buffering=0) as target:
             self.disk.do(Name(*self.disk.place(file), self.disk.new_file()))
             self._write(target, content)
-            self.sync(target)
+            if durable:
+                self.sync(target)
 
     def append(self, file: Path, content: bytes, durable: bool) -> None:
         if not file.exists():

@@ -30,6 +30,7 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.ref_change
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.settings import Settings
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.catalogue import CATALOGUE, DIGEST
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.summary import SUMMARY
 from unit.engine.machine import invariants
 from unit.engine.machine.disk import Disk, Tree
 from unit.engine.machine.faulty_fs import CrashingFs
@@ -161,6 +162,8 @@ def served(root: Path) -> dict[str, object]:
                 elif name == DIGEST:
                     whole = hashlib.sha256((root / CATALOGUE).read_bytes()).hexdigest()
                     content = b"fits" if json.loads(content) == whole else b"is older"
+                elif name == SUMMARY:  # what it was made of are inodes
+                    content = content.partition(b"\n")[2]
                 found[path] = (content, oct(status.st_mode), frozen, same)
     found.pop(f"{root}/staging/draft", None)  # whoever writes one removes the last one before
     return {path.removeprefix(f"{root}/"): what for path, what in found.items()}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.summary import SUMMARY
 from unit.engine.machine import invariants
 from unit.engine.machine.again import Again
 from unit.engine.machine.disk import Disk, Tree
@@ -173,7 +175,16 @@ def test_the_record_tells_what_a_crash_leaves(recorded: Recorded) -> None:
     for call, mark in enumerate(recorded.marks[:-1], start=1):
         recorded.mirror.boot(recorded.before.copy())
         crash(recorded, call)
-        assert recorded.mirror.disk.now.described() == recorded.disk.after_crash(mark).described()
+        assert without_inodes(recorded.mirror.disk.now) == without_inodes(recorded.disk.after_crash(mark))
+
+
+def without_inodes(tree: Tree) -> dict[str, object]:
+    """Return what is there; a summary begins with what it was made of, which is inodes."""
+    found = tree.described()
+    for path, what in found.items():
+        if path.endswith((f"/{SUMMARY}", f"/{SUMMARY}.draft")) and isinstance(what, tuple):
+            found[path] = re.sub(rb"^1 [0-9a-f]*", b"", what[1].data)
+    return found
 
 
 def test_the_model_is_what_is_on_the_disk(recorded: Recorded) -> None:
