@@ -103,10 +103,20 @@ scrub:
   type: dict
 node:
   description:
-    - The last state that keepalived reported for this node of a pair, as C(state) and C(since). Null if it never did.
+    - The last state that keepalived reported for this node of a pair, as C(state), C(since) and C(takeovers) (how often
+      it became the active one). Null if it never did.
     - The state is V(active), V(standby), V(fault) or V(stopped).
   returned: success
   type: dict
+peers:
+  description:
+    - How the other nodes fared when this one asked them last. Empty if it does not replicate any.
+    - Each has C(endpoint), C(asked) and C(answered) (in seconds since 1970), C(problem), C(differences) (in how many
+      places both stores differ, null if that is not known), C(since) (when the problem or the difference began, null
+      if there is none), and C(node), which is what the peer says of itself.
+  returned: success
+  type: list
+  elements: dict
 store:
   description: The store's folder.
   returned: success

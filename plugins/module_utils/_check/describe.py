@@ -16,6 +16,7 @@ from .._plan.facts import Repo
 from .._plan.wanted import Wanted
 from .._store.description import CommitDescription, Description, RefDescription
 from .._store.ledger import RepoState, State
+from .._store.peer_status import read_peers
 from .._store.store import Store
 from .._store.summary import read_summary
 from .scrub_progress import ScrubProgress
@@ -82,6 +83,7 @@ def describe(store: Store, wanted: Iterable[Wanted] | None = None) -> dict[str, 
         "disk": {"used_bytes": usage.bytes, "free_bytes": free, "total_bytes": total},
         "scrub": {"last": ScrubProgress.read(store).last, "rotten": usage.rotten},
         "node": state.node,
+        "peers": [one.to_json() for one in read_peers(store)],
     }
 
 

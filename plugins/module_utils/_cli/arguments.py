@@ -13,6 +13,7 @@ from pathlib import Path
 from .._base.names import REPO_TYPES, shown
 from .._check.audit import GAP, KEYS
 from .._run.settings import SETTINGS
+from .._store.node_state import NODE_STATES
 
 VERSION = "0.9.0"  # the collection's; a test compares it with galaxy.yml
 
@@ -38,9 +39,6 @@ environment:
   HF_ENDPOINT  the Hub's URL, if neither --endpoint nor the configuration sets it
   HF_TOKEN     access token for entries that name none, if tokens_file has no default
 """
-
-#: What a node of a pair can be: whoever is active has the floating address.
-NODE_STATES = ("active", "standby", "fault", "stopped")
 
 #: What people do to a ref or a commit.
 CHANGES = {

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+from .._store.node_state import note_state
 from .arguments import FINE
 from .session import Session
 
 
 def node(session: Session) -> int:
     """Record it. A sync may be under way meanwhile."""
-    session.local_engine().store.ledger.append("node", state=session.options.state)
+    note_state(session.local_engine().store, session.options.state)
     return FINE

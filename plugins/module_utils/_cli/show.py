@@ -43,7 +43,9 @@ def status(session: Session) -> int:
     for line in _scrubbed(found["scrub"]):
         terminal.say(line)
     if node:
-        terminal.say(f"this node of the pair: {node['state']} since {node['since'][:16]}Z")
+        terminal.say(f"this node: {_of_node(node)}")
+    for peer in found["peers"]:
+        terminal.say(f"peer {peer['endpoint']}: {'; '.join(_of_peer(peer))}")
     if running:
         terminal.say(f"a sync is under way ({running['by']}){_how_far(running['progress'])}", "bold")
     return FINE
@@ -79,6 +81,28 @@ def _scrubbed(scrub: dict[str, Any]) -> Iterator[str]:
         yield f"all contents were read again by {stamp(last['ended'])[:16]}Z: {size}, {last['rotten']} rotten"
     if rotten:
         yield f"{rotten} rotten and not served. To repair, run: hf-mirror scrub --for 0"
+
+
+def _of_node(node: dict[str, Any]) -> str:
+    takeovers = node.get("takeovers", 0)
+    times = f", took over {'once' if takeovers == 1 else f'{takeovers} times'}" if takeovers else ""
+    return f"{node['state']} since {node['since'][:16]}Z{times}"
+
+
+def _of_peer(peer: dict[str, Any]) -> Iterator[str]:
+    if peer["node"]:
+        yield _of_node(peer["node"])
+    if peer["problem"]:
+        yield f"{peer['problem']} (since {stamp(peer['since'])[:16]}Z)"
+    elif peer["differences"]:
+        places = "place" if peer["differences"] == 1 else "places"
+        yield (
+            f"differs in {peer['differences']} {places} since {stamp(peer['since'])[:16]}Z. To see them, run:"
+            " hf-mirror compare"
+        )
+    else:
+        yield "equal"
+    yield f"asked at {stamp(peer['asked'])[:16]}Z"
 
 
 def _how_far(progress: dict[str, Any] | None) -> str:

@@ -20,6 +20,7 @@ from .._border.listing import listing_of, served_of
 from .._plan.facts import Listing, Repo
 from .._plan.plan import Fetch
 from .._store.catalogue import CATALOGUE, DIGEST, Catalogue
+from .._store.node_state import NODE, NodeState
 from .answer import PLAIN, document
 from .http import NETWORK_ERRORS, Http, Pools, TransportError, UnreachableError, discard, is_web, origin_name, reason
 
@@ -83,6 +84,15 @@ class Peer:
                 self.told = digest or hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
             self._looked = clock.monotonic()
             return self._known
+
+    def node(self) -> NodeState | None:
+        """Return what it says that it is: None where it does not say, as an older version. Raises PeerError."""
+        try:
+            return NodeState.from_json(self._document(NODE, PEER_DIGEST_SECONDS))
+        except AbsentError:
+            return None
+        except NameProblem as problem:
+            raise PeerError(f"{self.endpoint}: what it says of itself can't be right: {problem}") from None
 
     def _digest(self, seconds: float) -> str | None:
         """Return what its catalogue hashes to, None where it does not say: an older version has no such document."""

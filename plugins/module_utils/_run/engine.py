@@ -40,6 +40,7 @@ from .._store.store import Store, StoreError
 from .._store.view_update import plan_leave
 from .follow import Followed, Follower
 from .gc import GarbageCollector, plan_gc
+from .peer_watch import PeerWatch
 from .planning import Planner
 from .recovery import recover, settle
 from .removal_plan import MaxDeleteError, named, surplus
@@ -166,9 +167,10 @@ class Engine:
                 self._note(folder, done)
             for peer in peers:
                 try:
-                    done.add(self._follow(peer))
+                    self._follow(peer, done)
                 except PeerError as problem:
                     done.away[peer.endpoint] = problem
+                    self._peer_watch.away(peer, problem)
         if len(done.away) == len(peers):
             raise PeerError(str(join(done.away.values())))
         return done
@@ -187,16 +189,22 @@ class Engine:
                 raise
             done.problems[Besides.WHITELIST.value] = as_problem(problem)
 
-    def _follow(self, peer: Peer) -> Followed:
+    def _follow(self, peer: Peer, done: Followed) -> None:
         peer.catalogue()
         level = self._level.get(peer.endpoint)
         if level and level == self._both(peer):  # nothing changed on either since the last pass
-            return Followed()
+            self._peer_watch.answered(peer, "", is_level=True)
+            return
         self._level.pop(peer.endpoint, None)
-        done = self._pass(peer)
-        if not done.problems:
+        try:
+            one = self._pass(peer)
+        except BusyError:  # by a sync, which may take hours
+            self._peer_watch.answered(peer, "", is_level=True)
+            raise
+        if not one.problems:
             self._level[peer.endpoint] = self._both(peer)
-        return done
+        done.add(one)
+        self._peer_watch.answered(peer, str(join(one.problems.values())) if one.problems else "", is_level=False)
 
     def _pass(self, peer: Peer) -> Followed:
         settings = self.settings
@@ -224,6 +232,10 @@ class Engine:
         # graces end without anybody's doing: look at all of it once an hour
         mine = (self.store.root / CATALOGUE).stat().st_mtime_ns
         return peer.told, mine, int(self.clock.now() // 3600)
+
+    @functools.cached_property
+    def _peer_watch(self) -> PeerWatch:
+        return PeerWatch(self.store, [peer.endpoint for peer in self._peers])
 
     @functools.cached_property
     def _peers(self) -> list[Peer]:

@@ -68,9 +68,9 @@ class State:
 
     Lost, it is rebuilt from the ledger, but for ``bad`` and ``upstreams``.
     ``age`` is the store's at the end of the ``last_run``: seconds that no clock that jumps can spend. ``node`` is what
-    keepalived last made of this node of a pair, its ``state`` ``since`` when. ``upto`` is how far the ledger was read
-    for it: file and bytes. ``under_way`` is the run that began and did not record its end yet. ``upstreams`` are those
-    of several that are left for a while, by endpoint.
+    keepalived last made of this node of a pair, its ``state`` ``since`` when, and its ``takeovers``. ``upto`` is how
+    far the ledger was read for it: file and bytes. ``under_way`` is the run that began and did not record its end yet.
+    ``upstreams`` are those of several that are left for a while, by endpoint.
     """
 
     run: int = 0
@@ -78,7 +78,7 @@ class State:
     last_run: float | None = None
     repos: dict[str, RepoState] = field(default_factory=dict)
     bad: dict[str, Bad] = field(default_factory=dict)
-    node: dict[str, str] | None = None
+    node: dict[str, Any] | None = None
     upto: tuple[str, int] = ("", 0)
     under_way: int | None = None
     upstreams: dict[str, Bad] = field(default_factory=dict)
@@ -139,7 +139,10 @@ class State:
             for name in record["recovered"]:
                 self.repos.setdefault(name, RepoState()).alerted = False
         elif record["kind"] == "node":
-            self.node = {"state": record["state"], "since": record["time"]}
+            before = self.node or {}
+            came = record["state"] == "active" != before.get("state")
+            takeovers = before.get("takeovers", 0) + came
+            self.node = {"state": record["state"], "since": record["time"], "takeovers": takeovers}
 
     def succeeded(self, names: Iterable[str], seconds: float) -> None:
         """End the streaks of failures of these entries."""

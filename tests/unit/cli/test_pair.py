@@ -179,6 +179,35 @@ def test_what_keepalived_made_of_a_node(cli: Cli, peer: Node) -> None:
     assert cli("--config", "models.yml", "sync").code == 0
     node = cli("status", "--json").json["node"]
     assert node["state"] == "active"
-    assert f"this node of the pair: active since {node['since'][:16]}Z" in cli("status").out
+    assert node["takeovers"] == 1
+    assert f"this node: active since {node['since'][:16]}Z, took over once" in cli("status").out
+    for state in ("active", "fault", "active"):
+        assert cli("node", state).code == 0
+    assert "took over 2 times" in cli("status").out
     assert "this node of the pair: standby" in cli("log").out
     assert cli("node", "well").code == 2
+
+
+def test_the_status_tells_of_the_other_node(cli: Cli, other: Cli, peer: Node, tmp_path: Path) -> None:
+    assert other("status", "--json").code == 5, "no store"
+    other("follow")
+    (told,) = other("status", "--json").json["peers"]
+    assert (told["endpoint"], told["differences"], told["problem"], told["since"]) == (peer.url, 0, "", None)
+    assert told["answered"] == told["asked"] and told["node"] is None
+    assert f"peer {peer.url}: equal; asked at " in other("status").out
+
+    cli("node", "active")
+    other("follow")
+    assert re.search(f"^peer {peer.url}: active since .*Z, took over once; equal; asked at ", other("status").out, re.M)
+
+    assert other("freeze", f"{TINY}@main").code == 0, "here alone, until the peer follows"
+    other("follow")
+    assert "; differs in 1 place since " in other("status").out
+
+    (tmp_path / "store" / "node.json").write_text('{"state": "\\n", "since": "2026-01-01T00:00:00Z"}')
+    assert "what it says of itself can't be right" in other("follow").err
+    peer.kill()
+    other("follow")
+    (told,) = other("status", "--json").json["peers"]
+    assert told["answered"] < told["asked"] and told["since"] <= told["asked"] and "can't be reached" in told["problem"]
+    assert re.search(r"can't be reached.* \(since .*Z\); asked at", other("status").out)
