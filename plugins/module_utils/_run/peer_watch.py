@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Collection
 
 from .._base.errors import MirrorError
-from .._fetch.peer import Peer
+from .._fetch.peer import Peer, PeerError
 from .._store.catalogue import read_catalogue
 from .._store.peer_status import PeerStatus, read_peers, write_peers
 from .._store.store import Store
@@ -31,9 +31,14 @@ class PeerWatch:
         """Note that a peer answered. ``is_level``: neither store changed since the last time."""
         now, old = self._store.clock.now(), self._known.get(peer.endpoint)
         differ = old.differences if old and is_level else None
-        if differ is None:
-            differ = sum(1 for _one in differences(read_catalogue(self._store), peer.catalogue()))
-        self._note(PeerStatus(peer.endpoint, now, now, problem, differ, node=peer.node()))
+        try:
+            if differ is None:
+                differ = sum(1 for _one in differences(read_catalogue(self._store), peer.catalogue()))
+            node = peer.node()
+        except PeerError as away:  # since then
+            self.away(peer, away)
+        else:
+            self._note(PeerStatus(peer.endpoint, now, now, problem, differ, node=node))
 
     def away(self, peer: Peer, problem: MirrorError) -> None:
         """Note that a peer gave no answer."""
