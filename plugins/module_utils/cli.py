@@ -19,6 +19,7 @@ from ._base.lock import BusyError
 from ._cli.alert import alert
 from ._cli.arguments import BROKEN, BUSY, CHANGES, DIED, REFUSED, STOPPED, parse_arguments
 from ._cli.audit import audit, wanted
+from ._cli.count import count
 from ._cli.follow import compare, follow
 from ._cli.gc import gc
 from ._cli.lock import lock
@@ -47,6 +48,7 @@ _COMMANDS = {
     "compare": compare,
     "node": node,
     "purge": purge,
+    "count": count,
     "audit": audit,
     "wanted": wanted,
     **dict.fromkeys(CHANGES, change),

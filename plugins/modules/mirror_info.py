@@ -108,6 +108,15 @@ node:
     - The state is V(active), V(standby), V(fault) or V(stopped).
   returned: success
   type: dict
+traffic:
+  description:
+    - What C(hf-mirror count) found in the access log so far. Null if nothing was counted yet.
+    - It has C(since) and C(counted) (in seconds since 1970), C(gaps) (how often a part of the log was gone before it
+      was read), C(total) (requests and bytes by outcome), and C(hit_rate) of the last C(day), C(week) and C(month).
+    - A hit rate has the downloads that were C(served) and C(missed), and C(rate) and C(bytes_rate), from 0 to 1. These
+      are null if there were fewer than 20 downloads. Files that a repository never had are not missed.
+  returned: success
+  type: dict
 peers:
   description:
     - How the other nodes fared when this one asked them last. Empty if it does not replicate any.

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 from .._base.errors import MirrorError
 
-_TEXTS = ("client", "user", "method", "repo_type", "repo_id", "ref", "commit", "path", "view", "error")
+_TEXTS = ("client", "user", "method", "repo_type", "repo_id", "ref", "commit", "path", "view", "error", "range")
 #: nginx takes requests of 32 kB, and writes some of their bytes as six.
 _LONGEST_LINE = 1 << 20
 
@@ -30,7 +30,8 @@ class AccessLogError(MirrorError):
 class Request(NamedTuple):
     """One request. ``began`` and ``ended`` are in seconds since 1970; what does not apply is empty.
 
-    ``ref`` is empty where the client asked for a commit. ``error`` is the Hub's code, such as RepoNotFound.
+    ``ref`` is empty where the client asked for a commit. ``error`` is the Hub's code, such as RepoNotFound; ``range``
+    is the request's header.
     """
 
     began: float
@@ -47,6 +48,7 @@ class Request(NamedTuple):
     path: str
     view: str
     error: str
+    range: str
 
 
 def parse(line: bytes) -> Request | None:
@@ -81,7 +83,7 @@ class AccessLog:
     def __iter__(self) -> Iterator[Request]:
         """Read it. Raises AccessLogError, before the first request, where that can't be."""
         with contextlib.ExitStack() as opened:
-            parts = _open(self.file, opened)
+            parts = open_parts(self.file, opened)
             for part, stream in reversed(parts):
                 try:
                     yield from self._requests(gzip.GzipFile(fileobj=stream) if part.suffix == ".gz" else stream)
@@ -89,7 +91,7 @@ class AccessLog:
                     self.damaged.append(part)
 
     def _requests(self, stream: Any) -> Iterator[Request]:
-        for line in _lines(stream):
+        for line in lines_of(stream):
             request = parse(line)
             if request:
                 yield request
@@ -97,7 +99,7 @@ class AccessLog:
                 self.skipped += 1
 
 
-def _open(file: Path, opened: contextlib.ExitStack) -> list[tuple[Path, BinaryIO]]:
+def open_parts(file: Path, opened: contextlib.ExitStack) -> list[tuple[Path, BinaryIO]]:
     """Open all parts of a log, the newest first: if it is rotated meanwhile, they move the same way."""
     parts: list[tuple[Path, BinaryIO]] = []
     seen = set()
@@ -134,7 +136,7 @@ def _rotated(file: Path) -> list[Path]:
     return [parts[number] for number in sorted(parts)]
 
 
-def _lines(stream: BinaryIO) -> Iterator[bytes]:
+def lines_of(stream: BinaryIO) -> Iterator[bytes]:
     """Yield each line, of one without end its beginning."""
     is_new = True
     while True:

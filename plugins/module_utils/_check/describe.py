@@ -20,6 +20,7 @@ from .._store.peer_status import read_peers
 from .._store.store import Store
 from .._store.summary import read_summary
 from .scrub_progress import ScrubProgress
+from .traffic_count import TrafficCount
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ def describe(store: Store, wanted: Iterable[Wanted] | None = None) -> dict[str, 
         "disk": {"used_bytes": usage.bytes, "free_bytes": free, "total_bytes": total},
         "scrub": {"last": ScrubProgress.read(store).last, "rotten": usage.rotten},
         "node": state.node,
+        "traffic": TrafficCount.read(store).describe(store.clock.now()),
         "peers": [one.to_json() for one in read_peers(store)],
     }
 

@@ -142,6 +142,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
 
 def _log_commands(command: Callable[[str, str], argparse.ArgumentParser]) -> argparse.ArgumentParser:
     """Add what reads nginx's access log; return the one whose ``--json`` nothing else excludes."""
+    count = command("count", "count what is new in nginx's access log, for status; a timer calls this")
     audit = command("audit", "show who downloaded what and when, from nginx's access log, newest last")
     audit.epilog = (
         f"Requests of one client for one file of one commit are one download if each begins no later than {GAP // 60}"
@@ -155,7 +156,7 @@ def _log_commands(command: Callable[[str, str], argparse.ArgumentParser]) -> arg
     audit.add_argument("--by", choices=list(KEYS), help="count downloads by this, the latest download last")
     wanted = command("wanted", "show what clients requested and did not find, from nginx's access log")
     wanted.epilog = "Clients also try files that a repository never had: check the --yaml output before you use it."
-    for one in (audit, wanted):
+    for one in (audit, wanted, count):
         one.add_argument(
             "--log",
             type=Path,
@@ -163,6 +164,7 @@ def _log_commands(command: Callable[[str, str], argparse.ArgumentParser]) -> arg
             metavar="FILE",
             help="and FILE.1, FILE.2.gz... (default: %(default)s)",
         )
+    for one in (audit, wanted):
         one.add_argument("--since", metavar="TIME", help="3d, 12h or 30m ago, or 2026-11-25T02:00Z")
     audit.add_argument("--until", metavar="TIME", help="only downloads that ended before that")
     shown = wanted.add_mutually_exclusive_group()

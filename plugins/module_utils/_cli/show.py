@@ -42,6 +42,8 @@ def status(session: Session) -> int:
     terminal.say(f"{store.root} holds {used}, {free} of {human(disk['total_bytes'])} are free")
     for line in _scrubbed(found["scrub"]):
         terminal.say(line)
+    for line in _hits(found["traffic"]):
+        terminal.say(line)
     if node:
         terminal.say(f"this node: {_of_node(node)}")
     for peer in found["peers"]:
@@ -81,6 +83,14 @@ def _scrubbed(scrub: dict[str, Any]) -> Iterator[str]:
         yield f"all contents were read again by {stamp(last['ended'])[:16]}Z: {size}, {last['rotten']} rotten"
     if rotten:
         yield f"{rotten} rotten and not served. To repair, run: hf-mirror scrub --for 0"
+
+
+def _hits(traffic: dict[str, Any] | None) -> Iterator[str]:
+    week = traffic["hit_rate"]["week"] if traffic else None
+    if traffic and week and week["rate"] is not None:
+        number, counted = week["served"] + week["missed"], stamp(traffic["counted"])[:16]
+        size = f", {week['bytes_rate']:.1%} of their bytes" if week["bytes_rate"] is not None else ""
+        yield f"of {number} downloads in 7 days {week['rate']:.1%} came from this mirror{size} (by {counted}Z)"
 
 
 def _of_node(node: dict[str, Any]) -> str:

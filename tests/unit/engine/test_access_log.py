@@ -63,6 +63,7 @@ def test_a_line() -> None:
         "x.bin",
         "",
         "",
+        "bytes=0-",
     )
 
 

@@ -23,7 +23,9 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 NOON = 1_800_000_000.0
-REQUEST = Request(NOON, NOON, 206, 5, "10.0.0.7", "alice", "GET", "model", "org/name", "main", COMMIT, "x.bin", "", "")
+REQUEST = Request(
+    NOON, NOON, 206, 5, "10.0.0.7", "alice", "GET", "model", "org/name", "main", COMMIT, "x.bin", "", "", ""
+)
 
 
 def request(ended: float = 0, took: float = 0, **changes: Any) -> Request:

@@ -60,6 +60,19 @@ def test_the_timer_is_on_and_its_time_is_one(mirror: Host) -> None:
     mirror.check_output("systemd-analyze calendar '*-*-* 04:00:00'")
 
 
+def test_the_access_log_is_counted(mirror: Host) -> None:
+    assert mirror.check_output("systemctl is-enabled hf-mirror-count.timer") == "enabled"
+
+    def counted() -> dict[str, Any]:
+        mirror.check_output("systemctl start hf-mirror-count.service")
+        traffic = json.loads(mirror.check_output("hf-mirror status --json"))["traffic"]
+        return dict(traffic["total"])
+
+    before = counted().get("served", {"requests": 0})["requests"]
+    mirror.check_output("curl -fs http://127.0.0.1/hysts/ArcFace-resnet100/resolve/main/model.onnx -o /dev/null")
+    assert counted()["served"]["requests"] > before
+
+
 def test_the_unit_syncs_as_the_service_user_and_can_write_nothing_else(mirror: Host) -> None:
     mirror.check_output("systemctl start hf-mirror-sync.service")
     # what becomes of the pair is told there, too
