@@ -53,6 +53,16 @@ repos:
     repo_type:
       description: V(model), V(dataset) or V(space).
       type: str
+    gated:
+      description: Whether the Hub gates the repository or keeps it private.
+      type: bool
+    license:
+      description: The license of its card, null if there is none.
+      type: str
+    tags:
+      description: The tags of its card.
+      type: list
+      elements: str
     problem:
       description: Why the repository can't be read, if so. The other values are empty then.
       type: str
@@ -60,8 +70,8 @@ repos:
       description:
         - The references. Each has C(name), C(commit) (the published one), C(pending) (a commit that waits for
           approval), C(frozen), and C(versions).
-        - C(versions) are its publishes, newest first, with C(serial), C(commit), C(time), C(actor), C(rollback) and
-          C(here), which is true if the store still has the commit, so that you can roll back to it.
+        - C(versions) are its publishes, newest first, with C(serial), C(commit), C(time), C(actor), C(note) (why),
+          C(rollback) and C(here), which is true if the store still has the commit, so that you can roll back to it.
       type: list
       elements: dict
     commits:

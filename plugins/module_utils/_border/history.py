@@ -39,7 +39,11 @@ def _entry(value: Any) -> dict[str, Any]:
         "time": time_of(told.get("time")),
         "actor": _line(told.get("actor"), "actor", _ACTOR),
     }
-    return {**entry, "rollback": True} if told.get("rollback") else entry
+    if told.get("rollback"):
+        entry["rollback"] = True
+    if told.get("note"):
+        entry["note"] = _line(told["note"], "note", _NOTE)
+    return entry
 
 
 def marks_of(value: Any, what: str, most: int, needs: str = "time") -> dict[str, dict[str, Any]]:

@@ -66,7 +66,7 @@ def describe(store: Store, wanted: Iterable[Wanted] | None = None) -> dict[str, 
         except MirrorError as problem:
             problems[repository.repo] = str(problem)
     age = state.age_at(store.clock.now())
-    nothing: Description = {"refs": [], "commits": []}
+    nothing: Description = {"gated": False, "license": None, "tags": [], "refs": [], "commits": []}
     return {
         "store": str(store.root),
         "running": {"by": running, "progress": read(store.root / "ledger" / "progress.json")} if running else None,

@@ -258,6 +258,8 @@ class _Check:
         with contextlib.suppress(MirrorError):  # what can't be read is told by its own name
             if kept and kept != make_summary(self._repository):
                 yield self._findings.damage(file, "does not say what the repository is", f"rm -f {quoted(file)}")
+            for link, what in self._repository.api.damage(kept.description) if kept else ():
+                yield self._findings.damage(link, what, f"rm -rf {quoted(link.parent, file)}")
 
     def _history(self) -> Iterator[Finding]:
         file = self._mirror / "history.json"

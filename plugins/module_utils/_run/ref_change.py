@@ -57,7 +57,7 @@ def make_change(store: Store, repo: Repo, decide: Decide, actor: str, note: str 
             repository.check_complete(change.new)
             happened = record(change, actor, note)
             store.ledger.append(**{**happened, "kind": "intent"})
-            repository.publish(change, actor)
+            repository.publish(change, actor, note)
             store.ledger.append(**happened)
         elif change:
             mark = {"actor": actor, "note": note}

@@ -15,12 +15,16 @@ from .repository_reader import RepositoryReader
 
 
 class Version(TypedDict):
-    """A publish of a ref. ``commit`` is None where the ref was withdrawn; ``here``: the commit can be published."""
+    """A publish of a ref: when, by whom and why.
+
+    ``commit`` is None where the ref was withdrawn; ``here``: the commit can be published.
+    """
 
     serial: int
     commit: str | None
     time: str
     actor: str
+    note: str
     rollback: bool
     here: bool
 
@@ -48,8 +52,11 @@ class CommitDescription(TypedDict):
 
 
 class Description(TypedDict):
-    """A repository."""
+    """A repository. ``tags`` and ``license`` are of its card, at the commit that main names or at any other."""
 
+    gated: bool
+    license: str | None
+    tags: list[str]
     refs: list[RefDescription]
     commits: list[CommitDescription]
 
@@ -58,10 +65,21 @@ def describe_repository(repository: RepositoryReader) -> Description:
     """Read it. Raises RepositoryError where something of it can't be read."""
     facts, history = repository.facts(), repository.history()
     names = sorted({*facts.refs, *facts.pending})
+    tags = _tags(repository, facts)
     return {
+        "gated": repository.is_gated,
+        "license": next((tag.partition(":")[2] for tag in tags if tag.startswith("license:")), None),
+        "tags": tags,
         "refs": [_ref(facts, ref, history.get(ref, [])) for ref in names],
         "commits": list(_commits(repository, facts)),
     }
+
+
+def _tags(repository: RepositoryReader, facts: RepoFacts) -> list[str]:
+    named = dict(sorted(facts.refs.items(), key=lambda one: one[0] != "main"))
+    commits = [*named.values(), *facts.snapshots]
+    tags = repository.info(commits[0]).get("tags") if commits else None
+    return [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
 
 
 def _ref(facts: RepoFacts, ref: Ref, history: Sequence[Entry]) -> RefDescription:
@@ -71,6 +89,7 @@ def _ref(facts: RepoFacts, ref: Ref, history: Sequence[Entry]) -> RefDescription
             "commit": entry["commit"] or None,
             "time": entry["time"],
             "actor": entry["actor"],
+            "note": entry.get("note", ""),
             "rollback": bool(entry.get("rollback")),
             "here": entry["commit"] in facts.snapshots,
         }

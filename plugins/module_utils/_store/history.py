@@ -4,7 +4,7 @@
 """The history of refs, and how two nodes of a pair agree on one. Pure.
 
 An entry has ``serial``, ``commit`` (empty where the ref was withdrawn), ``time``, ``actor`` and, where a person went
-back, ``rollback``.
+back, ``rollback``, or said why, ``note``.
 """
 
 from __future__ import annotations

@@ -168,7 +168,8 @@ class Ledger:
             # never an older file than the last: their order is that of the records, whatever the clock says
             file = max([self._folder / f"{stamp(now)[:7]}.jsonl", *self._files()])
             if _is_torn(file):
-                line = b"\n" + line
+                # what lacks its end alone was nothing to whoever read it so far, and must not become a record now
+                line = b" torn\n" + line
             self._fs.append(file, line, durable)
             if file != self._named:
                 self._fs.sync_dir(self._folder)

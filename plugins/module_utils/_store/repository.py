@@ -25,6 +25,7 @@ from .._base.lock import locked
 from .._base.names import Commit, Etag, Ref, RepoPath
 from .._plan.facts import Listing, Repo
 from .._plan.plan import Publish
+from .api import Api
 from .documents import LATER, commit_documents
 from .history import LENGTH, Entry, History, Mark, merge_marks
 from .pool import Pool, TooManyNamesError
@@ -148,8 +149,8 @@ class Repository(RepositoryReader):
 
     # ---- publishing
 
-    def publish(self, publish: Publish, actor: str) -> None:
-        """Let a ref name a sealed commit."""
+    def publish(self, publish: Publish, actor: str, note: str = "") -> None:
+        """Let a ref name a sealed commit. ``note`` says why, for people."""
         now = self.refs().get(publish.ref)
         if now != publish.old:
             raise RepositoryError(
@@ -161,6 +162,8 @@ class Repository(RepositoryReader):
         entry = self._entry(publish.new, publish.serial, actor)
         if publish.is_rollback:
             entry["rollback"] = True
+        if note:
+            entry["note"] = note
         self._move({publish.ref: [*self.history().get(publish.ref, []), entry]})
 
     def follow(self, histories: History) -> None:
@@ -279,6 +282,11 @@ class Repository(RepositoryReader):
     def keep_derived(self, name: str, content: bytes) -> None:
         """Keep a file that is derived of all else, and may be lost."""
         _fs.replace_derived(self._fs, self._mirror / name, content)
+
+    @property
+    def api(self) -> Api:
+        """The API's documents."""
+        return Api(self, self._fs)
 
     def derive(self) -> None:
         """Bring what is derived up to date, after commits were taken away."""

@@ -131,11 +131,10 @@ class RepositoryReader:
 
     def files(self, commit: Commit) -> dict[RepoPath, tuple[Etag, Size]]:
         """Return the files of a sealed commit: path -> etag and size in bytes."""
-        document = self._rev / commit / FACTS
         try:
-            return served_of(read_document(document))
-        except (OSError, ValueError) as problem:
-            raise RepositoryError(f"{document} can't be read: {problem}") from problem
+            return served_of(self.info(commit))
+        except ValueError as problem:
+            raise RepositoryError(f"{self._rev / commit / FACTS} can't be read: {problem}") from problem
 
     def _snapshot(self, commit: Commit) -> dict[RepoPath, Etag]:
         return {path: etag for path, (etag, _size) in self.files(commit).items()}
@@ -192,6 +191,14 @@ class RepositoryReader:
             return {}
         except ValueError as problem:
             raise RepositoryError(f"{file} can't be read: {problem}") from problem
+
+    def info(self, commit: Commit) -> Mapping[str, Any]:
+        """Return what the Hub's API is answered of a sealed commit, tags of its card among it."""
+        document = self._rev / commit / FACTS
+        try:
+            return mapping(read_document(document), "it")
+        except (OSError, ValueError) as problem:
+            raise RepositoryError(f"{document} can't be read: {problem}") from problem
 
     def document(self, commit: Commit) -> bytes:
         """Return the document that says what a sealed commit lists."""

@@ -13,11 +13,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .._base import fs as _fs
+from .api import api_folder
 from .description import Description, describe_repository
 from .piece import Piece, piece_of
 from .repository import Repository
@@ -61,18 +63,25 @@ def keep_summary(repository: Repository) -> Summary:
     kept = kept_summary(repository)
     if kept:
         return kept
+    api = repository.api
+    # a disk without room, or a content that is rotten: it is tried anew each time
+    with contextlib.suppress(OSError):
+        api.prepare()
     with repository.locked():
         # before it is read: what changes later makes it an old one
         mark = repository.fingerprint()
         summary = make_summary(repository)
         body = json.dumps(summary.value, ensure_ascii=False, separators=(",", ":"))
-        with contextlib.suppress(OSError):  # of a disk without room: it is made anew each time
+        with contextlib.suppress(OSError):
+            api.write(summary.description)
             repository.keep_derived(SUMMARY, f"{_head(mark, body)}\n{body}".encode())
     return summary
 
 
 def kept_summary(repository: RepositoryReader) -> Summary | None:
     """Return what is kept, or None where that is not how the repository is now."""
+    if not os.path.lexists(api_folder(repository) / "repository"):
+        return None
     try:
         head, _newline, body = _fs.read_file(summary_file(repository)).decode().partition("\n")
         return Summary(json.loads(body)) if head == _head(repository.fingerprint(), body) else None

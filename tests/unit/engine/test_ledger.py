@@ -22,15 +22,22 @@ def run(ledger: Ledger, number: int, succeeded: list[str], failed: dict[str, tup
     ledger.append("run", run=number, seconds=number * 100.0, succeeded=succeeded, failed=failed)
 
 
-def test_a_torn_last_line_harms_nothing(ledger: Ledger, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "line", [b'{"time":"2026-11-25T02:00:00Z","kind":"pub', b'{"time":"x","kind":"start","run":9}']
+)
+    "line", [b'{"time":"2026-11-25T02:00:00Z","kind":"pub', b'{"time":"x","kind":"start","run":9}']
+)
+def test_a_torn_last_line_harms_nothing(ledger: Ledger, tmp_path: Path, line: bytes) -> None:
+    """One, too, that lacks the line break alone: to whoever read it before the next one was written it was none."""
     ledger.append("start", run=1)
     (file,) = tmp_path.glob("*.jsonl")
     with file.open("ab") as target:
-        target.write(b'{"time":"2026-11-25T02:00:00Z","kind":"pub')
+        target.write(line)
     assert [record["kind"] for record in ledger.records()] == ["start"]
     ledger.append("recover", run=2)
     assert [record["kind"] for record in ledger.records()] == ["start", "recover"]
     assert [record["kind"] for record in ledger.records(newest_first=True)] == ["recover", "start"]
+    assert ledger.state().run == 2
 
 
 @pytest.mark.parametrize("damage", [None, b"", b"{", b'{"run": 1}'])

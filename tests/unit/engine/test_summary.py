@@ -43,9 +43,9 @@ def repository(sync: Run, hub: HubProcess, store: Path) -> Repository:
 def test_it_spares_reading_the_listings(
     repository: Repository, store: Path, sync: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = summary_file(repository).stat()
+    before = summary_file(repository).stat().st_ino
     sync({"repo_id": TINY, "keep": 2})
-    assert summary_file(repository).stat() == before, "nothing changed"
+    assert summary_file(repository).stat().st_ino == before, "nothing changed"
     whole = describe(Store(store))
     monkeypatch.delattr(RepositoryReader, "files")
     assert describe(Store(store))["entries"] == whole["entries"] and len(whole["repos"][0]["commits"]) == 2
