@@ -42,6 +42,7 @@ class Server:
             "mirror_nginx_tls_client_ca": "",
             "mirror_nginx_access_log": str(folder / "access.log"),
             "__mirror_nginx_js": str(ROLE / "files" / "hub.js"),
+            "__mirror_nginx_openapi": str(ROLE / "files" / "openapi.json"),
             "__mirror_nginx_tokens": str(folder / "tokens"),
             **variables,
         }

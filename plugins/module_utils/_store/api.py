@@ -20,10 +20,11 @@ from .._base.fs import Fs
 from .._base.names import Commit, Etag
 from .api_documents import listed_document, repository_document, version_document
 from .description import Description
+from .linked import Linked
 from .repository_reader import FACTS, RepositoryReader
 
 _BLOCK = 1 << 20
-_REPOSITORY, _LISTED, _DRAFT = "repository", "listed.txt", "draft"
+_REPOSITORY, _LISTED = "repository", "listed.txt"
 
 
 class Api:
@@ -33,6 +34,7 @@ class Api:
         self._repository, self._fs = repository, fs
         self._mirror = repository.folder / ".mirror"
         self._top = api_folder(repository)
+        self._linked = Linked(self._top, fs)
         #: The SHA-256 of small files, which the Hub names by their SHA-1.
         self._sha256: dict[Etag, str] = {}
 
@@ -49,16 +51,14 @@ class Api:
         Raises RepositoryError, OSError where something of it can't be read.
         """
         repo = self._repository.repo
-        self._fs.mkdir(self._top)
         for one in description["commits"]:
             commit = Commit(one["commit"])
             if self._is_older(commit):
-                self._lead(commit, self._version(commit))
-        self._lead(_REPOSITORY, repository_document(repo, description))
-        self._put(_LISTED, listed_document(repo, description))
+                self._linked.lead(commit, self._version(commit))
+        self._linked.lead(_REPOSITORY, repository_document(repo, description))
+        self._linked.put(_LISTED, listed_document(repo, description))
         # what is served must be whole, whatever a power cut leaves
-        self._fs.sync_dir(self._top)
-        self._sweep({one["commit"] for one in description["commits"]})
+        self._linked.settle({_REPOSITORY, *(one["commit"] for one in description["commits"])}, [_LISTED])
 
     def _is_older(self, commit: Commit) -> bool:
         """Say whether a commit's document is missing, or older than what it was made of."""
@@ -84,31 +84,6 @@ class Api:
             self._sha256[etag] = hasher.hexdigest()
         return self._sha256[etag]
 
-    def _lead(self, name: str, content: bytes) -> None:
-        """Let a link lead to a document."""
-        digest = hashlib.sha256(content).hexdigest()
-        self._put(digest, content)
-        draft = self._top / _DRAFT
-        self._fs.unlink(draft)
-        # made anew also where it leads there already: its time says that it was looked at
-        self._fs.symlink(digest, draft)
-        self._fs.rename(draft, self._top / name)
-
-    def _put(self, name: str, content: bytes) -> None:
-        if not _fs.has_content(self._top / name, content):
-            draft = self._top / _DRAFT
-            self._fs.unlink(draft)
-            self._fs.write(draft, content)
-            self._fs.rename(draft, self._top / name)
-
-    def _sweep(self, commits: set[str]) -> None:
-        """Remove what nothing leads to any more."""
-        names = set(os.listdir(self._top))
-        kept = {name for name in names if name in (_REPOSITORY, *commits)}
-        documents = {os.readlink(self._top / name) for name in kept}
-        for name in names - kept - documents - {_LISTED}:
-            self._fs.unlink(self._top / name)
-
     def damage(self, description: Description) -> Iterator[tuple[Path, str]]:
         """Yield what is not as it should be, and why. Small files are not hashed again."""
         right = {
@@ -121,9 +96,7 @@ class Api:
                 content = _fs.read_file(file)
             if right.get(name, content) != content:
                 yield file, "does not say what the repository is"
-            elif name != _LISTED and os.path.realpath(file) != str(
-                self._top.resolve() / hashlib.sha256(content).hexdigest()
-            ):
+            elif name != _LISTED and not self._linked.is_right(name, content):
                 yield file, "is no document with the name that it must have"
 
 

@@ -144,7 +144,8 @@ function readAt(file, position, length) {
     return found;
 }
 
-// GET /api/models and the like: what has a `main` and what the caller may see, by name, page by page.
+// GET /api/models and the like: what has a `main` and what the caller may see, by name, page by page. The mirror's own API
+// has the same, in words of its own, of all repositories.
 function listing(r) {
     const kind = r.variables.hub_listed;
     const given = Object.create(null);
@@ -155,7 +156,8 @@ function listing(r) {
     const first = (name) => (given[name] || [''])[0];
     const limit = Math.min(Math.max(parseInt(first('limit'), 10) || PAGE, 1), PAGE);
     const search = first('search').toLowerCase();
-    const isFull = /^(?:true|1)$/i.test(first('full'));
+    const isOwn = r.variables.hub_listing === 'v1';
+    const isFull = !isOwn && /^(?:true|1)$/i.test(first('full'));
     const wanted = filters(given);
     if (wanted.length > FILTERS) {
         answer(r, 400, `{"error":"Ask for ${FILTERS} tags at most."}`);
@@ -189,7 +191,7 @@ function listing(r) {
             next = last;
             break;
         }
-        const looked = lookAt(`${mirror}/rev/main`, wanted, isFull);
+        const looked = lookAt(isOwn ? `${mirror}/v1` : `${mirror}/rev/main`, wanted, isFull);
         if (bytes && bytes + looked.bytes > PAGE_BYTES) {
             next = last;
             break;
@@ -203,7 +205,8 @@ function listing(r) {
     }
     if (next && r.variables.http_host) {
         const args = Object.assign({}, given, {cursor: next});
-        const page = `${r.variables.scheme}://${r.variables.http_host}/api/${kind}?${querystring.stringify(args)}`;
+        const api = isOwn ? '/api/mirror/v1' : '/api';
+        const page = `${r.variables.scheme}://${r.variables.http_host}${api}/${kind}?${querystring.stringify(args)}`;
         r.headersOut.Link = `<${page}>; rel="next"`;
     }
     answer(r, 200, list(found));

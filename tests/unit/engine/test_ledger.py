@@ -25,8 +25,6 @@ def run(ledger: Ledger, number: int, succeeded: list[str], failed: dict[str, tup
 @pytest.mark.parametrize(
     "line", [b'{"time":"2026-11-25T02:00:00Z","kind":"pub', b'{"time":"x","kind":"start","run":9}']
 )
-    "line", [b'{"time":"2026-11-25T02:00:00Z","kind":"pub', b'{"time":"x","kind":"start","run":9}']
-)
 def test_a_torn_last_line_harms_nothing(ledger: Ledger, tmp_path: Path, line: bytes) -> None:
     """One, too, that lacks the line break alone: to whoever read it before the next one was written it was none."""
     ledger.append("start", run=1)

@@ -64,8 +64,8 @@ class Store:
     def __post_init__(self) -> None:
         self.root.mkdir(exist_ok=True)
         self.sentinel.write_text('{"format": 1}\n')
-        (self.root / "hub").mkdir()
-        (self.root / "views").mkdir()
+        (self.root / "hub").mkdir(exist_ok=True)
+        (self.root / "views").mkdir(exist_ok=True)
 
     @property
     def sentinel(self) -> Path:
