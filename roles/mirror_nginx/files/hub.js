@@ -33,6 +33,9 @@ const NUMBER = 12;
 const DIGEST = 32;
 const HEAD = NUMBER + DIGEST + 1;
 
+// Where the mirror's own API is.
+const OWN = '/api/mirror/v1';
+
 // As many digits of a token's hash as go into one of nginx' buckets; templates/tokens.j2 cuts there, too.
 const TOKEN_DIGITS = 40;
 
@@ -156,7 +159,7 @@ function listing(r) {
     const first = (name) => (given[name] || [''])[0];
     const limit = Math.min(Math.max(parseInt(first('limit'), 10) || PAGE, 1), PAGE);
     const search = first('search').toLowerCase();
-    const isOwn = r.variables.hub_listing === 'v1';
+    const isOwn = r.uri.startsWith(OWN);
     const isFull = !isOwn && /^(?:true|1)$/i.test(first('full'));
     const wanted = filters(given);
     if (wanted.length > FILTERS) {
@@ -205,11 +208,29 @@ function listing(r) {
     }
     if (next && r.variables.http_host) {
         const args = Object.assign({}, given, {cursor: next});
-        const api = isOwn ? '/api/mirror/v1' : '/api';
+        const api = isOwn ? OWN : '/api';
         const page = `${r.variables.scheme}://${r.variables.http_host}${api}/${kind}?${querystring.stringify(args)}`;
         r.headersOut.Link = `<${page}>; rel="next"`;
     }
     answer(r, 200, list(found));
+}
+
+// GET /api/mirror/v1/resolve: leads to the version that is asked for by name and ref.
+function resolve(r) {
+    const asked = (name, otherwise) => String([].concat(r.args[name] || otherwise)[0]);
+    const kind = asked('type', 'model');
+    const repo = asked('repo', '');
+    if (!['model', 'dataset', 'space'].includes(kind)) {
+        answer(r, 400, '{"error":"type is model, dataset or space"}');
+        return;
+    }
+    if (!/^[^\/]+(?:\/[^\/]+)?$/.test(repo)) {
+        answer(r, 400, '{"error":"repo is ORG/NAME"}');
+        return;
+    }
+    // a repository or ref that there can't be is not found there
+    const name = repo.split('/').map(encodeURIComponent).join('/');
+    r.return(307, `${OWN}/${kind}s/${name}/resolve/${encodeURIComponent(asked('ref', 'main'))}`);
 }
 
 // What the first line of listed.txt has to have.
@@ -249,7 +270,7 @@ function otherCase(r) {
     const asked = r.variables.hub_repo;
     let folder;
     try {
-        folder = fs.realpathSync(`${r.variables.hub_names}/${asked.toLowerCase()}`);
+        folder = fs.realpathSync(`${JSON.parse(r.variables.hub_known).names}/${asked.toLowerCase()}`);
     } catch (e) {
         return '';
     }
@@ -289,7 +310,7 @@ function nameOf(folder) {
 }
 
 function rulesOf(r) {
-    return JSON.parse(r.variables.hub_rules).map((rule) => ({
+    return JSON.parse(r.variables.hub_known).rules.map((rule) => ({
         parts: rule.pattern.split('*'),
         allows: r.variables[rule.variable],
     }));
@@ -356,4 +377,4 @@ function answer(r, status, body) {
     r.return(status, body);
 }
 
-export default {tokenHash, pathsInfo, listing, otherCase, size};
+export default {tokenHash, pathsInfo, listing, resolve, otherCase, size};

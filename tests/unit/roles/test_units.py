@@ -14,6 +14,7 @@ UNITS = sorted(file for kind in ("service", "socket") for file in ROLES.glob(f"*
 #: What a timer starts again, or a file that is there; or, of keepalived, what belongs to such a unit.
 STARTED_BY_OTHERS = {
     "facefusion-queue.service",
+    "hf-mirror-count.service",
     "hf-mirror-scrub.service",
     "hf-mirror-sync.service",
     "nftables.service",
