@@ -282,7 +282,8 @@ function otherCase(r) {
     // What follows the name stays as the client wrote it, percent signs and all.
     let rest = r.variables.request_uri;
     const kind = r.variables.hub_kind ? `/${r.variables.hub_kind}` : '';
-    const before = r.variables.hub_verb ? kind : `/api${kind}`;
+    const api = rest.startsWith(OWN) ? OWN : '/api';
+    const before = r.variables.hub_verb ? kind : `${api}${kind}`;
     const words = `${before}/${r.variables.hub_repo_id}`.split('/').slice(1);
     for (let i = 0; i < words.length; i++) {
         const word = /^(?:\/|%2[Ff])+((?:[^\/?%]|%(?!2[Ff]))+)/.exec(rest);

@@ -20,10 +20,13 @@ from typing import Any
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.fs import Fs
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.names import NameProblem
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import File, Listing, Repo
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.api import Api
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.description import describe_repository
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.documents import (
     commit_documents,
     commits_document,
 )
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.repository_reader import RepositoryReader
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.spelling import Spellings
 from mirror_server import Server
 
@@ -103,6 +106,11 @@ class Store:
         published = repo / ".mirror" / "commits" / f"{ref}.json"
         published.parent.mkdir(parents=True, exist_ok=True)
         published.write_bytes(commits_document([{"commit": commit, "time": "2026-11-30T12:00:00Z"}], [commit]))
+
+    def api(self, repo_id: str, kind: str = "models") -> None:
+        """Write the documents of the mirror's own API, as the engine does."""
+        repository = RepositoryReader(self.root / "hub", Repo(kind[:-1], repo_id))
+        Api(repository, Fs()).write(describe_repository(repository))
 
     def view(self, name: str, files: Mapping[str, bytes]) -> str:
         digest = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()[:16]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
     for repo in REPOS:
         store.commit(repo, COMMIT, {"config.json": b"{}", "deep/weights.bin": b"weights"})
         store.ref(repo, "main", COMMIT)
+        store.api(repo)
     store.commit("staff/a", COMMIT, {"data.csv": b"1\n"}, "datasets")
     store.ref("staff/a", "main", COMMIT, "datasets")
     (store.folder("open/gated") / ".mirror" / "gated").touch()
@@ -90,6 +92,8 @@ def addresses(repo: str) -> list[str]:
     api = f"/api/models/{repo}"
     documents = [api, f"{api}/revision/main", f"{api}/tree/main", f"{api}/tree/main/deep?recursive=true", f"{api}/refs"]
     documents += [f"{api}/auth-check", f"{api}/commits/main", f"{api}/tree/main?cursor=x"]
+    own = f"/api/mirror/v1/models/{repo}"
+    documents += [own, f"{own}/resolve/main", f"{own}/resolve/{COMMIT}", f"{own}/versions/{COMMIT}"]
     return [*files, f"/{repo}/raw/main/config.json", *documents, f"{api}?blobs=true", f"{api}/revision/{COMMIT}"]
 
 
@@ -143,6 +147,68 @@ def check_refusal(answer: Answer, is_known: bool, has_body: bool) -> None:
     assert answer.header("WWW-Authenticate") == (None if is_known else 'Basic realm="hf-mirror"')
     assert answer.header("Location") is answer.header("X-Repo-Commit") is answer.header("ETag") is None
     assert answer.body == (b'{"error":"This mirror does not have this repository"}' if has_body else b"")
+
+
+#: Every address of the configuration that is about no repository, or about all.
+OTHERS = [
+    "/",
+    "/models",
+    "/models/",
+    "/models/staff/",
+    "/models/staff/file.bin",
+    "/api/models",
+    "/api/datasets/",
+    "/api/whoami-v2",
+    "/api/agent-harnesses",
+    "/api/mirror/v1/models",
+    "/api/mirror/v1/datasets/",
+    "/api/mirror/v1/resolve?repo=staff/a",
+    "/api/mirror/v1/status",
+    "/api/mirror/v1/openapi.json",
+    "/_health/store.json",
+    "/_peer/catalogue.json",
+    "/_peer/node.json",
+    "/_peer/pool/" + "0" * 64,
+    f"/_peer/hub/models--staff--a/upstream/{COMMIT}.json",
+    "/.well-known/anything",
+]
+
+
+def test_every_location_as_a_stranger(tmp_path: Path) -> None:
+    """A location without an address here is a hole in this test; one that leads anywhere is a hole in the mirror."""
+    store = Store(tmp_path / "store")
+    for repo in ("staff/a", "staff/secret-name"):
+        store.commit(repo, COMMIT, {"config.json": b"{}", "deep/weights.bin": b"weights"})
+        store.ref(repo, "main", COMMIT)
+        store.api(repo)
+    (store.folder("staff/a") / ".mirror/gated").touch()
+    store.view("staff", {"secret.bin": b"file"})
+    for name in ("catalogue.json", "node.json", "v1/status"):
+        (store.root / name).parent.mkdir(exist_ok=True)
+        (store.root / name).write_text('"staff/secret-name"')
+    rules = [{"repos": ["*"], "views": ["*"], "tokens": ["staff"]}, {"repos": ["staff/a"]}]
+    asked = [*addresses("staff/a"), "/api/models/staff/a/paths-info/main", *OTHERS]
+    settings: dict[str, Any] = {"mirror_nginx_users": USERS, "mirror_nginx_peers": ["192.0.2.1"]}
+    with serving(store, tmp_path / "nginx", mirror_nginx_access=rules, **settings) as mirror:
+        config = (mirror.folder / "conf.d/hf-mirror.conf").read_text(encoding="utf-8")
+        locations = re.findall(r'^ *location (?:(=|~) )?"?([^@"\n]+?)"? \{', config, re.MULTILINE)
+        assert len(locations) > 30
+        for kind, place in locations:
+            if place.startswith("/_hub/"):  # internal
+                assert mirror.ask(place).status == 404
+                continue
+            expression = (
+                re.compile(re.sub(r"\(\?<(?=\w)", "(?P<", place).replace(r"\z", r"\Z")) if kind == "~" else None
+            )
+            found = [one for one in asked if (expression.match(one.partition("?")[0]) if expression else one == place)]
+            found += [one for one in asked if kind == "=" and one.partition("?")[0] == place]
+            assert found, f"no address here is one of {place}"
+        for place in asked:
+            for method in ("GET", "HEAD", "POST"):
+                answer = mirror.ask(place, method, Authorization=f"Bearer {CAROL}")
+                told = answer.body + str(answer.headers).encode()
+                assert b"secret" not in told and COMMIT.encode() not in told, place
+                assert answer.status >= 300 or place in OTHERS, place
 
 
 @pytest.mark.parametrize("user", TOKENS)
