@@ -102,7 +102,8 @@ running:
   returned: success
   type: dict
 disk:
-  description: The bytes of all contents, and those of the disk, as C(used_bytes), C(free_bytes) and C(total_bytes).
+  description: The bytes of all contents, and those of the disk, as C(used_bytes), C(free_bytes),
+    C(total_bytes) and C(free_inodes).
   returned: success
   type: dict
 scrub:

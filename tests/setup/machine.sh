@@ -50,20 +50,27 @@ if [ "$(id -u)" != 0 ]; then
     sudo -n true 2>/dev/null || sudo -v || stop "the test hosts need root: give $(id -un) the right to use sudo."
 fi
 
-# The unit tests want nginx' program, but nobody wants its service started on this machine: unpack it into a folder.
-nginx=$(dirname "$0")/../../.cache/nginx
-readonly MODULE=usr/lib/nginx/modules/ngx_http_js_module.so
-[ ${#missing[@]} -gt 0 ] || [ ! -x "$nginx/usr/sbin/nginx" ] || [ ! -e "$nginx/$MODULE" ] || exit 0
+# The unit tests want the programs of nginx and Prometheus, but nobody wants their services started on this machine: unpack
+# them into folders.
+cache=$(cd "$(dirname "$0")/../.." && pwd)/.cache
+unpacked=(nginx/usr/sbin/nginx nginx/usr/lib/nginx/modules/ngx_http_js_module.so prometheus/usr/bin/promtool)
+all=yes
+for file in "${unpacked[@]}"; do [ -e "$cache/$file" ] || all=no; done
+[ ${#missing[@]} -gt 0 ] || [ $all = no ] || exit 0
 
-echo "installing packages: ${missing[*]} and nginx' program"
+# unpack FOLDER PACKAGE...
+unpack() {
+    mkdir -p "$cache/$1" && cd "$cache/$1" && rm -f ./*.deb && apt-get download "${@:2}" &&
+        for file in ./*.deb; do dpkg --extract "$file" . || return; done && rm ./*.deb
+}
+
+echo "installing packages: ${missing[*]} and the programs of nginx and Prometheus"
 export DEBIAN_FRONTEND=noninteractive
 log=$(mktemp)
 {
     as_root apt-get update --quiet &&
         as_root apt-get install --quiet --yes --no-install-recommends "${missing[@]}" libpcre2-8-0 &&
-        mkdir -p "$nginx" && cd "$nginx" && rm -f ./*.deb &&
-        apt-get download nginx nginx-common libnginx-mod-http-js &&
-        dpkg --extract nginx-common_*.deb . && dpkg --extract nginx_*.deb . && dpkg --extract libnginx-mod-*.deb .
+        unpack nginx nginx nginx-common libnginx-mod-http-js && unpack prometheus prometheus
 } >"$log" 2>&1 || {
     tail -20 "$log" >&2
     stop "apt-get could not install ${missing[*]}: its last words are above, the rest is in $log."

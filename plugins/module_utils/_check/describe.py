@@ -56,7 +56,7 @@ def describe(store: Store, wanted: Iterable[Wanted] | None = None) -> dict[str, 
 
     Without a whitelist every entry of the ledger counts. A repository that can't be read has its ``problem``.
     """
-    free, total, _inodes = store.fs.free(store.root)
+    free, total, inodes = store.fs.free(store.root)
     running, usage, state = store.running(), store.pool.usage(), store.ledger.state()
     found: dict[Repo, Description] = {}
     problems: dict[Repo, str] = {}
@@ -65,9 +65,11 @@ def describe(store: Store, wanted: Iterable[Wanted] | None = None) -> dict[str, 
             found[repository.repo] = read_summary(repository).description
         except MirrorError as problem:
             problems[repository.repo] = str(problem)
-    age = state.age_at(store.clock.now())
+    now = store.clock.now()
+    age = state.age_at(now)
     nothing: Description = {"gated": False, "license": None, "tags": [], "refs": [], "commits": []}
     return {
+        "time": now,
         "store": str(store.root),
         "running": {"by": running, "progress": read(store.root / "ledger" / "progress.json")} if running else None,
         "entries": [dataclasses.asdict(entry) for entry in _entries(found, problems, state, wanted)],
@@ -81,10 +83,10 @@ def describe(store: Store, wanted: Iterable[Wanted] | None = None) -> dict[str, 
             for repo in sorted([*found, *problems], key=lambda one: one.folder)
         ],
         "last_run": _last_run(store),
-        "disk": {"used_bytes": usage.bytes, "free_bytes": free, "total_bytes": total},
+        "disk": {"used_bytes": usage.bytes, "free_bytes": free, "total_bytes": total, "free_inodes": inodes},
         "scrub": {"last": ScrubProgress.read(store).last, "rotten": usage.rotten},
         "node": state.node,
-        "traffic": TrafficCount.read(store).describe(store.clock.now()),
+        "traffic": TrafficCount.read(store).describe(now),
         "peers": [one.to_json() for one in read_peers(store)],
     }
 
@@ -172,6 +174,6 @@ def _last_run(store: Store) -> dict[str, Any] | None:
     record = next(runs, None)
     if record is None:
         return None
-    kept = ("run", "time", "actor", "duration", "succeeded", "unchanged", "fetched_bytes")
+    kept = ("run", "time", "seconds", "actor", "duration", "succeeded", "unchanged", "fetched_bytes")
     failed = {name: message for name, (message, _cause) in record["failed"].items()}
     return {**{key: record.get(key) for key in kept}, "failed": failed}

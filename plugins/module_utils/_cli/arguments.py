@@ -142,7 +142,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
 
 def _log_commands(command: Callable[[str, str], argparse.ArgumentParser]) -> argparse.ArgumentParser:
     """Add what reads nginx's access log; return the one whose ``--json`` nothing else excludes."""
-    count = command("count", "count what is new in nginx's access log, for status; a timer calls this")
+    count = command("count", "count what is new in nginx's access log, write status and metrics; a timer calls this")
     audit = command("audit", "show who downloaded what and when, from nginx's access log, newest last")
     audit.epilog = (
         f"Requests of one client for one file of one commit are one download if each begins no later than {GAP // 60}"
