@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.names import Ref
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.describe import describe
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.status_document import write_status
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.refs import rollback
@@ -42,7 +43,7 @@ def store(tmp_path_factory: pytest.TempPathFactory, running_hub: HubProcess) -> 
         assert not engine.run(wanted).problems
     store, repo = Store(root), Repo("model", TINY)
     make_change(store, repo, lambda facts: rollback(repo, facts, Ref("main")), "bob", "it was slow")
-    write_status(store)
+    write_status(store, describe(store), b"")
     return store
 
 
