@@ -67,13 +67,15 @@ class Pair:
 
 
 def served(root: Path) -> dict[str, str | bytes]:
-    """Return all that readers get: documents and links, what contents are called, views."""
+    """Return all that readers get: documents and links, what contents are called, views; not who published when."""
     found: dict[str, str | bytes] = {}
     for folder in (root / "hub", root / "views", root / "pool"):
         for top, folders, files in os.walk(folder):
             for name in [*files, *folders]:
                 path = Path(top, name)
                 key = str(path.relative_to(root))
+                if key.endswith("/.mirror/v1/repository"):
+                    continue
                 if path.is_symlink():
                     found[key] = os.readlink(path)
                 elif path.is_file() and path.suffix == ".json" and "/.mirror/rev/" in key:
