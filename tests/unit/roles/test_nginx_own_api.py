@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.names import Ref
@@ -19,9 +22,12 @@ from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.engine imp
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.ref_change import make_change
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.settings import Settings
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
+from unit.conftest import VENVS
 from unit.roles.nginx_server import Mirror, serving
 from unit.roles.nginx_server import Store as Layout
+from unit.roles.profile import FULL
 
+from hub import venvs
 from hub.process import HubProcess
 
 TINY, SPACE = "stand-in/tiny-model", "stand-in/tiny-space"
@@ -177,3 +183,38 @@ def test_a_query_leads_nowhere_else(mirror: Mirror, repo: str) -> None:
     place = str(answer.header("Location"))
     assert place.startswith(f"{API}/models/") and place.isprintable() and " " not in place
     assert mirror.ask(place).status in (400, 401, 404)
+
+
+@pytest.mark.parametrize("token", ["", TOKEN], ids=["a stranger", "an operator"])
+def test_it_is_what_its_description_says(mirror: Mirror, store: Store, tmp_path: Path, token: str) -> None:
+    """Schemathesis asks each operation what the description allows, and compares the answers with it."""
+    described = mirror.ask(f"{API}/openapi.json").json
+    known = {
+        "kind": ["models"],
+        "repo": [TINY],
+        "ref": ["main"],
+        "commit": store.repository(Repo("model", TINY)).sealed(),
+    }
+    for path in described["paths"].values():
+        for parameter in path["get"].get("parameters", []):
+            if parameter["name"] in known:
+                values = known[parameter["name"]]
+                parameter["examples"] = {str(number): {"value": value} for number, value in enumerate(values)}
+    (tmp_path / "openapi.json").write_text(json.dumps(described))
+    program = venvs.install(VENVS / "schemathesis", "schemathesis==4.32.5").parent / "schemathesis"
+    checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+    command = [
+        program,
+        "run",
+        "openapi.json",
+        "--url",
+        mirror.address,
+        "--checks",
+        checks,
+        "--phases",
+        "examples,coverage,fuzzing",
+    ]
+    command += ["--seed", "1", "--max-examples", "1000" if FULL else "50", "--no-color", "--warnings", "off"]
+    command += ["--header", f"Authorization: Bearer {token}"] if token else []
+    done = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
