@@ -16,10 +16,12 @@ from testhosts import MIRRORS, configuration_kept, connect, container, playbook,
 
 
 def fingerprint(name: str) -> list[str]:
-    """Everything on a mirror but its diary; folders change when a draft comes and goes in them."""
+    """Everything on a mirror but its diary and the status; folders change when a draft comes and goes in them."""
+    store = "srv/hf-mirror"
+    pruned = " -o ".join([f"-path {store}/{folder}" for folder in ("ledger", "locks", "v1")] + ["-name run"])
     found = connect(name).check_output(
-        "cd / && find srv/hf-mirror etc/nginx opt/hf-mirror \\( -path srv/hf-mirror/ledger -o -path srv/hf-mirror/locks"
-        " -o -name run \\) -prune -o -type d -printf '%p %m %u\\n' -o -printf '%p %i %m %u %T@ %l\\n'"
+        f"cd / && find {store} etc/nginx opt/hf-mirror \\( {pruned} \\) -prune -o -type d -printf '%p %m %u\\n'"
+        " -o -printf '%p %i %m %u %T@ %l\\n'"
     )
     return sorted(found.splitlines())
 
