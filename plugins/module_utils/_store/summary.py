@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from .._base import fs as _fs
+from .._base.errors import MirrorError
 from .api import api_folder
 from .description import Description, describe_repository
 from .piece import Piece, piece_of
@@ -64,15 +65,16 @@ def keep_summary(repository: Repository) -> Summary:
     if kept:
         return kept
     api = repository.api
-    # a disk without room, or a content that is rotten: it is tried anew each time
-    with contextlib.suppress(OSError):
+    # a disk without room, a content that is rotten, a folder that is none: the repository is told of without documents,
+    # and it is tried anew each time
+    with contextlib.suppress(OSError, MirrorError):
         api.prepare()
     with repository.locked():
         # before it is read: what changes later makes it an old one
         mark = repository.fingerprint()
         summary = make_summary(repository)
         body = json.dumps(summary.value, ensure_ascii=False, separators=(",", ":"))
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, MirrorError):
             api.write(summary.description)
             repository.keep_derived(SUMMARY, f"{_head(mark, body)}\n{body}".encode())
     return summary
