@@ -10,6 +10,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.names import Ref
@@ -218,3 +219,24 @@ def test_it_is_what_its_description_says(mirror: Mirror, store: Store, tmp_path:
     command += ["--header", f"Authorization: Bearer {token}"] if token else []
     done = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("users", [[], USERS], ids=["open", "with users"])
+def test_with_the_public_hub_as_spare_what_is_gated_looks_as_what_is_missing(
+    tmp_path: Path, users: list[dict[str, Any]]
+) -> None:
+    layout = Layout(tmp_path / "store")
+    for repo in ("org/gated", "org/open"):
+        layout.commit(repo, "0" * 40, {"config.json": b"{}"})
+        layout.ref(repo, "main", "0" * 40)
+        layout.api(repo)
+    (layout.folder("org/gated") / ".mirror/gated").touch()
+    more: dict[str, Any] = {"mirror_nginx_fallback_repos": ["*"], "mirror_nginx_users": users}
+    with serving(layout, tmp_path / "nginx", **more) as mirror:
+        for place in ("", "/resolve/main", "/resolve/nope", f"/versions/{'0' * 40}"):
+            gated, missing = (mirror.ask(f"{API}/models/{repo}{place}") for repo in ("org/gated", "org/none"))
+            assert (gated.status, gated.body) == (missing.status, missing.body) and gated.status in (401, 404)
+            assert gated.header("Location") is missing.header("Location") is None, "the Hub has no such address"
+        assert mirror.ask(f"{API}/models/org/open/resolve/nope").status == 404
+        assert mirror.ask("/org/none/resolve/main/x").status == 302, "of what it has it is asked"
+        assert [line for line in mirror.errors() if "[notice]" not in line] == []
