@@ -256,9 +256,11 @@ class _Check:
         """Compare what is shown of the repository with what it is; one that is old is made anew by itself."""
         kept, file = kept_summary(self._repository), summary_file(self._repository)
         with contextlib.suppress(MirrorError):  # what can't be read is told by its own name
-            if kept and kept != make_summary(self._repository):
+            made = make_summary(self._repository)
+            if kept and kept != made:
                 yield self._findings.damage(file, "does not say what the repository is", f"rm -f {quoted(file)}")
-            for link, what in self._repository.api.damage(kept.description) if kept else ():
+            # without one the next sync makes all of it
+            for link, what in self._repository.api.damage(made.description) if kept else ():
                 yield self._findings.damage(link, what, f"rm -rf {quoted(link.parent, file)}")
 
     def _history(self) -> Iterator[Finding]:

@@ -11,19 +11,24 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from .._base import fs as _fs
+from .._base.errors import MirrorError
 from .._base.fs import Fs
-from .._base.names import Commit, Etag
+from .._base.names import Commit, Etag, Size
+from .._plan.facts import hasher
 from .api_documents import listed_document, repository_document, version_document
 from .description import Description
 from .linked import Linked
-from .repository_reader import FACTS, RepositoryReader
+from .repository_reader import RepositoryReader
 
 _BLOCK = 1 << 20
+#: Characters of a SHA-1.
+_SHORT = 40
 _REPOSITORY, _LISTED = "repository", "listed.txt"
 
 
@@ -32,7 +37,6 @@ class Api:
 
     def __init__(self, repository: RepositoryReader, fs: Fs) -> None:
         self._repository, self._fs = repository, fs
-        self._mirror = repository.folder / ".mirror"
         self._top = api_folder(repository)
         self._linked = Linked(self._top, fs)
         #: The SHA-256 of small files, which the Hub names by their SHA-1.
@@ -41,63 +45,85 @@ class Api:
     def prepare(self) -> None:
         """Hash the small files of commits that have no document yet: it may take a while, and needs no lock."""
         for commit in self._repository.sealed():
-            if self._is_older(commit):
-                for etag, _size in self._repository.files(commit).values():
-                    self._hash(etag)
+            with contextlib.suppress(OSError, MirrorError):  # it is told when it is to be written
+                self._version(commit)
 
     def write(self, description: Description) -> None:
         """Bring the documents up to date; the repository's lock must be held.
 
-        Raises RepositoryError, OSError where something of it can't be read.
+        One commit that can't be read keeps no other from its document. Raises RepositoryError, OSError then.
         """
-        repo = self._repository.repo
+        repo, problem = self._repository.repo, None
         for one in description["commits"]:
             commit = Commit(one["commit"])
-            if self._is_older(commit):
+            try:
                 self._linked.lead(commit, self._version(commit))
+            except (OSError, MirrorError) as error:
+                problem = error
         self._linked.lead(_REPOSITORY, repository_document(repo, description))
         self._linked.put(_LISTED, listed_document(repo, description))
         # what is served must be whole, whatever a power cut leaves
-        self._linked.settle({_REPOSITORY, *(one["commit"] for one in description["commits"])}, [_LISTED])
+        self._linked.settle(_links(description), [_LISTED])
+        if problem:
+            raise problem
 
-    def _is_older(self, commit: Commit) -> bool:
-        """Say whether a commit's document is missing, or older than what it was made of."""
-        try:
-            made = (self._top / commit).lstat().st_mtime_ns
-        except (FileNotFoundError, NotADirectoryError):
-            return True
-        return made <= (self._mirror / "rev" / commit / FACTS).stat().st_mtime_ns
+    def is_whole(self, description: Description) -> bool:
+        """Say whether each document is there, whatever it says."""
+        return all((self._top / name).is_file() for name in (*_links(description), _LISTED))
 
     def _version(self, commit: Commit) -> bytes:
-        files = {path: (etag, size, self._hash(etag)) for path, (etag, size) in self._repository.files(commit).items()}
+        """Return the document of a commit; what was hashed for the one that is there is not hashed again."""
+        listed = self._repository.files(commit)
+        self._sha256.update(self._told(commit))
+        files = {path: (etag, size, self._hash(etag, size)) for path, (etag, size) in listed.items()}
         return version_document(self._repository.repo, commit, files)
 
-    def _hash(self, etag: Etag) -> str:
-        """Return the SHA-256 of a content, which is its name if it is large."""
+    def _told(self, commit: Commit) -> dict[Etag, str]:
+        """Return the SHA-256 of small files in the document that is there, if it is the one that was written."""
+        try:
+            content = _fs.read_file(self._top / commit)
+            if not self._linked.is_right(commit, content):
+                return {}
+            files = json.loads(content)["files"]
+            return {Etag(one["etag"]): str(Etag(one["sha256"])) for one in files if len(one["etag"]) == _SHORT}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+
+    def _hash(self, etag: Etag, size: Size) -> str:
+        """Return the SHA-256 of a content, which is its name if it is large. Raises OSError where it is another one."""
         if etag.is_sha256:
             return str(etag)
         if etag not in self._sha256:
-            hasher = hashlib.sha256()
+            sha256, named = hashlib.sha256(), hasher(etag, size)
             with self._fs.open(self._repository.folder / "blobs" / etag) as content:
                 for block in iter(lambda: content.read(_BLOCK), b""):
-                    hasher.update(block)
-            self._sha256[etag] = hasher.hexdigest()
+                    sha256.update(block)
+                    named.update(block)
+            if named.hexdigest() != etag:
+                raise OSError(f"{etag} of {self._repository.repo} is rotten")
+            self._sha256[etag] = sha256.hexdigest()
         return self._sha256[etag]
 
     def damage(self, description: Description) -> Iterator[tuple[Path, str]]:
-        """Yield what is not as it should be, and why. Small files are not hashed again."""
-        right = {
-            _REPOSITORY: repository_document(self._repository.repo, description),
-            _LISTED: listed_document(self._repository.repo, description),
-        }
-        for name in sorted({*os.listdir(self._top), *right, *(one["commit"] for one in description["commits"])}):
+        """Yield what is not as it should be, and why. What small files hash to is believed where it was written."""
+        repo = self._repository.repo
+        right = {_REPOSITORY: repository_document(repo, description), _LISTED: listed_document(repo, description)}
+        names = set(os.listdir(self._top)) if self._top.is_dir() else set()
+        for name in sorted({*names, *_links(description), _LISTED}):
             file, content = self._top / name, b""
             with contextlib.suppress(OSError, ValueError):
                 content = _fs.read_file(file)
+            with contextlib.suppress(OSError, MirrorError):  # what can't be read is told by its own name
+                if name in _links(description) and name not in right:
+                    right[name] = self._version(Commit(name))
             if right.get(name, content) != content:
                 yield file, "does not say what the repository is"
             elif name != _LISTED and not self._linked.is_right(name, content):
                 yield file, "is no document with the name that it must have"
+
+
+def _links(description: Description) -> set[str]:
+    return {_REPOSITORY, *(one["commit"] for one in description["commits"])}
 
 
 def api_folder(repository: RepositoryReader) -> Path:

@@ -31,13 +31,18 @@ class Linked:
         self.put(digest, content)
         draft = self.top / _DRAFT
         self._fs.unlink(draft)
-        # made anew also where it leads there already: its time says that it was looked at
-        self._fs.symlink(digest, draft)
-        self._fs.rename(draft, self.top / name)
+        link = self.top / name
+        if not (link.is_symlink() and os.readlink(link) == digest):
+            if link.is_dir() and not link.is_symlink():  # nobody of ours put it there
+                self._fs.rmtree(link)
+            self._fs.symlink(digest, draft)
+            self._fs.rename(draft, link)
 
     def put(self, name: str, content: bytes) -> None:
         """Give a file its content."""
-        self._fs.mkdir(self.top)
+        if not self.top.is_dir() or self.top.is_symlink():
+            self._fs.unlink(self.top)
+            self._fs.mkdir(self.top)
         if not _fs.has_content(self.top / name, content):
             draft = self.top / _DRAFT
             self._fs.unlink(draft)
@@ -50,7 +55,10 @@ class Linked:
         names = set(os.listdir(self.top))
         documents = {os.readlink(self.top / name) for name in names.intersection(links)}
         for name in names - documents - {*links, *files}:
-            self._fs.unlink(self.top / name)
+            if (self.top / name).is_dir() and not (self.top / name).is_symlink():
+                self._fs.rmtree(self.top / name)
+            else:
+                self._fs.unlink(self.top / name)
 
     def is_right(self, name: str, content: bytes) -> bool:
         """Say whether a name leads to this content by its SHA-256."""

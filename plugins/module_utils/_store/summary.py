@@ -13,14 +13,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .._base import fs as _fs
 from .._base.errors import MirrorError
-from .api import api_folder
 from .description import Description, describe_repository
 from .piece import Piece, piece_of
 from .repository import Repository
@@ -61,19 +59,16 @@ def read_summary(repository: RepositoryReader) -> Summary:
 
 def keep_summary(repository: Repository) -> Summary:
     """Return the summary, and keep it. Raises RepositoryError. Its lock must not be held by whoever calls."""
-    kept = kept_summary(repository)
-    if kept:
+    kept, api = kept_summary(repository), repository.api
+    if kept and api.is_whole(kept.description):
         return kept
-    api = repository.api
-    # a disk without room, a content that is rotten, a folder that is none: the repository is told of without documents,
-    # and it is tried anew each time
-    with contextlib.suppress(OSError, MirrorError):
-        api.prepare()
+    api.prepare()
     with repository.locked():
         # before it is read: what changes later makes it an old one
         mark = repository.fingerprint()
         summary = make_summary(repository)
         body = json.dumps(summary.value, ensure_ascii=False, separators=(",", ":"))
+        # a disk without room, a content that is rotten: the repository is told of, and it is tried anew each time
         with contextlib.suppress(OSError, MirrorError):
             api.write(summary.description)
             repository.keep_derived(SUMMARY, f"{_head(mark, body)}\n{body}".encode())
@@ -82,8 +77,6 @@ def keep_summary(repository: Repository) -> Summary:
 
 def kept_summary(repository: RepositoryReader) -> Summary | None:
     """Return what is kept, or None where that is not how the repository is now."""
-    if not os.path.lexists(api_folder(repository) / "repository"):
-        return None
     try:
         head, _newline, body = _fs.read_file(summary_file(repository)).decode().partition("\n")
         return Summary(json.loads(body)) if head == _head(repository.fingerprint(), body) else None

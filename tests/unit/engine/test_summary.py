@@ -5,6 +5,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -117,6 +122,78 @@ def test_fsck_compares_it(repository: Repository, store: Path, monkeypatch: pyte
         patched.setattr(RepositoryReader, "is_gated", True)
         summary_file(repository).unlink()
         keep_summary(repository)
-    (found,) = [one for one in fsck(Store(store)) if one.damage]
-    assert found.what == "does not say what the repository is"
-    assert found.mend == (f"rm -f {summary_file(repository)}",)
+    found = {one.path.rpartition("/")[2]: one for one in fsck(Store(store)) if one.damage}
+    assert found.keys() == {"summary", "repository", "listed.txt"}
+    assert {one.what for one in found.values()} == {"does not say what the repository is"}
+    assert found["summary"].mend == (f"rm -f {summary_file(repository)}",)
+
+
+def documents(repository: Repository) -> Path:
+    return repository.folder / ".mirror/v1"
+
+
+def test_no_hash_is_told_of_what_is_rotten(repository: Repository, store: Path, sync: Run) -> None:
+    commit = repository.refs()["main"]
+    link = repository.folder / "snapshots" / commit / "config.json"
+    sound, status = link.read_bytes(), link.stat()
+    shutil.rmtree(documents(repository))
+    summary_file(repository).unlink()
+    link.resolve().chmod(0o644)
+    link.write_bytes(b"!" + sound[1:])
+    keep_summary(repository)
+    assert (documents(repository) / "repository").is_file(), "all else is told"
+    assert not os.path.lexists(documents(repository) / commit) and kept_summary(repository) is None
+    link.write_bytes(sound)
+    link.resolve().chmod(status.st_mode)
+    keep_summary(repository)
+    told = json.loads((documents(repository) / commit).read_bytes())
+    assert {one["path"]: one["sha256"] for one in told["files"]}["config.json"] == hashlib.sha256(sound).hexdigest()
+
+
+def _relink(folder: Path) -> None:
+    first, second = sorted(one for one in folder.iterdir() if len(one.name) == 40)
+    target = os.readlink(second)
+    first.unlink()
+    first.symlink_to(target)
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "a folder that is a file": lambda folder: (shutil.rmtree(folder), folder.touch()),
+    "a folder that is a link": lambda folder: (shutil.rmtree(folder), folder.symlink_to("nowhere")),
+    "no documents": lambda folder: [one.unlink() for one in folder.iterdir() if not one.is_symlink()],
+    "no link": lambda folder: [one.unlink() for one in folder.iterdir() if len(one.name) == 40],
+    "no list": lambda folder: (folder / "listed.txt").unlink(),
+    "files instead of links": lambda folder: [
+        (one.unlink(), one.write_text("{}")) for one in folder.iterdir() if one.is_symlink()
+    ],
+    "folders instead of links": lambda folder: [
+        (one.unlink(), one.mkdir()) for one in folder.iterdir() if one.is_symlink()
+    ],
+    "a link to another commit's": _relink,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_documents_that_are_damaged_are_told_and_made_anew(
+    repository: Repository, store: Path, sync: Run, damage: Callable[[Path], object]
+) -> None:
+    before = {one.name: one.read_bytes() for one in documents(repository).iterdir()}
+    damage(documents(repository))
+    told = [one for one in fsck(Store(store)) if one.damage]
+    assert told
+    for one in told:
+        for command in one.mend:
+            subprocess.run(command, shell=True, check=True)  # noqa: S602 - what an operator is told to type
+    sync({"repo_id": TINY, "keep": 2})
+    assert {one.name: one.read_bytes() for one in documents(repository).iterdir()} == before
+    assert not [one for one in fsck(Store(store)) if one.damage]
+
+
+def test_a_document_goes_by_what_is_listed_and_not_by_times(call: Run, sync: Run, store: Path) -> None:
+    sync({"repo_id": TINY, "files": ["config.json"]})
+    repository = Store(store).repository(Repo("model", TINY))
+    for link in documents(repository).iterdir():
+        os.utime(link, (4e9, 4e9), follow_symlinks=False)
+    sync({"repo_id": TINY})
+    told = json.loads((documents(repository) / repository.refs()["main"]).read_bytes())
+    assert len(told["files"]) == 5
