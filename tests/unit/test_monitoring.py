@@ -40,6 +40,7 @@ NAMES = [rule["alert"] for rule in yaml.safe_load(RULES.read_text())["groups"][0
 NOW = 2_000
 LATELY = (NOW - 60) * 60
 FINE = {
+    'build_info{version="1"}': 1,
     "written_timestamp_seconds": NOW * 60,
     "run_timestamp_seconds": LATELY,
     'entry_failures{entry="a/b@main"}': 2,
@@ -57,6 +58,9 @@ FINE = {
     "log_gaps_total": 3,
 }
 CAUSES: list[tuple[str, dict[str, Any]]] = [
+    ("HfMirrorGone", {'build_info{version="1"}': f"1x{NOW // 5 - 8} stale"}),
+    ("HfMirrorPeerAway", {'peer_answered_timestamp_seconds{peer="http://two"}': 0}),
+    ("HfMirrorLogNotCounted", {"log_counted_timestamp_seconds": 0}),
     ("HfMirrorMetricsOld", {"written_timestamp_seconds": NOW * 60 - 2200}),
     ("HfMirrorNeverSynced", {"run_timestamp_seconds": None}),
     ("HfMirrorSyncStale", {"run_timestamp_seconds": (NOW - 40 * 60) * 60}),
@@ -119,7 +123,7 @@ def full(root: Path, hub: HubProcess) -> Store:
     for state in ("standby", "active"):
         note_state(store, state)
     node = NodeState.from_json(store.ledger.state().node)
-    write_peers(store, [PeerStatus("http://two", 1.0, 1.0, differences=3, node=node)])
+    write_peers(store, [PeerStatus("http://two", 1.0, 1.0, differences=3, since=1.0, node=node)])
     return store
 
 

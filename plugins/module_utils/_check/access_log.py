@@ -17,10 +17,13 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from .._base.errors import MirrorError
+from .._base.fs import no_wait
 
 _TEXTS = ("client", "user", "method", "repo_type", "repo_id", "ref", "commit", "path", "view", "error", "range")
 #: nginx takes requests of 32 kB, and writes some of their bytes as six.
 _LONGEST_LINE = 1 << 20
+#: The year 9999, but for its last days.
+_LATEST = 253_402_000_000
 
 
 class AccessLogError(MirrorError):
@@ -62,7 +65,8 @@ def parse(line: bytes) -> Request | None:
         if time.tzinfo is None or not all(isinstance(text, str) for text in texts):
             return None
         ended = time.timestamp()
-        if not (isinstance(status, int) and isinstance(size, int) and size >= 0 and 0 <= duration <= ended):
+        # the time in any zone must be one, too
+        if not (isinstance(status, int) and isinstance(size, int) and size >= 0 and 0 <= duration <= ended < _LATEST):
             return None
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
@@ -106,7 +110,8 @@ def open_parts(file: Path, opened: contextlib.ExitStack) -> list[tuple[Path, Bin
     try:
         for part in [file, *_rotated(file)]:
             try:
-                stream = opened.enter_context(part.open("rb"))
+                # a FIFO would have the reader wait
+                stream = opened.enter_context(open(part, "rb", opener=no_wait))  # noqa: SIM115
             except FileNotFoundError:
                 continue
             status = os.fstat(stream.fileno())

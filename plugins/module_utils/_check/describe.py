@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,10 +51,13 @@ class EntryStatus:
         return self.name.endswith(f"@{self.commit}")
 
 
-def describe(store: Store, wanted: Iterable[Wanted] | None = None) -> dict[str, Any]:
+def describe(
+    store: Store, wanted: Iterable[Wanted] | None = None, peers: Collection[str] | None = None
+) -> dict[str, Any]:
     """Return everything that ``hf-mirror status`` and ``mirror_info`` tell, as the module documents it.
 
-    Without a whitelist every entry of the ledger counts. A repository that can't be read has its ``problem``.
+    Without a whitelist every entry of the ledger counts, without ``peers`` every node that was one. A repository that
+    can't be read has its ``problem``.
     """
     free, total, inodes = store.fs.free(store.root)
     running, usage, state = store.running(), store.pool.usage(), store.ledger.state()
@@ -63,7 +66,7 @@ def describe(store: Store, wanted: Iterable[Wanted] | None = None) -> dict[str, 
     for repository in store.repositories():
         try:
             found[repository.repo] = read_summary(repository).description
-        except MirrorError as problem:
+        except (MirrorError, OSError) as problem:
             problems[repository.repo] = str(problem)
     now = store.clock.now()
     age = state.age_at(now)
@@ -87,7 +90,7 @@ def describe(store: Store, wanted: Iterable[Wanted] | None = None) -> dict[str, 
         "scrub": {"last": ScrubProgress.read(store).last, "rotten": usage.rotten},
         "node": state.node,
         "traffic": TrafficCount.read(store).describe(now),
-        "peers": [one.to_json() for one in read_peers(store)],
+        "peers": [one.to_json() for one in read_peers(store) if peers is None or one.endpoint in peers],
     }
 
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from .._base import fs as _fs
 from .._base.lock import locked
-from .._border.json import read_document
+from .._border.history import number_of
+from .._border.json import mapping, read_document
 from .._store.store import Store
 
 
@@ -36,7 +37,14 @@ class ScrubProgress:
     def read(cls, store: Store) -> ScrubProgress:
         """Return the round that is under way in a store; one that can't be read begins anew."""
         try:
-            return cls(**read_document(_file(store)))
+            found = cls(**read_document(_file(store)))
+            counts: list[Any] = [found.contents, found.bytes, found.rotten, 0 if found.began is None else found.began]
+            if found.last is not None:
+                last = mapping(found.last, "last")
+                counts += [last.get(name) for name in ("began", "ended", "contents", "bytes", "rotten")]
+            for count in counts:
+                number_of(count, "scrub.json", least=0, fraction=True)
+            return found if isinstance(found.cursor, str) else cls()
         except (OSError, ValueError, TypeError):
             return cls()
 

@@ -16,9 +16,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, NamedTuple
 
-from .._base.names import NameProblem
+from .._base.names import NameProblem, shown
+from .._border.history import number_of
+from .._border.json import AnswerProblem, items, mapping, sequence
 from .._plan.facts import Repo
 from .access_log import Request
 
@@ -42,11 +44,26 @@ DAYS, REPOS, USERS = 90, 2_000, 500
 LEAST = 20
 #: Of how many misses of this call it is known that they were one already, and for how many seconds.
 _RECENT, _GAP = 10_000, 600
-_BEGINNING = re.compile(r"(?:bytes=0-.*)?")
-_ODD = {401: DENIED, 403: DENIED, 429: LIMITED}
+#: Of a range that begins with the file; one of a single byte only asks how long it is.
+_BEGINNING = re.compile(r"(?:bytes=0-(?!0$).*)?")
+_ODD = {403: DENIED, 429: LIMITED}
 
-#: Says whether a repository never had what a request asks for, and how many bytes it has where that is known.
-Lookup = Callable[[Repo, Request], "tuple[bool, int]"]
+#: Days of which counts may be told: what is counted for one far ahead, by a clock that is wrong, goes first.
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+class Sought(NamedTuple):
+    """What is known of what was not served: whether the mirror has the repository, whether that never had the file.
+
+    ``size`` is the file's where that is known, in bytes.
+    """
+
+    is_here: bool
+    is_absent: bool = False
+    size: int = 0
+
+
+Lookup = Callable[[Repo, Request], Sought]
 
 
 @dataclass
@@ -99,15 +116,20 @@ class Traffic:
 
     def count(self, requests: Iterable[Request], lookup: Lookup) -> int:
         """Count requests, and return how many there were."""
-        number = 0
+        number, sought = 0, list[Request]()
         for request in requests:
-            self._add(request, lookup)
             number += 1
+            if request.path and request.method in ("GET", "HEAD") and request.status in (302, 401, 404):
+                sought.append(request)
+            else:
+                self._add(request, _served(request), 0)
+        # one listing after the other, however clients mix them: reading one may take a second
+        for request in sorted(sought, key=lambda one: (one.repo_type, one.repo_id, one.commit)):
+            self._add(request, *self._missed(request, lookup))
         self._bound()
         return number
 
-    def _add(self, request: Request, lookup: Lookup) -> None:
-        outcome, missed_bytes = self._outcome(request, lookup)
+    def _add(self, request: Request, outcome: str, missed_bytes: int) -> None:
         day = datetime.fromtimestamp(request.ended, timezone.utc).strftime("%Y-%m-%d")
         for counts in (self.total, self.days.setdefault(day, {})):
             one = counts.setdefault(outcome, [0, 0])
@@ -122,23 +144,18 @@ class Traffic:
         if len(self.repos) > 2 * REPOS or len(self.users) > 2 * USERS:
             self._bound()
 
-    def _outcome(self, request: Request, lookup: Lookup) -> tuple[str, int]:
-        if not request.path or request.method not in ("GET", "HEAD"):
+    def _missed(self, request: Request, lookup: Lookup) -> tuple[str, int]:
+        """Return how a request ended that was not served, and how many bytes that was."""
+        repo = _repo(request)
+        sought = lookup(repo, request) if repo else Sought(is_here=False)
+        # to who may not see a repository nginx says what it says of one that is not there
+        if sought.is_here and (request.status == 401 or request.error == "RepoNotFound"):
+            return DENIED, 0
+        if sought.is_absent:
+            return ABSENT, 0
+        if self._is_again(request):
             return OTHER, 0
-        status = request.status
-        if status in (404, 302):
-            repo = _repo(request)
-            is_absent, size = lookup(repo, request) if repo else (False, 0)
-            if is_absent:
-                return ABSENT, 0
-            if self._is_again(request):
-                return OTHER, 0
-            return (HUB if status == 302 else MISSING), size
-        if status in _ODD or status >= 500:
-            return _ODD.get(status, FAILED), 0
-        if request.method == "HEAD" or status not in (200, 206, 304):
-            return OTHER, 0
-        return (SERVED if status != 206 or _BEGINNING.fullmatch(request.range) else REST), 0
+        return (HUB if request.status == 302 else MISSING), sought.size
 
     def _is_again(self, request: Request) -> bool:
         """Say whether a miss was counted already: by the HEAD that came before it, or the last try."""
@@ -172,6 +189,18 @@ class Traffic:
         return Rate(served, missed, served / (served + missed), by_bytes)
 
 
+def _served(request: Request) -> str:
+    """Return how all other requests ended."""
+    status = request.status
+    if not request.path or request.method not in ("GET", "HEAD"):
+        return OTHER
+    if status in _ODD or status >= 500:
+        return _ODD.get(status, FAILED)
+    if request.method == "HEAD" or status not in (200, 206, 304):
+        return OTHER
+    return SERVED if status != 206 or _BEGINNING.fullmatch(request.range) else REST
+
+
 def _of(counts: Mapping[str, list[int]], outcome: str, what: int = 0) -> int:
     return counts.get(outcome, [0, 0])[what]
 
@@ -191,6 +220,27 @@ def to_json(traffic: Traffic) -> dict[str, Any]:
 
 
 def from_json(value: Mapping[str, Any]) -> Traffic:
-    """Read what ``to_json`` wrote. Raises KeyError, TypeError, AttributeError."""
-    tallies = [{name: Tally(**one) for name, one in value[kind].items()} for kind in ("repos", "users")]
-    return Traffic(value["total"], value["days"], value["missed_bytes"], *tallies)
+    """Read what ``to_json`` wrote. Raises NameProblem."""
+
+    def counts(told: Any) -> dict[str, list[int]]:
+        found = {}
+        for name, pair in mapping(told, "counts").items():
+            one = [number_of(number, name, least=0) for number in sequence(pair, name, 2)]
+            if name not in OUTCOMES or len(one) != 2:
+                raise AnswerProblem(f"{shown(name)} is no count")
+            found[name] = one
+        return found
+
+    def tallies(kind: str, most: int) -> dict[str, Tally]:
+        found = {}
+        for name, told in items(value.get(kind), kind, 2 * most + 1):
+            one = mapping(told, name)
+            served, missed, size = (number_of(one.get(what), what, least=0) for what in ("served", "missed", "bytes"))
+            found[name] = Tally(served, missed, size, number_of(one.get("last"), "last", least=0, fraction=True))
+        return found
+
+    days = {day: counts(told) for day, told in items(value.get("days"), "days", 10 * DAYS)}
+    missed = {day: number_of(size, day, least=0) for day, size in items(value.get("missed_bytes"), "bytes", 10 * DAYS)}
+    if not all(_DAY.fullmatch(day) for day in (*days, *missed)):
+        raise AnswerProblem("that is no day")
+    return Traffic(counts(value.get("total")), days, missed, tallies("repos", REPOS), tallies("users", USERS))

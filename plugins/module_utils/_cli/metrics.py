@@ -9,6 +9,7 @@ entries beyond ENTRIES are counted and not named.
 
 from __future__ import annotations
 
+import contextlib
 import traceback
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -48,19 +49,14 @@ class _Collector:
 
     def collect(self) -> Iterator[Any]:
         """Yield all families that have a value."""
-        for family in self._families():
-            if family.samples:
-                yield family
+        for group in (self._writer, self._store, self._entries, self._run, self._nodes, self._traffic):
+            # a record of the ledger that is none takes its own metrics away and no others
+            with contextlib.suppress(TypeError, ValueError, KeyError, AttributeError):
+                yield from [family for family in group() if family.samples]
 
-    def _families(self) -> Iterator[Any]:
-        found = self._found
+    def _writer(self) -> Iterator[Any]:
         yield _gauge("build_info", "The version that wrote this.", {(VERSION,): 1}, ["version"])
-        yield _one("written_timestamp_seconds", "When this was written.", found["time"])
-        yield from self._store()
-        yield from self._entries()
-        yield from self._run()
-        yield from self._nodes()
-        yield from self._traffic()
+        yield _one("written_timestamp_seconds", "When this was written.", self._found["time"])
 
     def _store(self) -> Iterator[Any]:
         disk, scrub = self._found["disk"], self._found["scrub"]
@@ -75,7 +71,8 @@ class _Collector:
 
     def _entries(self) -> Iterator[Any]:
         entries = self._found["entries"]
-        named = entries[:ENTRIES]
+        # what fails is named in any case
+        named = sorted(entries, key=lambda one: not one["failures"])[:ENTRIES]
         yield _one("entries", "Entries of the whitelist, and what the store has besides.", len(entries))
         failing = sum(one["failures"] > 0 for one in entries)
         yield _one("failing_entries", "Entries that failed the last time.", failing)
@@ -109,16 +106,19 @@ class _Collector:
             ("peer_answered_timestamp_seconds", "When a peer answered the last time.", "answered"),
             ("peer_differences", "In how many places the stores of a peer and of this node differ.", "differences"),
         ):
-            values = {(one["endpoint"],): one[of] for one in peers if one[of] is not None}
+            # 0 for one that never answered: what is not there alerts nobody
+            known = [one for one in peers if of == "answered" or one[of] is not None]
+            values = {(one["endpoint"],): one[of] or 0 for one in known}
             yield _gauge(name, text, values, ["peer"])
         active = {(one["endpoint"],): int(one["node"]["state"] == "active") for one in peers if one["node"]}
         yield _gauge("peer_active", "1 if a peer says that it is the active node.", active, ["peer"])
 
     def _traffic(self) -> Iterator[Any]:
         traffic = self._found["traffic"]
+        counted = traffic["counted"] if traffic else 0
+        yield _one("log_counted_timestamp_seconds", "When the access log was counted, 0 if never.", counted)
         if not traffic:
             return
-        yield _one("log_counted_timestamp_seconds", "When the access log was counted.", traffic["counted"])
         gaps = CounterMetricFamily(f"{_PREFIX}log_gaps", "How often a part of the access log was gone unread.")
         gaps.add_metric([], traffic["gaps"])
         yield gaps

@@ -62,6 +62,10 @@ class Bad:
         return now < self.until <= now + LONGEST_DELAY
 
 
+def _or_0(value: Any) -> Any:
+    return 0 if value is None else value
+
+
 @dataclass
 class State:
     """What the next run, the alerts and the status page go by.
@@ -93,18 +97,34 @@ class State:
         repos = {name: RepoState(**fields) for name, fields in value["repos"].items()}
         upstreams = {name: Bad(**fields) for name, fields in value.get("upstreams", {}).items()}
         bad = {name: Bad(**fields) for name, fields in value["bad"].items() if name.count(" ") >= 2}
-        numbers = [value["run"], value["age"], value["last_run"] or 0, value["upto"][1], value.get("under_way") or 0]
-        numbers += [one for repo in repos.values() for one in (repo.failures, repo.last_success or 0)]
+        numbers = [
+            value["run"],
+            value["age"],
+            _or_0(value["last_run"]),
+            value["upto"][1],
+            _or_0(value.get("under_way")),
+        ]
+        numbers += [
+            one
+            for repo in repos.values()
+            for one in (repo.failures, *map(_or_0, (repo.last_success, repo.last_failure)))
+        ]
         numbers += [one for known in (*bad.values(), *upstreams.values()) for one in (known.times, known.until)]
         texts = [value["upto"][0], *(known.message for known in upstreams.values())]
         texts += [text for repo in repos.values() for text in (repo.message, repo.cause)]
         if not all(isinstance(one, _NUMBER) for one in numbers) or not all(isinstance(one, str) for one in texts):
             raise TypeError("the state is none of ours")
-        if min(numbers) < 0:
-            raise ValueError("the state has numbers below 0")
+        if min(numbers) < 0 or max(numbers) > 1 << 53:
+            raise ValueError("the state has numbers that nothing counts to")
         name, size = value["upto"]
         upto = (str(name), int(size))
         node, under_way = value.get("node"), value.get("under_way")
+        if node is not None and not (
+            isinstance(node["state"], str)
+            and isinstance(node["since"], str)
+            and isinstance(node.get("takeovers", 0), int)
+        ):
+            raise TypeError("the state has a node that is none")
         return cls(value["run"], value["age"], value["last_run"], repos, bad, node, upto, under_way, upstreams)
 
     def age_at(self, seconds: float) -> float:

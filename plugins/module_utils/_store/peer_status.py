@@ -12,9 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._base import fs as _fs
-from .._border.json import read_document
+from .._border.history import number_of
+from .._border.json import AnswerProblem, mapping, read_document, sequence
 from .node_state import NodeState
 from .store import Store
+
+#: Nodes of one mirror.
+_MOST = 1_000
 
 
 @dataclass(frozen=True)
@@ -45,16 +49,29 @@ class PeerStatus:
 
     @classmethod
     def from_json(cls, value: Any) -> PeerStatus:
-        """Read what ``to_json`` wrote. Raises ValueError, TypeError, KeyError."""
-        node = value.pop("node")
-        return cls(**value, node=NodeState.from_json(node) if node else None)
+        """Read what ``to_json`` wrote. Raises NameProblem."""
+        told = mapping(value, "a peer")
+
+        def number(name: str, fraction: bool = True) -> Any:
+            given = told.get(name)
+            return None if given is None else number_of(given, name, least=0, fraction=fraction)
+
+        endpoint, problem, node = told.get("endpoint"), told.get("problem"), told.get("node")
+        asked, differences, since = number("asked"), number("differences", fraction=False), number("since")
+        if not isinstance(endpoint, str) or not isinstance(problem, str) or asked is None:
+            raise AnswerProblem("that is no peer")
+        if since is None and (problem or differences):
+            raise AnswerProblem("a peer that is not well is so since some time")
+        state = NodeState.from_json(node) if node else None
+        return cls(endpoint, asked, number("answered"), problem, differences, since, state)
 
 
 def read_peers(store: Store) -> list[PeerStatus]:
     """Return what was found last: nothing where nobody follows."""
     try:
-        return [PeerStatus.from_json(one) for one in read_document(store.root / "ledger" / "peers.json")]
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        found = sequence(read_document(store.root / "ledger" / "peers.json"), "peers.json", _MOST)
+        return [PeerStatus.from_json(one) for one in found]
+    except (OSError, ValueError):
         return []
 
 

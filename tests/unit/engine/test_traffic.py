@@ -43,9 +43,12 @@ def request(**changes: Any) -> Request:
     return Request(**{**given, **changes})
 
 
-def lookup(_repo: Repo, asked: Request) -> tuple[bool, int]:
-    """The repository has one more file, which is not mirrored."""
-    return (False, 900) if asked.path == "more.bin" else (asked.commit == COMMIT, 0)
+def lookup(repo: Repo, asked: Request) -> _traffic.Sought:
+    """org/name is here, and has one more file, which is not mirrored; org/secret is here for others."""
+    is_here = repo.repo_id in ("org/name", "org/secret")
+    if asked.path == "more.bin":
+        return _traffic.Sought(is_here, size=900)
+    return _traffic.Sought(is_here, asked.commit == COMMIT)
 
 
 def counted(*requests: Request) -> Traffic:
@@ -73,11 +76,15 @@ LACKS = {"status": 404, "error": "EntryNotFound", "bytes": 0}
         ({**LACKS, "path": "more.bin"}, "missing"),
         ({**LACKS, "path": "more.bin", "method": "HEAD"}, "missing"),
         ({**LACKS, "path": "optional.json"}, "absent"),
-        ({**LACKS, "error": "RepoNotFound", "commit": ""}, "missing"),
+        ({**LACKS, "error": "RepoNotFound", "commit": "", "repo_id": "org/other"}, "missing"),
+        ({**LACKS, "error": "RepoNotFound", "commit": "", "repo_id": "org/other", "status": 401}, "missing"),
+        ({**LACKS, "error": "RepoNotFound", "commit": "", "repo_id": "org/secret"}, "denied"),
+        ({**LACKS, "error": "RepoNotFound", "commit": "", "repo_id": "org/secret", "status": 401}, "denied"),
+        ({**LACKS, "error": "RevisionNotFound", "commit": ""}, "missing"),
+        ({"status": 206, "range": "bytes=0-0"}, "rest"),
         ({**LACKS, "error": "RepoNotFound", "commit": "", "repo_id": "a/b/../c"}, "missing"),
         ({"status": 302, "commit": ""}, "hub"),
         ({"status": 302, "commit": "", "method": "HEAD"}, "hub"),
-        ({"status": 401}, "denied"),
         ({"status": 403}, "denied"),
         ({"status": 429}, "limited"),
         ({"status": 503}, "failed"),
@@ -92,7 +99,7 @@ def test_how_a_request_ends(changes: dict[str, Any], outcome: str) -> None:
 
 
 def test_a_miss_is_one_however_often_a_client_tries() -> None:
-    gone = {**LACKS, "error": "RepoNotFound", "commit": ""}
+    gone = {**LACKS, "error": "RepoNotFound", "commit": "", "repo_id": "org/other"}
     tries = [request(**gone, method="HEAD"), request(**gone, ended=NOON + 1), request(**gone, ended=NOON + 500)]
     assert counted(*tries).total == {"missing": [1, 0], "other": [2, 0]}
     later = [*tries, request(**gone, ended=NOON + 1101), request(**gone, client="10.0.0.8")]
