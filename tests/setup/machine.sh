@@ -25,7 +25,7 @@ esac
 packages=(
     podman netavark aardvark-dns uidmap nftables iptables iproute2 # run hosts
     mmdebstrap debian-archive-keyring                             # build their images
-    python3-venv git shellcheck ca-certificates openssh-client curl
+    python3-venv git shellcheck ca-certificates openssh-client curl jq
 )
 # clients that only the full checks run
 if [ "${TEST_PROFILE:-}" = full ]; then

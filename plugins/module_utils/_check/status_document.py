@@ -19,7 +19,7 @@ _STATUS, _METRICS = "status", "metrics"
 def write_status(store: Store, found: Mapping[str, Any], metrics: bytes) -> None:
     """Write what ``describe`` found, and the same as metrics. The repositories have documents of their own."""
     told = {name: value for name, value in found.items() if name != "repos"}
-    content = json.dumps(told, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+    content = json.dumps(told, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode("utf-8", "replace")
     with locked(store.root / "locks" / "status", wait=True):
         documents = Linked(store.root / "v1", store.fs)
         documents.lead(_STATUS, content)

@@ -50,6 +50,8 @@ def make_change(store: Store, repo: Repo, decide: Decide, actor: str, note: str 
     Raises BehindError where all is done but what is derived from it.
     """
     repository = _existing(store, repo)
+    # what a terminal made of them may be no UTF-8
+    actor, note = (text.encode(errors="replace").decode() for text in (actor, note))
     with repository.locked():
         repository.recover_locked()
         change = decide(repository.facts())

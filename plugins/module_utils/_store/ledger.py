@@ -97,26 +97,17 @@ class State:
         repos = {name: RepoState(**fields) for name, fields in value["repos"].items()}
         upstreams = {name: Bad(**fields) for name, fields in value.get("upstreams", {}).items()}
         bad = {name: Bad(**fields) for name, fields in value["bad"].items() if name.count(" ") >= 2}
-        numbers = [
-            value["run"],
-            value["age"],
-            _or_0(value["last_run"]),
-            value["upto"][1],
-            _or_0(value.get("under_way")),
-        ]
-        numbers += [
-            one
-            for repo in repos.values()
-            for one in (repo.failures, *map(_or_0, (repo.last_success, repo.last_failure)))
-        ]
+        name, size = value["upto"]
+        numbers = [value["run"], value["age"], size, *map(_or_0, (value["last_run"], value.get("under_way")))]
+        for repo in repos.values():
+            numbers += [repo.failures, *map(_or_0, (repo.last_success, repo.last_failure))]
         numbers += [one for known in (*bad.values(), *upstreams.values()) for one in (known.times, known.until)]
-        texts = [value["upto"][0], *(known.message for known in upstreams.values())]
+        texts = [name, *(known.message for known in upstreams.values())]
         texts += [text for repo in repos.values() for text in (repo.message, repo.cause)]
         if not all(isinstance(one, _NUMBER) for one in numbers) or not all(isinstance(one, str) for one in texts):
             raise TypeError("the state is none of ours")
         if min(numbers) < 0 or max(numbers) > 1 << 53:
             raise ValueError("the state has numbers that nothing counts to")
-        name, size = value["upto"]
         upto = (str(name), int(size))
         node, under_way = value.get("node"), value.get("under_way")
         if node is not None and not (
@@ -183,7 +174,7 @@ class Ledger:
         """Write a record; the time is added. With ``durable`` it survives a power cut from here on."""
         now = self._clock.now()
         record: Record = {"time": stamp(now), "kind": kind, **fields}
-        line = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace") + b"\n"
+        line = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
         with locked(self._folder / "lock", wait=True):
             # never an older file than the last: their order is that of the records, whatever the clock says
             file = max([self._folder / f"{stamp(now)[:7]}.jsonl", *self._files()])

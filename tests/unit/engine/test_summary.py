@@ -15,9 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.names import Ref
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.describe import describe
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._check.fsck import fsck
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.facts import Repo
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.refs import freeze
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._run.ref_change import make_change
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.repository import Repository
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.repository_reader import RepositoryReader
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._store.store import Store
@@ -197,3 +200,11 @@ def test_a_document_goes_by_what_is_listed_and_not_by_times(call: Run, sync: Run
     sync({"repo_id": TINY})
     told = json.loads((documents(repository) / repository.refs()["main"]).read_bytes())
     assert len(told["files"]) == 5
+
+
+def test_a_note_that_is_no_utf_8_is_kept_as_well_as_can_be(repository: Repository, store: Path) -> None:
+    repo = Repo("model", TINY)
+    make_change(Store(store), repo, lambda facts: freeze(repo, facts, Ref("main")), "a\udcff", "f\udcfcr")
+    mark = repository.marks()["frozen"]["main"]
+    assert (mark["actor"], mark["note"]) == ("a?", "f?r")
+    assert "f?r" in next((store / "ledger").glob("*.jsonl")).read_text(encoding="utf-8")

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +24,7 @@ from mirror_server import Server
 
 from hub.process import HubProcess
 
+TOP = Path(__file__).parents[3]
 TINY = "stand-in/tiny-model"
 TOKEN = hashlib.sha256(b"alice").hexdigest()
 INTERPRETER = {"ansible_python_interpreter": sys.executable}
@@ -79,3 +83,24 @@ def test_what_it_can_not_have(
     done = play(tmp_path, repo_id, **{"endpoint": server.url, **options})
     assert done.code != 0 and words in " ".join(done.said.split()), done.said
     assert TOKEN not in done.said
+
+
+@pytest.mark.parametrize("spoilt", [None, "config.json"])
+def test_the_pipeline_of_the_documentation(server: Server, tmp_path: Path, spoilt: str | None) -> None:
+    """Its shell script, by the shell that /bin/sh is on Debian."""
+    text = (TOP / "docs/api.md").read_text(encoding="utf-8")
+    (script,) = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    script = script.replace("https://hub.example.com", server.url).replace("deepinsight/inswapper-128", TINY)
+    if spoilt:
+        link = next((tmp_path / "store/hub").glob(f"*/snapshots/*/{spoilt}"))
+        link.resolve().chmod(0o644)
+        link.write_bytes(b"!" + link.read_bytes()[1:])
+    environment = {**os.environ, "HF_TOKEN": TOKEN}
+    done = subprocess.run(
+        ["/bin/sh", "-c", script], cwd=tmp_path, env=environment, check=False, capture_output=True, text=True
+    )
+    if spoilt:
+        assert done.returncode != 0 and f"{spoilt} is not what it should be" in done.stderr
+    else:
+        assert done.returncode == 0, done.stderr
+        assert len([one for one in (tmp_path / "model").rglob("*") if one.is_file()]) == 5
