@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._base.clock import Clock
+from ansible_collections.modelops.hf_mirror.plugins.module_utils._check import access_log as _access_log
 from ansible_collections.modelops.hf_mirror.plugins.module_utils._plan.whitelist_files import read_entries
 
 from .conftest import LAUNCHER, Inside, Result
@@ -193,10 +194,10 @@ def test_what_is_refused(told: Told, inside: Inside, arguments: list[str], words
 def test_a_log_for_others_only(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
     """Root may read everything: the file system is made to say what it says to others."""
 
-    def forbidden(file: Path, _mode: str) -> Any:
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
+    def forbidden(name: str, _flags: int) -> Any:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name)
 
-    monkeypatch.setattr(Path, "open", forbidden)
+    monkeypatch.setattr(_access_log, "no_wait", forbidden)
     got = inside("audit", "--log", "log")
     assert (got.code, got.out) == (2, "")
     assert got.err == "hf-mirror: log can't be read: do this as root or as a member of the group adm\n"
