@@ -48,7 +48,7 @@ _RECENT, _GAP = 10_000, 600
 _BEGINNING = re.compile(r"(?:bytes=0-(?!0$).*)?")
 _ODD = {403: DENIED, 429: LIMITED}
 
-#: Days of which counts may be told: what is counted for one far ahead, by a clock that is wrong, goes first.
+#: A day as counts are kept by.
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
