@@ -64,7 +64,7 @@ unpack() {
         for file in ./*.deb; do dpkg --extract "$file" . || return; done && rm ./*.deb
 }
 
-echo "installing packages: ${missing[*]} and the programs of nginx and Prometheus"
+echo "installing ${missing[*]:+the packages ${missing[*]}, }the programs of nginx and Prometheus"
 export DEBIAN_FRONTEND=noninteractive
 log=$(mktemp)
 {
